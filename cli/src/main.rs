@@ -1,0 +1,3 @@
+//! The `cairn` binary: composition root.
+
+fn main() {}

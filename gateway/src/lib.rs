@@ -1,1 +1,6 @@
-//! Cairn's `gateway` crate.
+//! Cairn's HTTP side: sign-in, authorisation, the REST API and its description, events, the proxy to workspaces, static files.
+//! It holds no SQL and knows no runtime: records come from `storage`, decisions about work from `control`.
+
+pub mod config;
+
+pub use config::Config;

@@ -1,1 +1,35 @@
-//! Cairn's `spawner` crate.
+//! Starts, finds, watches and stops servers and attempts on the machine it is on.
+//!
+//! Takes a plain [`Spec`] and gives a serialisable [`Handle`]. Knows no users, no database and no HTTP routes.
+
+pub mod environments;
+pub mod error;
+pub mod log;
+pub mod process;
+pub mod runtime;
+pub mod spec;
+pub mod status;
+
+pub use environments::{Environment, EnvironmentSpec, Environments};
+pub use error::Error;
+pub use log::LogChunk;
+pub use process::{Config, ProcessRuntime};
+pub use runtime::Runtime;
+pub use spec::{Access, Endpoint, Limits, Mount, Secret, Spec};
+pub use status::{Exit, Failure, Handle, Phase, Reason, Status};
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// As `argv[0]` of a [`Spec`] it means "this very program", also where its file cannot be seen by the work.
+pub const SELF: &str = "cairn:self";
+/// Where the files of [`Spec::secrets`] are, as the work sees it.
+pub const SECRETS: &str = "/cairn/secrets";
+
+/// The whole of the hidden subcommand `cairn supervise ARGS…`; `args` is all that follows the word `supervise`.
+///
+/// Call it first thing in `main`: before any thread is started, any async runtime made or anything printed. Returns the status to exit with.
+pub fn supervise(args: &[std::ffi::OsString]) -> std::process::ExitCode {
+    let _ = args;
+    std::process::ExitCode::FAILURE
+}

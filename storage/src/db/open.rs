@@ -1,0 +1,140 @@
+//! Opens the pools of each kind of database, and tells apart how they fail.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::error::ErrorKind;
+use sqlx::{AnyPool, ConnectOptions, Executor};
+
+use super::Backend;
+use crate::error::{Error, Result};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_READERS: u32 = 12;
+const POSTGRES_WRITERS: u32 = 12;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// `FULL` makes each commit durable; the writer waits for a second process (a command on the host) instead of failing.
+const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000";
+const SQLITE_READER: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000";
+/// Compare-and-set statements and unique indexes carry the invariants, so read committed is enough, and the counter of events
+/// makes writers queue instead of failing.
+const POSTGRES_SESSION: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '15s'; \
+     SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'";
+
+/// What `Url` or SQLite's own parser would read as something else than a part of a path.
+const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+
+pub(super) struct Pools {
+    pub(super) backend: Backend,
+    pub(super) readers: AnyPool,
+    pub(super) writer: AnyPool,
+}
+
+pub(super) async fn pools(url: &str) -> Result<Pools> {
+    sqlx::any::install_default_drivers();
+    let pools = if url.starts_with("sqlite:") {
+        sqlite(url).await?
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        postgres(url).await?
+    } else {
+        return Err(Error::invalid("the database URL must begin with sqlite: or postgres://"));
+    };
+    MIGRATIONS
+        .run(&pools.writer)
+        .await
+        .map_err(|error| Error::internal("cannot bring the tables of the database up to date", error))?;
+    Ok(pools)
+}
+
+async fn sqlite(url: &str) -> Result<Pools> {
+    let mode = if url.contains('?') { "&mode=rwc" } else { "?mode=rwc" };
+    let options = options(&format!("{url}{mode}"))?;
+    let pool = || AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).max_lifetime(None);
+    let writer = pool()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(|_| ()) }))
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
+    let readers = pool()
+        .max_connections(SQLITE_READERS)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_READER).await.map(|_| ()) }))
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(Pools { backend: Backend::Sqlite, readers, writer })
+}
+
+async fn postgres(url: &str) -> Result<Pools> {
+    let options = options(url)?;
+    let pool = |size| {
+        AnyPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(|_| ()) }))
+    };
+    let writer = pool(POSTGRES_WRITERS).connect_with(options.clone()).await.map_err(failed)?;
+    let readers = pool(POSTGRES_READERS).connect_with(options).await.map_err(failed)?;
+    Ok(Pools { backend: Backend::Postgres, readers, writer })
+}
+
+fn options(url: &str) -> Result<AnyConnectOptions> {
+    let options = AnyConnectOptions::from_str(url)
+        .map_err(|_| Error::invalid("the database URL cannot be read; it may hold a password, so it is not shown"))?;
+    Ok(options.disable_statement_logging())
+}
+
+pub(super) fn sqlite_url(path: &Path) -> Result<String> {
+    let path = path.to_str().ok_or_else(|| Error::invalid("the path of the database is not UTF-8"))?;
+    let slashes = if path.starts_with('/') { "//" } else { "" };
+    Ok(format!("sqlite:{slashes}{}", utf8_percent_encode(path, PATH)))
+}
+
+/// Whether the database gave the transaction up in favour of another, so that the same work may succeed.
+pub(super) fn gave_way(error: &Error) -> bool {
+    let Error::Unavailable { source: Some(source), .. } = error else { return false };
+    source.downcast_ref::<sqlx::Error>().and_then(code).is_some_and(|code| matches!(&*code, "40001" | "40P01" | "517"))
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+pub(super) fn failed(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(refusal) => match refusal.kind() {
+            ErrorKind::UniqueViolation => Error::conflict("this exists already"),
+            ErrorKind::ForeignKeyViolation => Error::not_found("this refers to something that does not exist"),
+            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => Error::invalid("a value is outside of what is allowed"),
+            _ if code(&error).is_some_and(|code| passes(&code)) => Error::unavailable("the database cannot answer now", error),
+            _ => Error::internal("the database refused a statement", error),
+        },
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Error::unavailable("the database cannot be reached", error),
+        _ => Error::internal("the database answered with something unexpected", error),
+    }
+}
+
+/// Codes of conditions that pass: SQLite busy, locked, out of memory, I/O error, full disk, cannot open; PostgreSQL connection exceptions,
+/// insufficient resources, operator intervention, system errors, lock not available, and transactions given up.
+fn passes(code: &str) -> bool {
+    if let Ok(number) = code.parse::<i64>()
+        && code.len() < 5
+    {
+        return matches!(number & 0xff, 5 | 6 | 7 | 10 | 13 | 14);
+    }
+    matches!(code, "40001" | "40P01" | "55P03") || ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+}

@@ -120,6 +120,7 @@ CREATE TABLE jobs (
     command TEXT,
     notebook TEXT,
     parameters TEXT NOT NULL,
+    inputs TEXT NOT NULL,
     environment TEXT NOT NULL,
     machine TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('created', 'queued', 'started', 'stopping', 'stopped', 'error', 'complete')),
@@ -144,6 +145,7 @@ CREATE INDEX jobs_queue ON jobs (queued_ms, id) WHERE state = 'queued';
 CREATE INDEX jobs_unfinished ON jobs (state) WHERE ended_ms IS NULL;
 CREATE INDEX jobs_project ON jobs (project_id, id);
 
+-- The same as jobs.inputs, which never changes: for asking who read a manifest.
 CREATE TABLE job_inputs (
     job_id TEXT NOT NULL REFERENCES jobs (id),
     name TEXT NOT NULL CHECK (LENGTH(name) BETWEEN 1 AND 63),

@@ -59,8 +59,19 @@ impl Db {
         let (news, _) = channel::channel(newest);
         let listen = (pools.backend == Backend::Postgres).then(|| url.to_owned());
         let watcher = tokio::spawn(watch::watch(pools.readers.clone(), news.clone(), listen));
-        let open::Pools { backend, readers, writer } = pools;
-        Ok(Self(Arc::new(Inner { backend, readers, writer, clock, news, watcher })))
+        let open::Pools {
+            backend,
+            readers,
+            writer,
+        } = pools;
+        Ok(Self(Arc::new(Inner {
+            backend,
+            readers,
+            writer,
+            clock,
+            news,
+            watcher,
+        })))
     }
 
     /// The URL of the SQLite database in the file `path`.
@@ -171,7 +182,9 @@ impl Drop for Inner {
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db").field("backend", &self.0.backend).finish_non_exhaustive()
+        f.debug_struct("Db")
+            .field("backend", &self.0.backend)
+            .finish_non_exhaustive()
     }
 }
 

@@ -60,24 +60,35 @@ impl Error {
 
     /// Makes an `Unavailable` from its cause.
     pub fn unavailable(message: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self::Unavailable { message: message.into(), source: Some(source.into()) }
+        Self::Unavailable {
+            message: message.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// Makes an `Internal` from its cause.
     pub fn internal(message: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self::Internal { message: message.into(), source: Some(source.into()) }
+        Self::Internal {
+            message: message.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// Makes an `Internal` that has no cause but itself.
     pub fn fault(message: impl Into<String>) -> Self {
-        Self::Internal { message: message.into(), source: None }
+        Self::Internal {
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// Whether the same call may succeed when it is made again.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid(_) | Self::Internal { .. } => false,
+            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid(_) | Self::Internal { .. } => {
+                false
+            }
         }
     }
 }

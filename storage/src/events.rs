@@ -104,7 +104,11 @@ pub async fn visible_after(db: &Db, user_id: UserId, number: i64, limit: u32) ->
 
 /// The number of the newest event; 0 before the first.
 pub async fn newest<'c>(from: impl Read<'c>) -> Result<i64> {
-    required(from, sql("SELECT value FROM counters WHERE name = 'events'")).await
+    required(
+        from,
+        sql("SELECT value FROM counters WHERE name = 'events'"),
+    )
+    .await
 }
 
 /// Whether every event after `number` is still kept. If not, a follower must read everything anew and go on from [`newest`].

@@ -15,7 +15,10 @@ use crate::error::Error;
 /// Orders ids made within one millisecond by one process.
 static SEQUENCE: AtomicU16 = AtomicU16::new(0);
 
-#[expect(clippy::expect_used, reason = "a process without randomness must not go on")]
+#[expect(
+    clippy::expect_used,
+    reason = "a process without randomness must not go on"
+)]
 fn mint(clock: &dyn Clock) -> Uuid {
     let mut random = [0_u8; 10];
     getrandom::fill(&mut random).expect("the system gives random bytes");
@@ -27,7 +30,8 @@ fn mint(clock: &dyn Clock) -> Uuid {
 /// Accepts only the form we print, so that one record has one name.
 fn parse(text: &str) -> Option<Uuid> {
     let id = Uuid::try_parse(text).ok()?;
-    let canonical = id.get_version_num() == 7 && id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text;
+    let canonical = id.get_version_num() == 7
+        && id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text;
     canonical.then_some(id)
 }
 
@@ -153,8 +157,17 @@ mod tests {
     #[test]
     fn other_spellings_are_refused() {
         let id = JobId::new(&Fixed::at(1_790_000_000_000)).to_string();
-        let spellings = [id.to_uppercase(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")];
-        for text in spellings.iter().map(String::as_str).chain(["", "..", "67e55044-10b1-426f-9247-bb680e5fe0c8"]) {
+        let spellings = [
+            id.to_uppercase(),
+            id.replace('-', ""),
+            format!("{{{id}}}"),
+            format!("urn:uuid:{id}"),
+        ];
+        for text in spellings.iter().map(String::as_str).chain([
+            "",
+            "..",
+            "67e55044-10b1-426f-9247-bb680e5fe0c8",
+        ]) {
             assert!(text.parse::<JobId>().is_err(), "{text}");
         }
     }

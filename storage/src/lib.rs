@@ -1,14 +1,29 @@
 //! Records (SQLite or PostgreSQL) and objects (files): what Cairn knows and keeps.
 //! It must not know HTTP, processes or policy. The only place with SQL.
 
+pub mod attempts;
+pub mod audit;
 pub mod clock;
 pub mod db;
+pub mod devices;
 pub mod error;
 pub mod events;
+pub mod expiry;
 pub mod ids;
+pub mod jobs;
+pub mod links;
 pub mod list;
+pub mod members;
 pub mod names;
+pub mod projects;
 pub mod secret;
+pub mod series;
+pub mod sessions;
+pub mod snapshots;
+pub mod tokens;
+pub mod users;
+pub mod workspace_sessions;
+pub mod workspaces;
 
 pub use clock::Clock;
 pub use db::{Db, Tx};

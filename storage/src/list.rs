@@ -39,7 +39,10 @@ impl Default for Page {
 impl Page {
     /// The newest `limit` items.
     pub fn first(limit: u32) -> Self {
-        Self { limit, cursor: None }
+        Self {
+            limit,
+            cursor: None,
+        }
     }
 
     /// One more than fits: whether it exists tells whether a page follows.
@@ -49,10 +52,13 @@ impl Page {
 
     /// The key of the last item of the page before.
     pub(crate) fn after<K: FromStr>(&self) -> Result<Option<K>> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-        key.map(Some).ok_or_else(|| Error::invalid("this is not a cursor of this list"))
+        key.map(Some)
+            .ok_or_else(|| Error::invalid("this is not a cursor of this list"))
     }
 }
 
@@ -62,13 +68,22 @@ impl<T> List<T> {
         let room = usize::try_from(page.fetch() - 1).unwrap_or(usize::MAX);
         let more = items.len() > room;
         items.truncate(room);
-        let next = if more { items.last().map(|last| URL_SAFE_NO_PAD.encode(key(last).to_string())) } else { None };
+        let next = if more {
+            items
+                .last()
+                .map(|last| URL_SAFE_NO_PAD.encode(key(last).to_string()))
+        } else {
+            None
+        };
         Self { items, next }
     }
 
     /// The same page of what `change` makes of its items.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> List<U> {
-        List { items: self.items.into_iter().map(change).collect(), next: self.next }
+        List {
+            items: self.items.into_iter().map(change).collect(),
+            next: self.next,
+        }
     }
 }
 
@@ -81,14 +96,20 @@ mod tests {
         let page = Page::first(2);
         let list = List::cut(vec![9, 8, 7], &page, |n| *n);
         assert_eq!(list.items, [9, 8]);
-        let next = Page { limit: 2, cursor: list.next };
+        let next = Page {
+            limit: 2,
+            cursor: list.next,
+        };
         assert_eq!(next.after::<i64>().unwrap(), Some(8));
         assert_eq!(List::cut(vec![7], &next, |n| *n).next, None);
     }
 
     #[test]
     fn foreign_cursor_is_refused() {
-        let page = Page { limit: 1, cursor: Some("%%".to_owned()) };
+        let page = Page {
+            limit: 1,
+            cursor: Some("%%".to_owned()),
+        };
         assert!(matches!(page.after::<i64>(), Err(Error::Invalid(_))));
     }
 

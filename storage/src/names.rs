@@ -53,8 +53,13 @@ const NAME_LENGTH: usize = 63;
 /// # Errors
 /// `Invalid`, which says the rule.
 pub fn check(what: &str, name: &str) -> Result<()> {
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let rest = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let rest = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
     if first && rest && name.len() <= NAME_LENGTH {
         return Ok(());
     }
@@ -69,10 +74,17 @@ pub fn check(what: &str, name: &str) -> Result<()> {
 /// `Invalid`, which says the rule.
 pub fn check_text(what: &str, text: &str, limit: usize) -> Result<()> {
     if text.len() > limit {
-        return Err(Error::invalid(format!("the {what} has more than {limit} bytes")));
+        return Err(Error::invalid(format!(
+            "the {what} has more than {limit} bytes"
+        )));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-        return Err(Error::invalid(format!("the {what} holds control characters")));
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+    {
+        return Err(Error::invalid(format!(
+            "the {what} holds control characters"
+        )));
     }
     Ok(())
 }
@@ -86,7 +98,19 @@ mod tests {
         for good in ["a", "0", "vision", "v1.2_x-y", &"a".repeat(63)] {
             check("project", good).unwrap();
         }
-        for bad in ["", ".", "..", "-a", "_a", "A", "ä", "a b", "a/b", "a\0", &"a".repeat(64)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "-a",
+            "_a",
+            "A",
+            "ä",
+            "a b",
+            "a/b",
+            "a\0",
+            &"a".repeat(64),
+        ] {
             assert!(check("project", bad).is_err(), "{bad:?}");
         }
     }

@@ -27,7 +27,10 @@ impl Secret {
 
     /// A token: [`TOKEN_PREFIX`] and 32 random bytes.
     pub fn mint_token() -> Self {
-        Self(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>())))
+        Self(format!(
+            "{TOKEN_PREFIX}{}",
+            URL_SAFE_NO_PAD.encode(random::<32>())
+        ))
     }
 
     /// The text itself. Call it only where the secret leaves for its owner.
@@ -72,7 +75,10 @@ pub(crate) fn user_code() -> String {
     code
 }
 
-#[expect(clippy::expect_used, reason = "a process without randomness must not make secrets")]
+#[expect(
+    clippy::expect_used,
+    reason = "a process without randomness must not make secrets"
+)]
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
@@ -102,6 +108,9 @@ mod tests {
     fn user_codes_are_easy_to_type() {
         let code = user_code();
         assert_eq!((code.len(), &code[4..5]), (9, "-"));
-        assert!(code.bytes().all(|b| b == b'-' || USER_CODE_LETTERS.contains(&b)));
+        assert!(
+            code.bytes()
+                .all(|b| b == b'-' || USER_CODE_LETTERS.contains(&b))
+        );
     }
 }

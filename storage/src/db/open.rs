@@ -29,7 +29,16 @@ const POSTGRES_SESSION: &str = "SET default_transaction_isolation = 'read commit
      SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// What `Url` or SQLite's own parser would read as something else than a part of a path.
-const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'\\');
 
 pub(super) struct Pools {
     pub(super) backend: Backend,
@@ -44,34 +53,52 @@ pub(super) async fn pools(url: &str) -> Result<Pools> {
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         postgres(url).await?
     } else {
-        return Err(Error::invalid("the database URL must begin with sqlite: or postgres://"));
+        return Err(Error::invalid(
+            "the database URL must begin with sqlite: or postgres://",
+        ));
     };
-    MIGRATIONS
-        .run(&pools.writer)
-        .await
-        .map_err(|error| Error::internal("cannot bring the tables of the database up to date", error))?;
+    MIGRATIONS.run(&pools.writer).await.map_err(|error| {
+        Error::internal("cannot bring the tables of the database up to date", error)
+    })?;
     Ok(pools)
 }
 
 async fn sqlite(url: &str) -> Result<Pools> {
-    let mode = if url.contains('?') { "&mode=rwc" } else { "?mode=rwc" };
+    let mode = if url.contains('?') {
+        "&mode=rwc"
+    } else {
+        "?mode=rwc"
+    };
     let options = options(&format!("{url}{mode}"))?;
-    let pool = || AnyPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).max_lifetime(None);
+    let pool = || {
+        AnyPoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .max_lifetime(None)
+    };
     let writer = pool()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(|_| ()) }))
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SQLITE_WRITER).await.map(|_| ()) })
+        })
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
     let readers = pool()
         .max_connections(SQLITE_READERS)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SQLITE_READER).await.map(|_| ()) }))
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SQLITE_READER).await.map(|_| ()) })
+        })
         .connect_with(options)
         .await
         .map_err(failed)?;
-    Ok(Pools { backend: Backend::Sqlite, readers, writer })
+    Ok(Pools {
+        backend: Backend::Sqlite,
+        readers,
+        writer,
+    })
 }
 
 async fn postgres(url: &str) -> Result<Pools> {
@@ -80,29 +107,58 @@ async fn postgres(url: &str) -> Result<Pools> {
         AnyPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(|_| ()) }))
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(|_| ()) })
+            })
     };
-    let writer = pool(POSTGRES_WRITERS).connect_with(options.clone()).await.map_err(failed)?;
-    let readers = pool(POSTGRES_READERS).connect_with(options).await.map_err(failed)?;
-    Ok(Pools { backend: Backend::Postgres, readers, writer })
+    let writer = pool(POSTGRES_WRITERS)
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
+    let readers = pool(POSTGRES_READERS)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(Pools {
+        backend: Backend::Postgres,
+        readers,
+        writer,
+    })
 }
 
 fn options(url: &str) -> Result<AnyConnectOptions> {
-    let options = AnyConnectOptions::from_str(url)
-        .map_err(|_| Error::invalid("the database URL cannot be read; it may hold a password, so it is not shown"))?;
+    let options = AnyConnectOptions::from_str(url).map_err(|_| {
+        Error::invalid(
+            "the database URL cannot be read; it may hold a password, so it is not shown",
+        )
+    })?;
     Ok(options.disable_statement_logging())
 }
 
 pub(super) fn sqlite_url(path: &Path) -> Result<String> {
-    let path = path.to_str().ok_or_else(|| Error::invalid("the path of the database is not UTF-8"))?;
+    let path = path
+        .to_str()
+        .ok_or_else(|| Error::invalid("the path of the database is not UTF-8"))?;
     let slashes = if path.starts_with('/') { "//" } else { "" };
-    Ok(format!("sqlite:{slashes}{}", utf8_percent_encode(path, PATH)))
+    Ok(format!(
+        "sqlite:{slashes}{}",
+        utf8_percent_encode(path, PATH)
+    ))
 }
 
 /// Whether the database gave the transaction up in favour of another, so that the same work may succeed.
 pub(super) fn gave_way(error: &Error) -> bool {
-    let Error::Unavailable { source: Some(source), .. } = error else { return false };
-    source.downcast_ref::<sqlx::Error>().and_then(code).is_some_and(|code| matches!(&*code, "40001" | "40P01" | "517"))
+    let Error::Unavailable {
+        source: Some(source),
+        ..
+    } = error
+    else {
+        return false;
+    };
+    source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(code)
+        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "517"))
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {
@@ -113,9 +169,15 @@ pub(super) fn failed(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(refusal) => match refusal.kind() {
             ErrorKind::UniqueViolation => Error::conflict("this exists already"),
-            ErrorKind::ForeignKeyViolation => Error::not_found("this refers to something that does not exist"),
-            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => Error::invalid("a value is outside of what is allowed"),
-            _ if code(&error).is_some_and(|code| passes(&code)) => Error::unavailable("the database cannot answer now", error),
+            ErrorKind::ForeignKeyViolation => {
+                Error::not_found("this refers to something that does not exist")
+            }
+            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {
+                Error::invalid("a value is outside of what is allowed")
+            }
+            _ if code(&error).is_some_and(|code| passes(&code)) => {
+                Error::unavailable("the database cannot answer now", error)
+            }
             _ => Error::internal("the database refused a statement", error),
         },
         sqlx::Error::Io(_)
@@ -136,5 +198,8 @@ fn passes(code: &str) -> bool {
     {
         return matches!(number & 0xff, 5 | 6 | 7 | 10 | 13 | 14);
     }
-    matches!(code, "40001" | "40P01" | "55P03") || ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+    matches!(code, "40001" | "40P01" | "55P03")
+        || ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class))
 }

@@ -60,7 +60,11 @@ pub(crate) fn sql(text: &'static str) -> Query {
 pub(crate) fn select_in(before: &'static str, count: usize, after: &'static str) -> Query {
     let holders: Vec<String> = (1..=count).map(|n| format!("${n}")).collect();
     // Safe: two literals and the numbers from 1 to `count`. Not kept as a prepared statement: `count` varies.
-    sqlx::query(AssertSqlSafe(format!("{before} ({}) {after}", holders.join(",")))).persistent(false)
+    sqlx::query(AssertSqlSafe(format!(
+        "{before} ({}) {after}",
+        holders.join(",")
+    )))
+    .persistent(false)
 }
 
 /// What can be read from a row.
@@ -69,14 +73,19 @@ pub(crate) trait Record: Sized {
 }
 
 /// The only row, if there is one.
-pub(crate) async fn optional<'c, T: Record>(from: impl Read<'c>, query: Query) -> Result<Option<T>> {
+pub(crate) async fn optional<'c, T: Record>(
+    from: impl Read<'c>,
+    query: Query,
+) -> Result<Option<T>> {
     let row = from.one(query).await.map_err(failed)?;
     row.map(|row| T::read(&Row(row))).transpose()
 }
 
 /// The only row, which cannot be missing (an aggregate, `RETURNING` of an insert).
 pub(crate) async fn required<'c, T: Record>(from: impl Read<'c>, query: Query) -> Result<T> {
-    optional(from, query).await?.ok_or_else(|| Error::fault("a statement that always gives a row gave none"))
+    optional(from, query)
+        .await?
+        .ok_or_else(|| Error::fault("a statement that always gives a row gave none"))
 }
 
 /// Every row.
@@ -121,12 +130,15 @@ impl Row {
 
     /// An id or a named value.
     pub(crate) fn parsed<T: FromStr<Err = Error>>(&self, column: &str) -> Result<T> {
-        self.get::<&str>(column)?.parse().map_err(|error| spoilt(column, error))
+        self.get::<&str>(column)?
+            .parse()
+            .map_err(|error| spoilt(column, error))
     }
 
     pub(crate) fn maybe_parsed<T: FromStr<Err = Error>>(&self, column: &str) -> Result<Option<T>> {
         let text = self.get::<Option<&str>>(column)?;
-        text.map(|text| text.parse().map_err(|error| spoilt(column, error))).transpose()
+        text.map(|text| text.parse().map_err(|error| spoilt(column, error)))
+            .transpose()
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
@@ -135,7 +147,8 @@ impl Row {
 
     pub(crate) fn maybe_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
         let text = self.get::<Option<&str>>(column)?;
-        text.map(|text| serde_json::from_str(text).map_err(|error| spoilt(column, error))).transpose()
+        text.map(|text| serde_json::from_str(text).map_err(|error| spoilt(column, error)))
+            .transpose()
     }
 }
 

@@ -42,9 +42,21 @@ impl Tx {
         let inner = inner.map_err(failed)?;
         let clock = Arc::clone(&db.clock);
         let now_ms = clock.now_ms();
-        let open = Open { inner, backend: db.backend, clock, now_ms, notices: Vec::new() };
+        let open = Open {
+            inner,
+            backend: db.backend,
+            clock,
+            now_ms,
+            notices: Vec::new(),
+        };
         let home = Lent::default();
-        Ok((Self { open: Some(open), home: home.clone() }, home))
+        Ok((
+            Self {
+                open: Some(open),
+                home: home.clone(),
+            },
+            home,
+        ))
     }
 
     /// The time of this transaction: one for all it writes. Milliseconds UTC.
@@ -71,12 +83,16 @@ impl Tx {
 
     #[expect(clippy::expect_used, reason = "only drop takes it out")]
     fn open(&self) -> &Open {
-        self.open.as_ref().expect("a transaction is open until it is dropped")
+        self.open
+            .as_ref()
+            .expect("a transaction is open until it is dropped")
     }
 
     #[expect(clippy::expect_used, reason = "only drop takes it out")]
     fn open_mut(&mut self) -> &mut Open {
-        self.open.as_mut().expect("a transaction is open until it is dropped")
+        self.open
+            .as_mut()
+            .expect("a transaction is open until it is dropped")
     }
 }
 
@@ -103,7 +119,10 @@ impl Open {
 
     pub(super) async fn undo(self) {
         if let Err(error) = self.inner.rollback().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a transaction could not be rolled back; its connection will be closed");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a transaction could not be rolled back; its connection will be closed"
+            );
         }
     }
 
@@ -111,14 +130,28 @@ impl Open {
     /// number n sees every number below it, and the counter cannot be a part of a deadlock.
     async fn number_events(&mut self) -> sqlx::Result<Option<i64>> {
         let notices = std::mem::take(&mut self.notices);
-        let Ok(count @ 1..) = i64::try_from(notices.len()) else { return Ok(None) };
+        let Ok(count @ 1..) = i64::try_from(notices.len()) else {
+            return Ok(None);
+        };
         let connection: &mut AnyConnection = &mut self.inner;
-        let advance = "UPDATE counters SET value = value + $1 WHERE name = 'events' RETURNING value";
-        let newest: i64 = sqlx::query_scalar(advance).bind(count).fetch_one(&mut *connection).await?;
+        let advance =
+            "UPDATE counters SET value = value + $1 WHERE name = 'events' RETURNING value";
+        let newest: i64 = sqlx::query_scalar(advance)
+            .bind(count)
+            .fetch_one(&mut *connection)
+            .await?;
         let insert = "INSERT INTO events (number, kind, project_id, user_id, subject, created_ms) VALUES ($1, $2, $3, $4, $5, $6)";
         for (number, notice) in (newest - count + 1..).zip(notices) {
-            let query = sqlx::query(insert).bind(number).bind(notice.kind.as_str()).bind(notice.project_id).bind(notice.user_id);
-            query.bind(notice.subject).bind(self.now_ms).execute(&mut *connection).await?;
+            let query = sqlx::query(insert)
+                .bind(number)
+                .bind(notice.kind.as_str())
+                .bind(notice.project_id)
+                .bind(notice.user_id);
+            query
+                .bind(notice.subject)
+                .bind(self.now_ms)
+                .execute(&mut *connection)
+                .await?;
         }
         if self.backend == Backend::Postgres {
             sqlx::query(watch::NOTIFY).execute(connection).await?;
@@ -129,6 +162,8 @@ impl Open {
 
 impl std::fmt::Debug for Tx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tx").field("now_ms", &self.now_ms()).finish_non_exhaustive()
+        f.debug_struct("Tx")
+            .field("now_ms", &self.now_ms())
+            .finish_non_exhaustive()
     }
 }

@@ -39,7 +39,11 @@ pub(super) fn tell(news: &Sender<i64>, number: i64) {
 pub(super) async fn watch(readers: AnyPool, news: Sender<i64>, listen: Option<String>) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ear = Ear { url: listen, listener: None, try_at: Instant::now() };
+    let mut ear = Ear {
+        url: listen,
+        listener: None,
+        try_at: Instant::now(),
+    };
     loop {
         tokio::select! {
             () = ear.heard() => {}
@@ -47,7 +51,10 @@ pub(super) async fn watch(readers: AnyPool, news: Sender<i64>, listen: Option<St
         }
         match newest(&readers).await {
             Ok(number) => tell(&news, number),
-            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "cannot look for new events"),
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "cannot look for new events"
+            ),
         }
     }
 }
@@ -68,14 +75,19 @@ impl Ear {
         self.try_at = Instant::now() + LISTEN_AGAIN_AFTER;
         match timeout(LISTEN_AGAIN_AFTER, connect(url)).await {
             Ok(Ok(listener)) => self.listener = Some(listener),
-            Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot listen for events; looking every second"),
+            Ok(Err(error)) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot listen for events; looking every second"
+            ),
             Err(_) => tracing::warn!("cannot listen for events in time; looking every second"),
         }
     }
 
     /// Returns when something was heard or the connection was lost; never without one.
     async fn heard(&mut self) {
-        let Some(listener) = &mut self.listener else { return std::future::pending().await };
+        let Some(listener) = &mut self.listener else {
+            return std::future::pending().await;
+        };
         if !matches!(listener.try_recv().await, Ok(Some(_))) {
             self.listener = None;
         }

@@ -27,7 +27,10 @@ struct Key {
 impl Key {
     fn new(bytes: &[u8; 32]) -> Self {
         let id = blake3::derive_key("cairn sealing key id v1", bytes);
-        Self { id: hex::encode(&id[..4]), cipher: XChaCha20Poly1305::new(bytes.into()) }
+        Self {
+            id: hex::encode(&id[..4]),
+            cipher: XChaCha20Poly1305::new(bytes.into()),
+        }
     }
 }
 
@@ -42,21 +45,28 @@ impl SealingKey {
         match Self::load(path)? {
             Some(keys) => Ok(keys),
             None => {
-                create(path).map_err(|error| Error::unavailable(format!("cannot make {}", path.display()), error))?;
-                Self::load(path)?.ok_or_else(|| Error::fault("the key file vanished as soon as it was made"))
+                create(path).map_err(|error| {
+                    Error::unavailable(format!("cannot make {}", path.display()), error)
+                })?;
+                Self::load(path)?
+                    .ok_or_else(|| Error::fault("the key file vanished as soon as it was made"))
             }
         }
     }
 
     fn load(path: &Path) -> Result<Option<Self>> {
-        let unreadable = |error| Error::unavailable(format!("cannot read {}", path.display()), error);
+        let unreadable =
+            |error| Error::unavailable(format!("cannot read {}", path.display()), error);
         let mode = match fs::metadata(path) {
             Ok(found) => found.permissions().mode(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
         };
         if mode & 0o077 != 0 {
-            return Err(Error::invalid(format!("{} can be read by others; run: chmod 600 {0}", path.display())));
+            return Err(Error::invalid(format!(
+                "{} can be read by others; run: chmod 600 {0}",
+                path.display()
+            )));
         }
         Self::parse(&fs::read_to_string(path).map_err(unreadable)?).map(Some)
     }
@@ -65,12 +75,16 @@ impl SealingKey {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let keys = lines.map(|line| {
             let mut bytes = [0; 32];
-            hex::decode_to_slice(line, &mut bytes).map(|()| Key::new(&bytes)).ok()
+            hex::decode_to_slice(line, &mut bytes)
+                .map(|()| Key::new(&bytes))
+                .ok()
         });
         let keys: Option<Vec<Key>> = keys.collect();
         keys.filter(|keys| !keys.is_empty())
             .map(Self)
-            .ok_or_else(|| Error::invalid("the secret key file must hold lines of 64 hexadecimal digits"))
+            .ok_or_else(|| {
+                Error::invalid("the secret key file must hold lines of 64 hexadecimal digits")
+            })
     }
 
     /// Seals `plain` for `purpose`, which says what it is and whose; it opens for the same purpose only.
@@ -78,10 +92,19 @@ impl SealingKey {
     /// # Errors
     /// `Internal` where the text is too long to seal (256 GiB).
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<String> {
-        let key = self.0.first().ok_or_else(|| Error::fault("there is no key to seal with"))?;
+        let key = self
+            .0
+            .first()
+            .ok_or_else(|| Error::fault("there is no key to seal with"))?;
         let nonce = random::<NONCE>();
-        let payload = Payload { msg: plain, aad: purpose.as_bytes() };
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::fault("a secret could not be sealed"))?;
+        let payload = Payload {
+            msg: plain,
+            aad: purpose.as_bytes(),
+        };
+        let sealed = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Error::fault("a secret could not be sealed"))?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&sealed);
         Ok(format!("v1.{}.{}", key.id, URL_SAFE_NO_PAD.encode(bytes)))
@@ -92,14 +115,22 @@ impl SealingKey {
     /// # Errors
     /// `Invalid` where it was changed, sealed for something else, or sealed by a key that is not in the file any more.
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>> {
-        let refused = || Error::invalid("a sealed secret cannot be opened: wrong key, or it was changed");
+        let refused =
+            || Error::invalid("a sealed secret cannot be opened: wrong key, or it was changed");
         let mut parts = sealed.splitn(3, '.');
-        let (Some("v1"), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else { return Err(refused()) };
+        let (Some("v1"), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(refused());
+        };
         let key = self.0.iter().find(|key| key.id == id).ok_or_else(refused)?;
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
         let (nonce, body) = bytes.split_first_chunk::<NONCE>().ok_or_else(refused)?;
-        let payload = Payload { msg: body, aad: purpose.as_bytes() };
-        key.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| refused())
+        let payload = Payload {
+            msg: body,
+            aad: purpose.as_bytes(),
+        };
+        key.cipher
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| refused())
     }
 }
 
@@ -111,7 +142,10 @@ impl fmt::Debug for SealingKey {
 
 /// Writes beside the place and links into it, so that nobody ever reads half a key, and the first of two writers wins.
 fn create(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let beside = folder.join(format!(".secret_key.{}", hex::encode(random::<8>())));
     let written = write_key(&beside).and_then(|()| match fs::hard_link(&beside, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -123,7 +157,11 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 fn write_key(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     writeln!(file, "{}", hex::encode(random::<32>()))?;
     file.sync_all()
 }
@@ -136,10 +174,16 @@ mod tests {
     fn sealed_secret_opens_again_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret_key");
-        let sealed = SealingKey::load_or_create(&path).unwrap().seal("token:1", b"text").unwrap();
+        let sealed = SealingKey::load_or_create(&path)
+            .unwrap()
+            .seal("token:1", b"text")
+            .unwrap();
         let again = SealingKey::load_or_create(&path).unwrap();
         assert_eq!(again.open("token:1", &sealed).unwrap(), b"text");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -152,7 +196,11 @@ mod tests {
         for place in [0, 5, sealed.len() - 3] {
             let mut changed = sealed.clone().into_bytes();
             changed[place] = if changed[place] == b'0' { b'1' } else { b'0' };
-            assert!(key.open("token:1", &String::from_utf8(changed).unwrap()).is_err(), "{place}");
+            assert!(
+                key.open("token:1", &String::from_utf8(changed).unwrap())
+                    .is_err(),
+                "{place}"
+            );
         }
         assert!(key.open("token:1", "").is_err());
     }
@@ -172,7 +220,10 @@ mod tests {
         let path = folder.path().join("secret_key");
         fs::write(&path, "11".repeat(32)).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(SealingKey::load_or_create(&path), Err(Error::Invalid(_))));
+        assert!(matches!(
+            SealingKey::load_or_create(&path),
+            Err(Error::Invalid(_))
+        ));
     }
 
     #[test]

@@ -1,0 +1,176 @@
+//! Accepting a job: its number, its inputs and its place in the queue, in one transaction.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Job, State, changed, get};
+use crate::db::{Tx, execute, optional, sql};
+use crate::error::{Error, Result};
+use crate::ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId};
+use crate::workspaces::Input;
+use crate::{names, projects};
+
+const NAME_BYTES: usize = 200;
+const KEY_BYTES: usize = 200;
+
+/// A job to accept. Exactly one of `command` and `notebook` is given.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// See [`Job::project_id`].
+    pub project_id: ProjectId,
+    /// See [`Job::user_id`].
+    pub user_id: UserId,
+    /// See [`Job::name`].
+    pub name: String,
+    /// See [`Job::workspace_id`].
+    pub workspace_id: Option<WorkspaceId>,
+    /// See [`Job::snapshot_id`].
+    pub snapshot_id: SnapshotId,
+    /// See [`Job::command`].
+    pub command: Option<Vec<String>>,
+    /// See [`Job::notebook`].
+    pub notebook: Option<String>,
+    /// See [`Job::parameters`].
+    pub parameters: Map<String, Value>,
+    /// See [`Job::inputs`].
+    pub inputs: Vec<Input>,
+    /// See [`Job::environment`].
+    pub environment: String,
+    /// See [`Job::machine`].
+    pub machine: String,
+    /// A second request with the same key in the same project gets the job of the first.
+    pub idempotency_key: Option<String>,
+    /// See [`Job::rerun_of`].
+    pub rerun_of: Option<JobId>,
+    /// See [`Job::time_limit_ms`].
+    pub time_limit_ms: Option<i64>,
+    /// Whether it may run at once, or waits in `created` for [`enqueue`](super::enqueue).
+    pub queue: bool,
+}
+
+/// An accepted job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    /// The job.
+    pub job: Job,
+    /// Whether this request made it; else an earlier one with the same key did.
+    pub new: bool,
+}
+
+impl NewJob {
+    fn check(&self) -> Result<()> {
+        names::check_text("name of a job", &self.name, NAME_BYTES)?;
+        Input::check_names(&self.inputs)?;
+        if self.command.is_some() == self.notebook.is_some() {
+            return Err(Error::invalid("a job runs either a command or a notebook"));
+        }
+        if self
+            .command
+            .as_ref()
+            .is_some_and(|command| command.first().is_none_or(String::is_empty))
+        {
+            return Err(Error::invalid("the command of a job is empty"));
+        }
+        if self.time_limit_ms.is_some_and(|limit_ms| limit_ms <= 0) {
+            return Err(Error::invalid(
+                "the time limit of a job is longer than nothing",
+            ));
+        }
+        if self
+            .idempotency_key
+            .as_ref()
+            .is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES)
+        {
+            return Err(Error::invalid(format!(
+                "an idempotency key has 1 to {KEY_BYTES} bytes"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Accepts a job under the next number of its project.
+///
+/// Numbers have no gaps: the project is held until the transaction ends, and what is undone has taken no number.
+///
+/// # Errors
+/// `Invalid` where `new` is; `NotFound` for an unknown project, user, workspace, snapshot or earlier job.
+pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
+    new.check()?;
+    let number = projects::lock(tx, new.project_id).await?;
+    if let Some(key) = &new.idempotency_key {
+        let text = "SELECT id FROM jobs WHERE project_id = $1 AND idempotency_key = $2";
+        let earlier: Option<String> =
+            optional(&mut *tx, sql(text).bind(new.project_id).bind(key.as_str())).await?;
+        if let Some(id) = earlier {
+            let job = get(&mut *tx, id.parse()?)
+                .await?
+                .ok_or_else(super::missing)?;
+            return Ok(Created { job, new: false });
+        }
+    }
+    let id = JobId::new(tx.clock());
+    insert(tx, id, number, new).await?;
+    for input in &new.inputs {
+        let text = "INSERT INTO job_inputs (job_id, name, ref, manifest_digest, files, bytes) VALUES ($1, $2, $3, $4, $5, $6)";
+        let query = sql(text)
+            .bind(id)
+            .bind(input.name.as_str())
+            .bind(input.reference.as_str());
+        execute(
+            tx,
+            query
+                .bind(input.manifest_digest.as_str())
+                .bind(input.files)
+                .bind(input.bytes),
+        )
+        .await?;
+    }
+    execute(
+        tx,
+        sql("UPDATE projects SET next_number = $2 WHERE id = $1")
+            .bind(new.project_id)
+            .bind(number + 1),
+    )
+    .await?;
+    Ok(Created {
+        job: changed(tx, id).await?,
+        new: true,
+    })
+}
+
+async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()> {
+    let (state, queued_ms) = if new.queue {
+        (State::Queued, Some(tx.now_ms()))
+    } else {
+        (State::Created, None)
+    };
+    let text = "INSERT INTO jobs (id, project_id, number, name, user_id, workspace_id, snapshot_id, command, notebook, parameters, inputs, \
+         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19)";
+    let query = sql(text)
+        .bind(id)
+        .bind(new.project_id)
+        .bind(number)
+        .bind(new.name.as_str())
+        .bind(new.user_id);
+    let query = query.bind(new.workspace_id).bind(new.snapshot_id);
+    let query = query
+        .bind(new.command.as_ref().map(json).transpose()?)
+        .bind(new.notebook.clone());
+    let query = query.bind(json(&new.parameters)?).bind(json(&new.inputs)?);
+    let query = query
+        .bind(new.environment.as_str())
+        .bind(new.machine.as_str())
+        .bind(state.as_str());
+    let query = query
+        .bind(new.idempotency_key.clone())
+        .bind(new.rerun_of)
+        .bind(new.time_limit_ms);
+    execute(tx, query.bind(tx.now_ms()).bind(queued_ms)).await?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal("a record is not JSON", error))
+}

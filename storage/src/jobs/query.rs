@@ -1,0 +1,96 @@
+//! Reading jobs.
+
+use super::{Job, State};
+use crate::db::{Db, Read, all, optional, sql};
+use crate::error::Result;
+use crate::ids::{JobId, ProjectId, UserId};
+use crate::list::{List, Page};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT j.*, p.name AS project, u.name AS user_name, a.number AS attempt, a.log_bytes, o.manifest_digest AS output_manifest, \
+             o.content_digest AS output_content, o.files AS output_files, o.bytes AS output_bytes, o.skipped AS output_skipped \
+             FROM jobs j JOIN projects p ON p.id = j.project_id JOIN users u ON u.id = j.user_id \
+             LEFT JOIN job_outputs o ON o.job_id = j.id LEFT JOIN attempts a ON a.job_id = j.id \
+             AND a.number = (SELECT MAX(number) FROM attempts WHERE job_id = j.id) ",
+            $rest
+        )
+    };
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this project only.
+    pub project_id: Option<ProjectId>,
+    /// Of this user only.
+    pub user_id: Option<UserId>,
+    /// Of the projects that this user is a member of only.
+    pub visible_to: Option<UserId>,
+    /// In this state only.
+    pub state: Option<State>,
+    /// With this text in their name only, in upper or lower case.
+    pub name: Option<String>,
+}
+
+/// The job with this id.
+pub async fn get<'c>(from: impl Read<'c>, id: JobId) -> Result<Option<Job>> {
+    let query = sql(select!("WHERE j.id = $1"));
+    optional(from, query.bind(id)).await
+}
+
+/// The job with this number in a project.
+pub async fn by_number<'c>(
+    from: impl Read<'c>,
+    project_id: ProjectId,
+    number: i64,
+) -> Result<Option<Job>> {
+    let query = sql(select!("WHERE j.project_id = $1 AND j.number = $2"));
+    optional(from, query.bind(project_id).bind(number)).await
+}
+
+/// The jobs that `filter` lets through, newest first.
+pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
+    let query = sql(select!(
+        "WHERE ($1 IS NULL OR j.project_id = $1) AND ($2 IS NULL OR j.user_id = $2) AND ($3 IS NULL OR j.state = $3) \
+         AND ($4 IS NULL OR LOWER(j.name) LIKE LOWER($4) ESCAPE '\\') \
+         AND ($5 IS NULL OR EXISTS (SELECT 1 FROM members m WHERE m.project_id = j.project_id AND m.user_id = $5)) \
+         AND p.deleted_ms IS NULL AND ($6 IS NULL OR j.id < $6) ORDER BY j.id DESC LIMIT $7"
+    ));
+    let query = query
+        .bind(filter.project_id)
+        .bind(filter.user_id)
+        .bind(filter.state.map(|state| state.as_str().to_owned()));
+    let query = query
+        .bind(filter.name.as_deref().map(contains))
+        .bind(filter.visible_to);
+    let query = query.bind(page.after::<JobId>()?).bind(page.fetch());
+    Ok(List::cut(all(db, query).await?, page, |job: &Job| job.id))
+}
+
+/// Every job that has not ended, oldest first: what a reconciler has to look at.
+pub async fn unfinished(db: &Db) -> Result<Vec<Job>> {
+    all(db, sql(select!("WHERE j.ended_ms IS NULL ORDER BY j.id"))).await
+}
+
+/// The head of the queue, next first.
+pub async fn queued(db: &Db, limit: u32) -> Result<Vec<Job>> {
+    let query = sql(select!(
+        "WHERE j.state = 'queued' ORDER BY j.queued_ms, j.id LIMIT $1"
+    ));
+    all(db, query.bind(i64::from(limit))).await
+}
+
+/// The pattern that matches what holds `text`.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

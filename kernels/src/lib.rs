@@ -1,1 +1,24 @@
-//! Cairn's `kernels` crate.
+//! Jupyter for Cairn: notebook documents, kernels, and headless runs of notebooks. Knows nothing of projects, jobs, users or
+//! storage: it is given paths and gives an outcome.
+
+mod client;
+mod clock;
+mod command;
+mod error;
+mod kernelspec;
+mod literal;
+pub mod notebook;
+mod outputs;
+mod process;
+mod run;
+mod save;
+mod sink;
+mod stop;
+mod translate;
+mod widgets;
+
+pub use crate::command::{ExecuteArgs, main_execute};
+pub use crate::error::{Error, Result};
+pub use crate::literal::Literal;
+pub use crate::run::{At, Execute, Outcome, execute};
+pub use crate::stop::Stop;

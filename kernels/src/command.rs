@@ -1,0 +1,120 @@
+//! The hidden command `cairn execute`: its flags, and a whole run as a process of its own.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::run::{Execute, execute};
+use crate::stop::Stop;
+
+/// The flags of `cairn execute`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExecuteArgs {
+    /// The notebook to run.
+    pub notebook: PathBuf,
+    /// Where the executed notebook goes.
+    #[arg(long, short)]
+    pub output: PathBuf,
+    /// A JSON file with one object: the values of the parameters.
+    #[arg(long)]
+    pub parameters: Option<PathBuf>,
+    /// The kernel's name, instead of the notebook's own.
+    #[arg(long)]
+    pub kernel: Option<String>,
+    /// The environment whose kernels and python are used.
+    #[arg(long)]
+    pub environment: Option<PathBuf>,
+    /// The kernel's working folder; else the notebook's.
+    #[arg(long)]
+    pub cwd: Option<PathBuf>,
+    /// How long one cell may run, in milliseconds.
+    #[arg(long)]
+    pub cell_timeout_ms: Option<u64>,
+    /// How long the kernel may take to start, in milliseconds.
+    #[arg(long, default_value_t = 120_000)]
+    pub start_timeout_ms: u64,
+    /// How many bytes of output one cell keeps in the notebook.
+    #[arg(long, default_value_t = 64 * 1024 * 1024)]
+    pub cell_output_bytes: usize,
+}
+
+/// Runs `cairn execute` and gives its exit status: 0 complete, 1 a cell raised or ran too long, 2 bad input, 3 the kernel died
+/// or did not start, 4 the result could not be saved, 128 + signal when it was stopped.
+///
+/// Messages go to stderr. Blocks; must not be called from an async task.
+pub fn main_execute(args: ExecuteArgs) -> u8 {
+    let ended = prepare(args).and_then(|execute| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal("no threads can be started", error))?;
+        let outcome = runtime.block_on(run(execute));
+        // A write to a stream that nobody reads must not keep the process.
+        runtime.shutdown_background();
+        outcome
+    });
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+async fn run(job: Execute) -> Result<u8> {
+    let stop = Stop::default();
+    stop.on_signals()
+        .map_err(|error| Error::internal("signals cannot be handled", error))?;
+    let outcome = execute(job, &stop).await?;
+    Ok(outcome.exit_code())
+}
+
+fn prepare(args: ExecuteArgs) -> Result<Execute> {
+    let folder = args
+        .notebook
+        .parent()
+        .filter(|path| !path.as_os_str().is_empty());
+    let cwd = args
+        .cwd
+        .unwrap_or_else(|| folder.unwrap_or(Path::new(".")).to_path_buf());
+    Ok(Execute {
+        parameters: args
+            .parameters
+            .as_deref()
+            .map_or_else(|| Ok(Map::new()), parameters)?,
+        kernel: args.kernel,
+        environment: args.environment,
+        cell_timeout_ms: args.cell_timeout_ms,
+        start_timeout_ms: args.start_timeout_ms,
+        cell_output_bytes: args.cell_output_bytes,
+        ..Execute::new(args.notebook, args.output, cwd)
+    })
+}
+
+fn parameters(path: &Path) -> Result<Map<String, Value>> {
+    let shown = path.display();
+    let text = std::fs::read(path).map_err(|error| {
+        Error::Invalid(format!("the parameters {shown} cannot be read: {error}"))
+    })?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Error::Invalid(format!(
+            "the parameters {shown} are not a JSON object: {error}"
+        ))
+    })
+}
+
+/// Says an error with its causes on stderr; that nobody listens changes nothing.
+fn complain(error: &Error) {
+    use std::io::Write as _;
+    let mut text = format!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

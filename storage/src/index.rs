@@ -1,0 +1,221 @@
+//! The stat index: what a folder's files hashed to at the last capture, so that unchanged ones are not read again.
+//!
+//! A cache in one file, believed only whole, for the same store and project; losing it costs time, nothing else. A file touched within two
+//! seconds of the capture that recorded it is read again, because it may have changed within one tick of the clock (git calls it racy).
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::capture::{Found, FoundKind, Kept, Stat};
+use crate::ids::ProjectId;
+use crate::objects::{Files, Hash, io_error, random_name};
+use crate::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"CAIRNIX1";
+/// Files touched this long before a capture, or later, are not believed at the next.
+const RACY_NS: i64 = 2_000_000_000;
+/// dev, ino, size, mtime, ctime, flag, hash, path length.
+const FIXED_BYTES: usize = 5 * 8 + 1 + 32 + 2;
+const CHECKSUM_BYTES: usize = 32;
+
+/// The index as the last capture left it, and the one that this capture makes.
+pub(crate) struct Index {
+    place: PathBuf,
+    header: Vec<u8>,
+    /// The bytes of the last index, checked; empty when there is none to believe.
+    old: Vec<u8>,
+    fresh: Fresh,
+    started_ns: i64,
+}
+
+/// A new index that takes the old one's place once the capture is recorded.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    path: PathBuf,
+    place: PathBuf,
+    body: Vec<u8>,
+}
+
+/// Opens the index called `name`; a missing or unbelievable one is empty.
+///
+/// # Errors
+/// `Invalid` for a name that is not 1 to 64 of `a-z 0-9 -`.
+pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Index> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        return Err(Error::invalid(
+            "the name of a stat index has characters other than a-z, 0-9 and -",
+        ));
+    }
+    let folder = files.root().join("index");
+    let place = folder.join(name);
+    let header = [
+        MAGIC,
+        files.id().as_bytes(),
+        b" ",
+        project.to_string().as_bytes(),
+        b"\n",
+    ]
+    .concat();
+    let old = fs::read(&place)
+        .ok()
+        .and_then(|bytes| check(bytes, &header))
+        .unwrap_or_default();
+    // The file is made now because its time is the file system's own idea of when this capture started.
+    let path = folder.join(format!("{name}.{}", random_name()));
+    let failed = |error| io_error("cannot write the stat index", error);
+    let started = File::create_new(&path)
+        .and_then(|file| file.metadata())
+        .map_err(failed)?;
+    let started_ns = Stat::from(&started).mtime_ns;
+    let fresh = Fresh {
+        path,
+        place: place.clone(),
+        body: header.clone(),
+    };
+    Ok(Index {
+        place,
+        header,
+        old,
+        fresh,
+        started_ns,
+    })
+}
+
+impl Index {
+    /// Returns the hashes of those files whose status is the one recorded. `found` is in the order of paths, as the index is.
+    pub(crate) fn known(&self, found: &[Found]) -> Vec<Option<Hash>> {
+        let mut records = Records {
+            rest: self.old.get(self.header.len()..).unwrap_or_default(),
+        };
+        let mut current = records.next();
+        let mut known = Vec::with_capacity(found.len());
+        for entry in found {
+            while current
+                .as_ref()
+                .is_some_and(|record| record.path < entry.path.as_bytes())
+            {
+                current = records.next();
+            }
+            let hash = match (&entry.kind, &current) {
+                (FoundKind::File { stat }, Some(record))
+                    if record.path == entry.path.as_bytes() && record.stat == *stat =>
+                {
+                    Some(record.hash)
+                }
+                _ => None,
+            };
+            known.push(hash);
+        }
+        known
+    }
+
+    /// Adds a file to the new index, if the next capture may believe it.
+    pub(crate) fn add(&mut self, path: &str, kept: &Kept) {
+        let racy = kept.stat.touched_ns() >= self.started_ns.saturating_sub(RACY_NS);
+        let Ok(length) = u16::try_from(path.len()) else {
+            return;
+        };
+        if racy || kept.torn {
+            return;
+        }
+        let Stat {
+            dev,
+            ino,
+            size,
+            mtime_ns,
+            ctime_ns,
+            executable,
+        } = kept.stat;
+        let body = &mut self.fresh.body;
+        for number in [dev, ino, size] {
+            body.extend_from_slice(&number.to_le_bytes());
+        }
+        body.extend_from_slice(&mtime_ns.to_le_bytes());
+        body.extend_from_slice(&ctime_ns.to_le_bytes());
+        body.push(u8::from(executable));
+        body.extend_from_slice(kept.hash.as_bytes());
+        body.extend_from_slice(&length.to_le_bytes());
+        body.extend_from_slice(path.as_bytes());
+    }
+
+    /// Ends the recording.
+    pub(crate) fn finish(self) -> Fresh {
+        debug_assert_eq!(self.place, self.fresh.place);
+        self.fresh
+    }
+}
+
+impl Fresh {
+    /// Puts the new index in the old one's place. It is a cache: a failure is logged and costs time only.
+    pub(crate) fn keep(self) {
+        if let Err(error) = self.write() {
+            tracing::warn!(%error, "the stat index was not written; the next snapshot reads every file");
+        }
+    }
+
+    /// Not synced: what a power cut tears fails its checksum.
+    fn write(&self) -> std::io::Result<()> {
+        let mut out = BufWriter::with_capacity(256 * 1024, File::create(&self.path)?);
+        out.write_all(&self.body)?;
+        out.write_all(blake3::hash(&self.body).as_bytes())?;
+        out.flush()?;
+        fs::rename(&self.path, &self.place)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // Gone already when it was kept.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the index of a folder that is gone.
+pub(crate) fn forget(folder: &Path, name: &str) {
+    let _ = fs::remove_file(folder.join("index").join(name));
+}
+
+fn check(mut bytes: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
+    let body = bytes.len().checked_sub(CHECKSUM_BYTES)?;
+    let whole = bytes[..body].starts_with(header)
+        && blake3::hash(&bytes[..body]).as_bytes() == &bytes[body..];
+    bytes.truncate(body);
+    whole.then_some(bytes)
+}
+
+struct Record<'a> {
+    path: &'a [u8],
+    stat: Stat,
+    hash: Hash,
+}
+
+struct Records<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        let (fixed, rest) = self.rest.split_first_chunk::<FIXED_BYTES>()?;
+        let number =
+            |at: usize| u64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
+        let time =
+            |at: usize| i64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
+        let stat = Stat {
+            dev: number(0),
+            ino: number(8),
+            size: number(16),
+            mtime_ns: time(24),
+            ctime_ns: time(32),
+            executable: fixed[40] == 1,
+        };
+        let hash = Hash::from_bytes(fixed[41..73].try_into().expect("32 bytes"));
+        let length = usize::from(u16::from_le_bytes([fixed[73], fixed[74]]));
+        let (path, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(Record { path, stat, hash })
+    }
+}

@@ -1,0 +1,70 @@
+//! Manifests: the immutable list of paths that a snapshot, a job's outputs or a version consists of.
+//!
+//! Entries are sorted by the bytes of their paths and cut into leaves whose boundaries depend on the paths only; a root names the leaves.
+//! `content_digest` can be recomputed with `b3sum` alone; `manifest_digest` is the identity.
+
+use serde::{Deserialize, Serialize};
+
+use crate::objects::Hash;
+
+mod build;
+mod codec;
+mod diff;
+mod leaf;
+mod path;
+mod read;
+mod root;
+mod serve;
+
+pub(crate) use build::Builder;
+pub use diff::{Change, Difference};
+pub(crate) use path::check_target;
+pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};
+pub use read::Manifest;
+pub use serve::{File, FileKind, diff, file, list, read, summary};
+
+/// The most entries that one manifest may have.
+pub const MAX_ENTRIES: u64 = 10_000_000;
+
+/// One path of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The path: relative, UTF-8, components divided by `/`; see [`check_path`].
+    pub path: String,
+    /// What lies there.
+    pub node: Node,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A regular file.
+    File {
+        /// The object that is its content.
+        hash: Hash,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether it may be executed.
+        executable: bool,
+    },
+    /// A symbolic link, kept as data and never followed.
+    Symlink {
+        /// The text of the link.
+        target: String,
+    },
+}
+
+/// What a manifest amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The identity: equal trees have equal digests.
+    pub manifest_digest: Hash,
+    /// What `find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -r0 b3sum | b3sum` prints for the same files.
+    pub content_digest: Hash,
+    /// The number of regular files.
+    pub files: u64,
+    /// The sum of their sizes in bytes.
+    pub bytes: u64,
+    /// The number of symbolic links.
+    pub symlinks: u64,
+}

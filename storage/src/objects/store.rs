@@ -1,0 +1,113 @@
+//! `Store`: objects, their folder on this host and the database, together. What every capture, upload and reader is given.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::read::{Checked, Stream, stream};
+use super::{Content, Files, Hash, Objects};
+use crate::db::Db;
+use crate::materialise::Builds;
+use crate::{Error, Result};
+
+/// The object store of one Cairn. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    files: Files,
+    objects: Arc<dyn Objects>,
+    checked: Arc<Checked>,
+    builds: Builds,
+}
+
+impl Store {
+    /// Opens the store in `folder` (`DATA/store`), making it when there is none, and clears what crashes left half-done.
+    ///
+    /// # Errors
+    /// `Invalid` when the folder holds a format that this program does not know.
+    pub async fn open(folder: &Path, db: Db) -> Result<Self> {
+        let folder = folder.to_owned();
+        let files = blocking(move || Files::open(&folder)).await?;
+        let objects: Arc<dyn Objects> = Arc::new(files.clone());
+        let inner = Inner {
+            db,
+            files,
+            objects,
+            checked: Arc::default(),
+            builds: Builds::default(),
+        };
+        let store = Self {
+            inner: Arc::new(inner),
+        };
+        crate::uploads::clean(&store).await?;
+        Ok(store)
+    }
+
+    /// The objects.
+    pub fn objects(&self) -> &Arc<dyn Objects> {
+        &self.inner.objects
+    }
+
+    /// The database that knows which objects belong to whom.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// Reads an object of `size` bytes, or a range of it cut to its size.
+    ///
+    /// The last bytes of a whole object come after its hash is proven. A part comes after the object was read through once by this process.
+    pub(crate) fn read(&self, hash: Hash, size: u64, range: Option<Range<u64>>) -> Content {
+        let range = range.unwrap_or(0..size);
+        let end = range.end.min(size);
+        let range = range.start.min(end)..end;
+        let body: Stream = if range.is_empty() {
+            Box::pin(futures_util::stream::empty())
+        } else {
+            stream(
+                Arc::clone(&self.inner.objects),
+                Arc::clone(&self.inner.checked),
+                hash,
+                range.clone(),
+                size,
+            )
+        };
+        Content {
+            hash,
+            size,
+            range,
+            body,
+        }
+    }
+
+    /// Reads an object through unless this process has, and checks it. Blocks.
+    pub(crate) fn check(&self, hash: &Hash) -> Result<()> {
+        self.inner.checked.check(&*self.inner.objects, hash)
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.inner.files
+    }
+
+    pub(crate) fn builds(&self) -> &Builds {
+        &self.inner.builds
+    }
+
+    /// The path of something in the store's folder.
+    pub(crate) fn within(&self, part: &str) -> PathBuf {
+        self.inner.files.root().join(part)
+    }
+}
+
+/// Runs blocking work on the pool for it. Dropping the future lets the work run on to its end.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let failed = |error| Error::internal("blocking work ended early", error);
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error: tokio::task::JoinError| failed(error))?
+}

@@ -1,0 +1,30 @@
+//! Captures a job's outputs: every regular file, whatever its size or name; everything else is named with the reason why it was left out.
+
+use std::path::Path;
+
+use crate::Result;
+use crate::capture::{self as captures, Links, Policy};
+use crate::ids::ProjectId;
+use crate::objects::Store;
+
+pub use crate::capture::{Captured, Pending, Reason, Skipped};
+
+/// Captures the folder that a job left; its objects are durable when this returns.
+///
+/// The job may be hostile or still running: symbolic links, pipes, sockets, devices and names that are not UTF-8 are left out and named, a file
+/// swapped for a link is not followed, nothing is waited for. Files of other users are read if this process may, else named. A file with
+/// several names is kept under each of them, once.
+///
+/// Nobody sees the capture until [`Pending::record`] has written its rows, in the transaction that writes what refers to it.
+///
+/// # Errors
+/// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files, `Unavailable` when the disk is full.
+pub async fn capture(store: &Store, project: ProjectId, folder: &Path) -> Result<Pending> {
+    let policy = Policy {
+        links: Links::Skip,
+        rules: false,
+        max_file_bytes: None,
+        index: None,
+    };
+    captures::capture(store, project, folder, policy).await
+}

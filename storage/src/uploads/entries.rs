@@ -1,0 +1,234 @@
+//! The entries of an upload, and which of their objects the project does not hold yet.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Spool, Upload, open, touch};
+use crate::db::{Record, Row, Tx, all, execute, required, select_in, sql};
+use crate::ids::{ProjectId, UploadId};
+use crate::manifest::{Entry, Node, check_path, check_target};
+use crate::objects::{Hash, Store, blocking, number};
+use crate::{Error, Result};
+
+/// The most entries that one call declares.
+pub const MAX_DECLARED: usize = 10_000;
+/// The most entries of one upload.
+const MAX_ENTRIES: i64 = 1_000_000;
+/// Hashes that one question asks for.
+const ASKED: usize = 200;
+
+/// One entry: a file with `hash` and `size`, or a symbolic link with `target`.
+///
+/// JSON: `{"path": "a/b.py", "hash": "…", "size": 12, "executable": false}` or `{"path": "l", "target": "a"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The path.
+    pub path: String,
+    /// The BLAKE3 of the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+    /// The size of the content in bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// Whether it may be executed.
+    #[serde(default)]
+    pub executable: bool,
+    /// The text of a symbolic link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl Declared {
+    fn check(&self, kind: Kind) -> Result<()> {
+        check_path(&self.path)?;
+        if i64::try_from(self.size).is_err() {
+            return Err(Error::invalid(format!(
+                "the size of {:?} is not true",
+                self.path
+            )));
+        }
+        match (&self.hash, &self.target) {
+            (Some(_), None) => Ok(()),
+            (None, Some(_)) if kind == Kind::Outputs => Err(Error::invalid(format!(
+                "{:?} is a symbolic link, which outputs do not hold",
+                self.path
+            ))),
+            (None, Some(target)) => check_target(target),
+            _ => Err(Error::invalid(format!(
+                "{:?} needs either a hash or a target",
+                self.path
+            ))),
+        }
+    }
+}
+
+impl Record for Declared {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            path: row.text("path")?,
+            hash: row.maybe_parsed("hash")?,
+            size: u64::try_from(row.int("size")?).unwrap_or_default(),
+            executable: row.flag("executable")?,
+            target: row.maybe_text("target")?,
+        })
+    }
+}
+
+impl From<Declared> for Entry {
+    fn from(declared: Declared) -> Self {
+        let Declared {
+            path,
+            hash,
+            size,
+            executable,
+            target,
+        } = declared;
+        let node = match (hash, target) {
+            (Some(hash), _) => Node::File {
+                hash,
+                size,
+                executable,
+            },
+            (None, target) => Node::Symlink {
+                target: target.unwrap_or_default(),
+            },
+        };
+        Self { path, node }
+    }
+}
+
+/// Declares entries, at most 10,000 a call; a path that was declared before gets the new entry. Returns the hashes among them that must be sent.
+///
+/// # Errors
+/// `Invalid` for a path that no manifest can hold, `NotFound` and `Conflict` when the upload is not open.
+pub async fn declare(store: &Store, id: UploadId, entries: &[Declared]) -> Result<Vec<Hash>> {
+    let upload = open(store, id).await?;
+    if entries.len() > MAX_DECLARED {
+        return Err(Error::invalid("more than 10000 entries in one call"));
+    }
+    entries
+        .iter()
+        .try_for_each(|entry| entry.check(upload.kind))?;
+    touch(store, &upload).await?;
+    store
+        .db()
+        .write(|mut tx| async move { insert(&mut tx, id, entries).await })
+        .await?;
+    let hashes = entries
+        .iter()
+        .filter_map(|entry| Some((entry.hash?, entry.size)))
+        .collect();
+    lacking(store, &upload, hashes).await
+}
+
+/// The hashes of all declared entries that must still be sent.
+pub async fn missing(store: &Store, id: UploadId) -> Result<Vec<Hash>> {
+    let upload = open(store, id).await?;
+    let hashes = declared(store, id)
+        .await?
+        .iter()
+        .filter_map(|entry| Some((entry.hash?, entry.size)))
+        .collect();
+    lacking(store, &upload, hashes).await
+}
+
+async fn insert(tx: &mut Tx, id: UploadId, entries: &[Declared]) -> Result<()> {
+    let text = "INSERT INTO upload_entries (upload_id, path_hash, path, hash, size, executable, target) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (upload_id, path_hash) DO UPDATE SET \
+                hash = excluded.hash, size = excluded.size, executable = excluded.executable, target = excluded.target";
+    for entry in entries {
+        let path_hash = Hash::of(entry.path.as_bytes()).to_hex();
+        let query = sql(text).bind(id).bind(path_hash).bind(entry.path.clone());
+        let query = query
+            .bind(entry.hash.map(|hash| hash.to_hex()))
+            .bind(number(entry.size));
+        execute(
+            tx,
+            query
+                .bind(i64::from(entry.executable))
+                .bind(entry.target.clone()),
+        )
+        .await?;
+    }
+    let count = sql("SELECT COUNT(*) FROM upload_entries WHERE upload_id = $1").bind(id);
+    if required::<i64>(tx, count).await? > MAX_ENTRIES {
+        return Err(Error::invalid("the upload has more than a million entries"));
+    }
+    Ok(())
+}
+
+/// All entries, in no order.
+pub(super) async fn declared(store: &Store, id: UploadId) -> Result<Vec<Declared>> {
+    let text =
+        "SELECT path, hash, size, executable, target FROM upload_entries WHERE upload_id = $1";
+    all(store.db(), sql(text).bind(id)).await
+}
+
+/// The sizes that were declared for a hash; none when it was not declared.
+pub(super) async fn sizes(store: &Store, id: UploadId, hash: &Hash) -> Result<Vec<u64>> {
+    let text = "SELECT DISTINCT size FROM upload_entries WHERE upload_id = $1 AND hash = $2";
+    let sizes: Vec<i64> = all(store.db(), sql(text).bind(id).bind(hash.to_hex())).await?;
+    Ok(sizes
+        .into_iter()
+        .filter_map(|size| u64::try_from(size).ok())
+        .collect())
+}
+
+/// A hash that the project holds, with the size of its content.
+struct Held(Hash, u64);
+
+impl Record for Held {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self(
+            row.parsed("hash")?,
+            u64::try_from(row.int("size")?).unwrap_or_default(),
+        ))
+    }
+}
+
+/// Those of `hashes` whose content the project holds, with their true sizes.
+pub(super) async fn held(
+    store: &Store,
+    project: ProjectId,
+    hashes: &[Hash],
+) -> Result<Vec<(Hash, u64)>> {
+    let before = "SELECT objects.hash AS hash, objects.size AS size FROM objects \
+                  JOIN project_objects ON project_objects.hash = objects.hash WHERE objects.hash IN";
+    let mut found = Vec::new();
+    for chunk in hashes.chunks(ASKED) {
+        // Always as many values, the last one repeated, so that the project's number in the statement is fixed.
+        let filled = (0..ASKED).map(|at| chunk[at.min(chunk.len() - 1)].to_hex());
+        let query = select_in(before, ASKED, "AND project_objects.project_id = $201");
+        let query = filled
+            .fold(query, |query, hash| query.bind(hash))
+            .bind(project);
+        found.extend(
+            all::<Held>(store.db(), query)
+                .await?
+                .into_iter()
+                .map(|Held(hash, size)| (hash, size)),
+        );
+    }
+    Ok(found)
+}
+
+async fn lacking(
+    store: &Store,
+    upload: &Upload,
+    mut wanted: Vec<(Hash, u64)>,
+) -> Result<Vec<Hash>> {
+    wanted.sort_unstable();
+    wanted.dedup_by_key(|(hash, _)| *hash);
+    let hashes: Vec<Hash> = wanted.iter().map(|(hash, _)| *hash).collect();
+    let mut held: Vec<Hash> = held(store, upload.project_id, &hashes)
+        .await?
+        .into_iter()
+        .map(|(hash, _)| hash)
+        .collect();
+    held.sort_unstable();
+    let spool = Spool::of(store, upload.id);
+    blocking(move || {
+        let lacks = |hash: &Hash| held.binary_search(hash).is_err() && spool.done(hash).is_none();
+        Ok(hashes.into_iter().filter(lacks).collect())
+    })
+    .await
+}

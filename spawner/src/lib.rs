@@ -2,6 +2,7 @@
 //!
 //! Takes a plain [`Spec`] and gives a serialisable [`Handle`]. Knows no users, no database and no HTTP routes.
 
+pub mod conformance;
 pub mod environments;
 pub mod error;
 pub mod log;
@@ -10,6 +11,18 @@ pub mod runtime;
 pub mod spec;
 pub mod status;
 
+mod capabilities;
+mod cgroup;
+mod clock;
+mod files;
+mod frame;
+mod host;
+mod run;
+mod sandbox;
+mod supervisor;
+mod sys;
+
+pub use capabilities::{Capabilities, probe};
 pub use environments::{Environment, EnvironmentSpec, Environments};
 pub use error::Error;
 pub use log::LogChunk;
@@ -30,6 +43,9 @@ pub const SECRETS: &str = "/cairn/secrets";
 ///
 /// Call it first thing in `main`: before any thread is started, any async runtime made or anything printed. Returns the status to exit with.
 pub fn supervise(args: &[std::ffi::OsString]) -> std::process::ExitCode {
-    let _ = args;
-    std::process::ExitCode::FAILURE
+    let args: Vec<_> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    supervisor::run(&args)
 }

@@ -1,0 +1,60 @@
+//! Other systems (macOS): no sandbox, no cgroups, process groups instead of trees.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+
+use crate::spec::Mount;
+
+pub(crate) fn own_executable() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "cairn".into())
+}
+
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
+    rustix::process::test_kill_process(pid).is_ok().then_some(0)
+}
+
+pub(crate) fn boot_id() -> String {
+    String::new()
+}
+
+pub(crate) fn adopt_orphans() -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn die_with(_parent: u32) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn hide_memory() -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn descendants(_root: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+pub(crate) fn with_environment(_entry: &str) -> Vec<u32> {
+    Vec::new()
+}
+
+pub(crate) fn signal_all(_signal: Signal) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn offer_to_oom_killer() {}
+
+pub(crate) fn handed_down(_name: &str, _bytes: &[u8]) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn handed_down_executable() -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn stage(_mounts: &[Mount]) -> io::Result<Vec<Mount>> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -4,7 +4,7 @@ CREATE TABLE counters (
     name TEXT NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL CHECK (value >= 0)
 );
-INSERT INTO counters (name, value) VALUES ('events', 0);
+INSERT INTO counters (name, value) VALUES ('events', 0), ('uid_slots', 0);
 
 -- Numbered from the counter in the transaction that caused them, so without gaps and in the order of their commits.
 CREATE TABLE events (
@@ -33,6 +33,7 @@ CREATE TABLE users (
     password_hash TEXT,
     admin BIGINT NOT NULL CHECK (admin IN (0, 1)),
     disabled BIGINT NOT NULL CHECK (disabled IN (0, 1)),
+    uid_slot BIGINT NOT NULL UNIQUE CHECK (uid_slot >= 0),
     created_ms BIGINT NOT NULL
 );
 
@@ -42,6 +43,7 @@ CREATE TABLE projects (
     description TEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     deleted_ms BIGINT,
+    template_digest TEXT,
     next_number BIGINT NOT NULL CHECK (next_number >= 1)
 );
 CREATE UNIQUE INDEX projects_name ON projects (name) WHERE deleted_ms IS NULL;

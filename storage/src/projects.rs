@@ -170,6 +170,25 @@ pub async fn update(tx: &mut Tx, id: ProjectId, change: &Change) -> Result<Proje
     get(tx, id).await?.ok_or_else(missing)
 }
 
+/// The digest of the manifest that the homes of new workspaces begin with; none for an empty folder.
+pub async fn template<'c>(from: impl Read<'c>, id: ProjectId) -> Result<Option<String>> {
+    let text = "SELECT template_digest FROM projects WHERE id = $1 AND template_digest IS NOT NULL";
+    optional(from, sql(text).bind(id)).await
+}
+
+/// Lets new workspaces begin with the files of a manifest.
+///
+/// # Errors
+/// `NotFound` for an unknown or deleted project.
+pub async fn set_template(tx: &mut Tx, id: ProjectId, manifest_digest: &str) -> Result<()> {
+    let text = "UPDATE projects SET template_digest = $2 WHERE id = $1 AND deleted_ms IS NULL";
+    if execute(tx, sql(text).bind(id).bind(manifest_digest)).await? == 0 {
+        return Err(missing());
+    }
+    changed(tx, id);
+    Ok(())
+}
+
 /// Deletes a project that nothing runs in and that has no workspaces. Its records stay; its name is free again.
 ///
 /// # Errors

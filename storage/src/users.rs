@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, sql};
+use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, required, sql};
 use crate::error::{Error, Result};
 use crate::events::{Kind, Notice};
 use crate::ids::UserId;
@@ -90,13 +90,16 @@ pub async fn create(tx: &mut Tx, new: &NewUser) -> Result<User> {
     };
     names::check_text("display name", display_name, DISPLAY_NAME_BYTES)?;
     let id = UserId::new(tx.clock());
-    let text = "INSERT INTO users (id, name, display_name, admin, disabled, created_ms) VALUES ($1, $2, $3, $4, 0, $5) \
+    let slot = "UPDATE counters SET value = value + 1 WHERE name = 'uid_slots' RETURNING value - 1";
+    let slot: i64 = required(&mut *tx, sql(slot)).await?;
+    let text = "INSERT INTO users (id, name, display_name, admin, disabled, uid_slot, created_ms) VALUES ($1, $2, $3, $4, 0, $5, $6) \
          ON CONFLICT (name) DO NOTHING";
     let query = sql(text)
         .bind(id)
         .bind(new.name.as_str())
         .bind(display_name.as_str())
         .bind(i64::from(new.admin))
+        .bind(slot)
         .bind(tx.now_ms());
     if execute(tx, query).await? == 0 {
         return Err(Error::conflict("a user with this name exists"));
@@ -108,6 +111,15 @@ pub async fn create(tx: &mut Tx, new: &NewUser) -> Result<User> {
 /// The person with this id.
 pub async fn get<'c>(from: impl Read<'c>, id: UserId) -> Result<Option<User>> {
     optional(from, sql(select!("WHERE id = $1")).bind(id)).await
+}
+
+/// Which of the uids for work this person's servers and attempts get; from 0 without gaps, never given to another person.
+pub async fn uid_slot<'c>(from: impl Read<'c>, id: UserId) -> Result<Option<i64>> {
+    optional(
+        from,
+        sql("SELECT uid_slot FROM users WHERE id = $1").bind(id),
+    )
+    .await
 }
 
 /// The person with this name.

@@ -1,7 +1,7 @@
 //! Reading jobs.
 
 use super::{Job, State};
-use crate::db::{Db, Read, all, optional, sql};
+use crate::db::{Db, Read, all, optional, required, sql};
 use crate::error::Result;
 use crate::ids::{JobId, ProjectId, UserId};
 use crate::list::{List, Page};
@@ -72,6 +72,18 @@ pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
 /// Every job that has not ended, oldest first: what a reconciler has to look at.
 pub async fn unfinished(db: &Db) -> Result<Vec<Job>> {
     all(db, sql(select!("WHERE j.ended_ms IS NULL ORDER BY j.id"))).await
+}
+
+/// The jobs that hold a place on a machine, oldest first.
+pub async fn running(db: &Db) -> Result<Vec<JobId>> {
+    let text = "SELECT id FROM jobs WHERE ended_ms IS NULL AND state IN ('started', 'stopping') ORDER BY id";
+    let ids: Vec<String> = all(db, sql(text)).await?;
+    ids.into_iter().map(|id| id.parse()).collect()
+}
+
+/// How many jobs wait in the queue.
+pub async fn waiting(db: &Db) -> Result<i64> {
+    required(db, sql("SELECT COUNT(*) FROM jobs WHERE state = 'queued'")).await
 }
 
 /// The head of the queue, next first.

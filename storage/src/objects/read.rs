@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use tokio::sync::mpsc;
 
 use super::{Hash, Objects, Source, Space, corrupt, io_error};
@@ -30,6 +31,18 @@ pub struct Content {
     pub range: Range<u64>,
     /// The bytes. Dropping it stops the reading.
     pub body: Stream,
+}
+
+impl Content {
+    /// Brings all of it into memory: for what is known to be small.
+    pub async fn collect(self) -> Result<Vec<u8>> {
+        let mut body = self.body;
+        let mut bytes = Vec::new();
+        while let Some(part) = body.try_next().await? {
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    }
 }
 
 /// Objects whose content this process has checked from end to end.

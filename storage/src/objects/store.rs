@@ -60,7 +60,7 @@ impl Store {
     /// Reads an object of `size` bytes, or a range of it cut to its size.
     ///
     /// The last bytes of a whole object come after its hash is proven. A part comes after the object was read through once by this process.
-    pub(crate) fn read(&self, hash: Hash, size: u64, range: Option<Range<u64>>) -> Content {
+    pub fn read(&self, hash: Hash, size: u64, range: Option<Range<u64>>) -> Content {
         let range = range.unwrap_or(0..size);
         let end = range.end.min(size);
         let range = range.start.min(end)..end;
@@ -81,6 +81,23 @@ impl Store {
             range,
             body,
         }
+    }
+
+    /// Takes a file of this host in as an object; durable when this returns. Whoever refers to it records that: until then nobody sees it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk is full; `Internal` when the file cannot be read.
+    pub async fn put_file(&self, path: &Path) -> Result<(Hash, u64)> {
+        let (objects, path) = (Arc::clone(&self.inner.objects), path.to_owned());
+        blocking(move || {
+            let unread = |error| Error::internal(format!("cannot read {}", path.display()), error);
+            let mut file = std::fs::File::open(&path).map_err(unread)?;
+            let batch = objects.begin()?;
+            let put = batch.put(&mut file)?;
+            batch.commit()?;
+            Ok(put)
+        })
+        .await
     }
 
     /// Reads an object through unless this process has, and checks it. Blocks.

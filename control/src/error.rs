@@ -1,5 +1,9 @@
 //! What control can fail with. Each variant says what the caller can do about it; texts are for the person who asked.
 
+use std::error::Error as StdError;
+
+type Source = Box<dyn StdError + Send + Sync + 'static>;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,26 +18,88 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// A part that is needed cannot be reached now; the same request may work later.
-    #[error("{0}")]
-    Unavailable(String),
+    #[error("{message}")]
+    Unavailable {
+        /// What could not be reached, for the person who asked.
+        message: String,
+        /// Why.
+        #[source]
+        source: Option<Source>,
+    },
     /// Something of ours broke; the text is for the log only.
-    #[error("{0}")]
-    Internal(String),
+    #[error("{message}")]
+    Internal {
+        /// What broke.
+        message: String,
+        /// Why.
+        #[source]
+        source: Option<Source>,
+    },
 }
 
 impl Error {
     /// True where the same call may succeed later without a change.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
-            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid(_) | Self::Internal(_) => false,
+            Self::Unavailable { .. } => true,
+            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid(_) | Self::Internal { .. } => {
+                false
+            }
         }
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::NotFound(message.into())
+    }
+
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::Conflict(message.into())
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
     }
+
+    pub(crate) fn internal(message: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::Internal {
+            message: message.into(),
+            source: Some(source.into()),
+        }
+    }
 }
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<storage::Error> for Error {
+    fn from(error: storage::Error) -> Self {
+        use storage::Error as Storage;
+        match error {
+            Storage::NotFound(text) => Self::NotFound(text),
+            Storage::Conflict(text) => Self::Conflict(text),
+            Storage::Invalid(text) => Self::Invalid(text),
+            Storage::Unavailable { .. } => Self::Unavailable {
+                message: "storage cannot be reached; try again".to_owned(),
+                source: Some(error.into()),
+            },
+            _ => Self::internal("storage failed", error),
+        }
+    }
+}
+
+impl From<spawner::Error> for Error {
+    fn from(error: spawner::Error) -> Self {
+        use spawner::Error as Spawner;
+        match error {
+            Spawner::NotFound(_) => Self::NotFound(error.to_string()),
+            Spawner::Conflict(text) => Self::Conflict(text),
+            Spawner::Invalid(text) => Self::Invalid(text),
+            Spawner::Unavailable { ref message, .. } => Self::Unavailable {
+                message: message.clone(),
+                source: Some(error.into()),
+            },
+            Spawner::Build { .. } => Self::Conflict(error.to_string()),
+            _ => Self::internal("the spawner failed", error),
+        }
+    }
+}

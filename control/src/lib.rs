@@ -2,11 +2,25 @@
 //!
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
+mod control;
+pub mod environments;
 mod error;
+pub mod example;
+mod inputs;
+mod janitor;
+pub mod jobs;
+mod layout;
 pub mod log;
+mod logs;
+pub mod machines;
 mod metadata;
+mod reconciler;
 pub mod reference;
 mod settings;
+pub mod workspaces;
 
+pub use control::{Control, Parts};
 pub use error::{Error, Result};
+pub use inputs::NewInput;
+pub use layout::Layout;
 pub use settings::{MachineType, Settings};

@@ -7,14 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use spawner::log::{Record, Stream};
+use storage::series::Point;
 
 /// Longer lines are log only.
 const LINE_LIMIT: usize = 64 * 1024;
 /// More keys than this in one line are not a set of metrics but a mistake; the rest is left out.
 const KEYS_LIMIT: usize = 1000;
-
-/// A point of a series: x, y, and when it was printed in ms since 1970.
-pub(crate) type Point = (f64, f64, i64);
 
 /// What a piece of log added.
 #[derive(Debug, Default, PartialEq)]
@@ -114,12 +112,12 @@ impl Reader {
             if key.is_empty() || key.len() > 256 {
                 continue;
             }
-            if let Some(y) = number(Some(&value)) {
+            if let Some(y) = self::value(&value) {
                 found
                     .points
                     .entry(key.clone())
                     .or_default()
-                    .push((x, y, ms));
+                    .push(Point { x, y, ms });
             }
             found.latest.insert(key, value);
         }
@@ -165,11 +163,19 @@ fn quote_non_finite(line: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A finite number, or none: a chart has a gap where training diverged.
+/// A finite number.
 fn number(value: Option<&Value>) -> Option<f64> {
-    value
-        .and_then(Value::as_f64)
-        .filter(|number| number.is_finite())
+    value.and_then(Value::as_f64)
+}
+
+/// A number for a chart, also one that shows where training diverged.
+fn value(value: &Value) -> Option<f64> {
+    match value.as_str() {
+        Some("NaN") => Some(f64::NAN),
+        Some("Infinity") => Some(f64::INFINITY),
+        Some("-Infinity") => Some(f64::NEG_INFINITY),
+        _ => number(Some(value)),
+    }
 }
 
 #[expect(
@@ -187,6 +193,10 @@ mod tests {
     use super::*;
     use spawner::log::records;
 
+    fn point(x: f64, y: f64, ms: i64) -> Point {
+        Point { x, y, ms }
+    }
+
     fn read(log: &str) -> (Reader, Found) {
         let mut reader = Reader::default();
         let found = reader.read(records(log.as_bytes(), 0), log.len() as u64);
@@ -200,7 +210,7 @@ mod tests {
         );
         assert_eq!(
             found.points["a"],
-            [(5.0, 1.0, 1), (2.0, 2.0, 2), (2.0, 3.0, 3)]
+            [point(5.0, 1.0, 1), point(2.0, 2.0, 2), point(2.0, 3.0, 3)]
         );
         assert_eq!(found.latest["a"], json!(3));
         assert_eq!(reader.lines, 3);
@@ -214,7 +224,8 @@ mod tests {
         assert_eq!(found.latest["loss"], json!("NaN"));
         assert_eq!(found.latest["down"], json!("-Infinity"));
         assert_eq!(found.latest["text"], json!("NaN \" Infinity"));
-        assert!(found.points.is_empty());
+        assert!(found.points["loss"][0].y.is_nan());
+        assert!(!found.points.contains_key("text"));
     }
 
     #[test]
@@ -224,14 +235,17 @@ mod tests {
         let middle = log.find("3 e").expect("there");
         let mut first = Reader::default();
         let head = records(&all[..middle], 0);
-        assert_eq!(first.read(head, middle as u64).points["a"], [(0.0, 1.0, 1)]);
+        assert_eq!(
+            first.read(head, middle as u64).points["a"],
+            [point(0.0, 1.0, 1)]
+        );
         assert_eq!(first.offset, 12, "the open line begins here");
 
         let mut second = Reader::new(first.offset, first.lines);
         let tail = records(&all[12..], 12);
         assert_eq!(
             second.read(tail, all.len() as u64).points["a"],
-            [(1.0, 2.0, 4)]
+            [point(1.0, 2.0, 4)]
         );
         assert_eq!(second.offset, all.len() as u64);
     }

@@ -1,11 +1,12 @@
 //! What control is told at start: folders, environments, machine types, limits. Reads no file.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use serde::Serialize;
 use spawner::EnvironmentSpec;
+use storage::materialise::Link;
 
-use crate::{Error, Result};
+use crate::{Error, Layout, Result};
 
 /// Everything that does not change while the service runs.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Settings {
     pub machines: BTreeMap<String, MachineType>,
     /// Jobs that run at the same time on this machine.
     pub max_jobs: NonZeroUsize,
+    /// Where things lie.
+    pub layout: Layout,
+    /// Whether work sees inputs through read-only mounts, so that they may share the store's files.
+    pub isolated: bool,
     /// Where work reaches the API: the public address.
     pub api_url: String,
 }
@@ -32,6 +37,15 @@ pub struct MachineType {
 }
 
 impl Settings {
+    /// How inputs are laid out on this machine.
+    pub(crate) fn link(&self) -> Link {
+        if self.isolated {
+            Link::Hard
+        } else {
+            Link::Copy
+        }
+    }
+
     /// The environment called `name`, or `default`.
     pub(crate) fn environment(&self, name: Option<&str>) -> Result<(String, &EnvironmentSpec)> {
         pick(&self.environments, "environment", name, "default")

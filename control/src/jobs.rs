@@ -1,0 +1,269 @@
+//! Jobs: what people ask of them. What then happens is in `drive`.
+
+mod check;
+pub(crate) mod drive;
+mod ending;
+mod follow;
+mod prepare;
+mod process;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use storage::{
+    ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
+    jobs::{self, Created, Job, State},
+    series::{self, Series},
+    snapshot,
+    snapshots::{self, NewSnapshot, Snapshot},
+    workspaces,
+};
+
+use crate::{Control, Error, Result, inputs::NewInput};
+
+/// Series in one answer; more have to be asked for by key.
+const SERIES: usize = 100;
+
+/// A job that is asked for. Exactly one of `command` and `notebook`, and one of `workspace_id` and `snapshot_id`, is given.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewJob {
+    /// What to call it; made from what it runs where none is given.
+    pub name: Option<String>,
+    /// Program and arguments; a word that is `{parameters}` becomes `--name=value` for each parameter.
+    pub command: Option<Vec<String>>,
+    /// A notebook, as a path within the snapshot.
+    pub notebook: Option<String>,
+    /// Values by name: for a notebook those of its `parameters` cell.
+    pub parameters: Map<String, Value>,
+    /// What it reads.
+    pub inputs: Vec<NewInput>,
+    /// Its environment; that of the workspace, else `default`, where none is named.
+    pub environment: Option<String>,
+    /// Its machine type; that of the workspace, else the usual one, where none is named.
+    pub machine: Option<String>,
+    /// The workspace whose project folder it runs a snapshot of, taken now.
+    pub workspace_id: Option<WorkspaceId>,
+    /// An earlier snapshot or an upload.
+    pub snapshot_id: Option<SnapshotId>,
+    /// A second request with the same key in the same project gets the job of the first.
+    pub idempotency_key: Option<String>,
+    /// How long it may run, in milliseconds.
+    pub time_limit_ms: Option<i64>,
+}
+
+impl Control {
+    /// Accepts a job and queues it. Where it comes from a workspace, its project folder is captured before this returns.
+    ///
+    /// # Errors
+    /// `Invalid` for whatever can never run: the text says what and where. `NotFound` for an unknown workspace or snapshot.
+    pub async fn submit_job(
+        &self,
+        user_id: UserId,
+        project_id: ProjectId,
+        new: NewJob,
+    ) -> Result<Created> {
+        let (snapshot, usual) = self.source(user_id, project_id, &new).await?;
+        let usual = usual.as_ref();
+        let (environment, _) = self.settings().environment(
+            new.environment
+                .as_deref()
+                .or(usual.map(|(environment, _)| environment.as_str())),
+        )?;
+        let (machine, _) = self.settings().machine(
+            new.machine
+                .as_deref()
+                .or(usual.map(|(_, machine)| machine.as_str())),
+        )?;
+        let parameters = check::parameters(self, &snapshot, &new).await?;
+        let record = jobs::NewJob {
+            project_id,
+            user_id,
+            name: new.name.clone().unwrap_or_else(|| check::title(&new)),
+            workspace_id: new.workspace_id,
+            snapshot_id: snapshot.id,
+            command: new.command,
+            notebook: new.notebook,
+            parameters,
+            inputs: self.resolve_inputs(project_id, &new.inputs).await?,
+            environment,
+            machine,
+            idempotency_key: new.idempotency_key,
+            rerun_of: None,
+            time_limit_ms: new.time_limit_ms,
+            queue: true,
+        };
+        self.accept(&record).await
+    }
+
+    /// Accepts a job that repeats another: the same snapshot, inputs, environment and machine type, with other values for the
+    /// parameters named.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown job; `Invalid` for parameters that it does not take.
+    pub async fn rerun_job(
+        &self,
+        user_id: UserId,
+        job_id: JobId,
+        parameters: Map<String, Value>,
+    ) -> Result<Created> {
+        let job = jobs::get(self.db(), job_id).await?.ok_or_else(missing)?;
+        let snapshot = snapshots::get(self.db(), job.snapshot_id)
+            .await?
+            .ok_or_else(missing)?;
+        let mut merged = job.parameters.clone();
+        merged.extend(parameters);
+        let again = NewJob {
+            command: job.command.clone(),
+            notebook: job.notebook.clone(),
+            parameters: merged,
+            ..NewJob::default()
+        };
+        let parameters = check::parameters(self, &snapshot, &again).await?;
+        self.settings().environment(Some(&job.environment))?;
+        self.settings().machine(Some(&job.machine))?;
+        let record = jobs::NewJob {
+            project_id: job.project_id,
+            user_id,
+            name: job.name,
+            workspace_id: job.workspace_id,
+            snapshot_id: job.snapshot_id,
+            command: job.command,
+            notebook: job.notebook,
+            parameters,
+            inputs: job.inputs,
+            environment: job.environment,
+            machine: job.machine,
+            idempotency_key: None,
+            rerun_of: Some(job.id),
+            time_limit_ms: job.time_limit_ms,
+            queue: true,
+        };
+        self.accept(&record).await
+    }
+
+    /// Asks for a job to stop; one that waits ends at once. Fine for one that has ended.
+    pub async fn stop_job(&self, id: JobId) -> Result<Job> {
+        self.db()
+            .write(move |mut tx| async move { jobs::request_stop(&mut tx, id).await })
+            .await?;
+        jobs::get(self.db(), id).await?.ok_or_else(missing)
+    }
+
+    /// Series of a job, each reduced to about `points` points that keep its minima and maxima; of one key, or of all.
+    pub async fn job_series(
+        &self,
+        id: JobId,
+        key: Option<&str>,
+        points: usize,
+    ) -> Result<Vec<Series>> {
+        let keys = match key {
+            Some(key) => vec![key.to_owned()],
+            None => series::keys(self.db(), id)
+                .await?
+                .into_iter()
+                .map(|key| key.key)
+                .take(SERIES)
+                .collect(),
+        };
+        let mut all = Vec::with_capacity(keys.len());
+        for key in keys {
+            all.push(series::read(self.db(), id, &key, points).await?);
+        }
+        Ok(all)
+    }
+
+    async fn accept(&self, record: &jobs::NewJob) -> Result<Created> {
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { jobs::create(&mut tx, record).await })
+            .await?)
+    }
+
+    /// The snapshot to run, and the environment and machine type of the workspace that it comes from.
+    async fn source(
+        &self,
+        user_id: UserId,
+        project_id: ProjectId,
+        new: &NewJob,
+    ) -> Result<(Snapshot, Option<(String, String)>)> {
+        match (new.workspace_id, new.snapshot_id) {
+            (Some(id), None) => {
+                let workspace = workspaces::get(self.db(), id)
+                    .await?
+                    .filter(|found| found.project_id == project_id);
+                let workspace = workspace.ok_or_else(|| {
+                    Error::not_found("there is no such workspace in this project")
+                })?;
+                let snapshot = self.take_snapshot(user_id, project_id, id).await?;
+                Ok((snapshot, Some((workspace.environment, workspace.machine))))
+            }
+            (None, Some(id)) => {
+                let found = snapshots::get(self.db(), id)
+                    .await?
+                    .filter(|found| found.project_id == project_id);
+                Ok((
+                    found.ok_or_else(|| {
+                        Error::not_found("there is no such snapshot in this project")
+                    })?,
+                    None,
+                ))
+            }
+            _ => Err(Error::invalid(
+                "a job needs its code: give either workspace_id or snapshot_id",
+            )),
+        }
+    }
+
+    /// Captures a workspace's project folder as it is now.
+    async fn take_snapshot(
+        &self,
+        user_id: UserId,
+        project_id: ProjectId,
+        workspace_id: WorkspaceId,
+    ) -> Result<Snapshot> {
+        let folder = self.settings().layout.work(&workspace_id);
+        if !tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+            return Err(Error::conflict(
+                "this workspace has no files yet: start it once",
+            ));
+        }
+        let pending = snapshot::take(
+            self.store(),
+            &folder,
+            snapshot::Options::new(project_id).index(workspace_id.to_string()),
+        )
+        .await?;
+        let captured = pending.captured();
+        let record = NewSnapshot {
+            project_id,
+            user_id,
+            workspace_id: Some(workspace_id),
+            manifest_digest: captured.summary.manifest_digest.to_string(),
+            content_digest: captured.summary.content_digest.to_string(),
+            files: signed(captured.summary.files),
+            bytes: signed(captured.summary.bytes),
+            skipped: captured.skipped.iter().map(ending::skipped).collect(),
+        };
+        let (pending_ref, record) = (&pending, &record);
+        let kept = self.db().write(move |mut tx| async move {
+            pending_ref.record(&mut tx).await?;
+            snapshots::create(&mut tx, record).await
+        });
+        let snapshot = kept.await?;
+        pending.recorded();
+        Ok(snapshot)
+    }
+}
+
+/// Whether a job still holds a place on a machine.
+pub(crate) fn runs(job: &Job) -> bool {
+    matches!(job.state, State::Started | State::Stopping)
+}
+
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn missing() -> Error {
+    Error::not_found("there is no such job")
+}

@@ -1,0 +1,165 @@
+//! The end of an attempt: what it left is captured, then one transaction ends the attempt and the job.
+
+use std::time::Duration;
+
+use spawner::{Exit, Reason};
+use storage::{
+    Hash,
+    attempts::Attempt,
+    jobs::{self, Ending, Job, Outputs, State},
+    outputs, snapshots,
+};
+
+use super::signed;
+use crate::{Control, Result, workspaces::remove_tree};
+
+/// Captures outputs and log of an attempt that has ended, ends the job, and removes what the attempt held of this machine.
+///
+/// Safe to repeat: the transaction ends a job once, and what was captured twice is stored once.
+pub(super) async fn finish(
+    control: &Control,
+    job: &Job,
+    attempt: &Attempt,
+    exit: &Exit,
+) -> Result<()> {
+    let folder = control.settings().layout.attempt(&attempt.id);
+    let pending =
+        outputs::capture(control.store(), job.project_id, &folder.join("outputs")).await?;
+    let log = stored_log(control, attempt).await?;
+    let captured = pending.captured();
+    let summary = &captured.summary;
+    let ending = Ending {
+        outputs: Some(Outputs {
+            manifest_digest: summary.manifest_digest.to_string(),
+            content_digest: summary.content_digest.to_string(),
+            files: signed(summary.files),
+            bytes: signed(summary.bytes),
+            skipped: captured.skipped.iter().map(skipped).collect(),
+        }),
+        log_hash: log.map(|(hash, _)| hash.to_string()),
+        log_bytes: log.map_or(0, |(_, size)| signed(size)),
+        ..plain(job, exit)
+    };
+    let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
+    let ended = control.db().write(move |mut tx| async move {
+        pending_ref.record(&mut tx).await?;
+        jobs::finish(&mut tx, id, ending).await
+    });
+    ended.await?;
+    pending.recorded();
+    clean_up(control, attempt).await
+}
+
+/// Ends a job whose attempt could not be started.
+pub(super) async fn give_up(control: &Control, attempt: &Attempt, message: String) -> Result<()> {
+    end_without_run(control, attempt, State::Error, message).await
+}
+
+/// Ends a job that somebody stopped while its attempt was being prepared.
+pub(super) async fn give_up_stopped(control: &Control, attempt: &Attempt) -> Result<()> {
+    let handle = control.handle(attempt.run_id.as_str());
+    control.runtime().stop(&handle, Duration::ZERO).await?;
+    end_without_run(
+        control,
+        attempt,
+        State::Stopped,
+        "Stopped on request before it ran.".to_owned(),
+    )
+    .await
+}
+
+async fn end_without_run(
+    control: &Control,
+    attempt: &Attempt,
+    state: State,
+    message: String,
+) -> Result<()> {
+    let ending = Ending {
+        state,
+        message: Some(message),
+        exit_code: None,
+        signal: None,
+        outputs: None,
+        log_hash: None,
+        log_bytes: 0,
+    };
+    let (ending, id) = (&ending, attempt.id);
+    control
+        .db()
+        .write(move |mut tx| async move { jobs::finish(&mut tx, id, ending).await })
+        .await?;
+    clean_up(control, attempt).await
+}
+
+/// A run that a crash left behind after its job had ended goes the same way.
+pub(crate) async fn clean_up(control: &Control, attempt: &Attempt) -> Result<()> {
+    control
+        .runtime()
+        .remove(&control.handle(attempt.run_id.as_str()))
+        .await?;
+    remove_tree(control.settings().layout.attempt(&attempt.id)).await
+}
+
+async fn stored_log(control: &Control, attempt: &Attempt) -> Result<Option<(Hash, u64)>> {
+    let path = control
+        .runtime()
+        .log_path(&control.handle(attempt.run_id.as_str()));
+    match path {
+        Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => {
+            Ok(Some(control.store().put_file(&path).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How the job ends, its outputs and log aside.
+fn plain(job: &Job, exit: &Exit) -> Ending {
+    let state = match exit.reason {
+        Reason::Exited if exit.success() => State::Complete,
+        _ if job.stop_requested_ms.is_some() => State::Stopped,
+        Reason::Stopped => State::Stopped,
+        _ => State::Error,
+    };
+    Ending {
+        state,
+        message: message(state, exit),
+        exit_code: exit.code.map(i64::from),
+        signal: exit.signal.map(i64::from),
+        outputs: None,
+        log_hash: None,
+        log_bytes: 0,
+    }
+}
+
+/// What happened, in words for the person whose job it is; nothing where all went well.
+fn message(state: State, exit: &Exit) -> Option<String> {
+    let what = match (state, exit.reason) {
+        (State::Complete, _) => return None,
+        (State::Stopped, _) => "Stopped on request.".to_owned(),
+        (_, Reason::Exited) => match (exit.code, exit.signal) {
+            (Some(code), _) => format!("The command ended with status {code}."),
+            (None, Some(signal)) => format!("The command was ended by signal {signal}."),
+            (None, None) => "The command ended.".to_owned(),
+        },
+        (_, Reason::Oom) => "The job used more memory than its machine type has.".to_owned(),
+        (_, Reason::TimeLimit) => "The job reached its time limit.".to_owned(),
+        (_, Reason::Lost) => {
+            "The machine was restarted, or the job's supervisor was killed.".to_owned()
+        }
+        (_, Reason::StartFailed) => "The job could not be started.".to_owned(),
+        _ => "The job ended in a way that this version does not know.".to_owned(),
+    };
+    Some(if exit.message.is_empty() {
+        what
+    } else {
+        format!("{what} {}", exit.message)
+    })
+}
+
+/// The record of a path that was left out.
+pub(super) fn skipped(skipped: &outputs::Skipped) -> snapshots::Skipped {
+    snapshots::Skipped {
+        path: skipped.path.clone(),
+        reason: skipped.reason.to_string(),
+    }
+}

@@ -1,0 +1,172 @@
+//! Describes an attempt's process as a plain spec for the spawner. Pure: starts nothing, asks nothing.
+//!
+//! The folders a job sees are those of DESIGN.md, "What a job sees"; the same folders also stand where Valohai's and FloydHub's
+//! documentation puts them, so that code written for those runs unchanged.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+use spawner::{Environment, Limits, Mount, Secret, Spec};
+use storage::jobs::Job;
+
+use crate::settings::MachineType;
+
+/// Bytes of log kept of one attempt, then it is cut and says so.
+const LOG_LIMIT_BYTES: u64 = 10 << 30;
+
+/// What an attempt is made of, all found beforehand.
+pub(crate) struct Parts<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) machine: &'a MachineType,
+    pub(crate) run_id: String,
+    pub(crate) environment: &'a Environment,
+    /// The attempt's folder, with `repository`, `outputs` and `config` in it.
+    pub(crate) folder: PathBuf,
+    pub(crate) inputs: Vec<(String, PathBuf)>,
+    pub(crate) api_url: &'a str,
+    pub(crate) api_token: String,
+    pub(crate) uid_slot: Option<u32>,
+}
+
+/// The spec of an attempt.
+pub(crate) fn spec(parts: Parts<'_>) -> Spec {
+    let time_limit_ms = match (parts.job.time_limit_ms, parts.machine.time_limit_ms) {
+        (Some(job), Some(machine)) => Some(job.min(machine)),
+        (job, machine) => job.or(machine),
+    };
+    let argv = argv(&parts);
+    Spec {
+        id: parts.run_id.clone(),
+        argv,
+        env: variables(&parts),
+        secrets: vec![Secret {
+            name: "token".into(),
+            bytes: parts.api_token.clone().into_bytes(),
+        }],
+        cwd: "/cairn/repository".into(),
+        mounts: mounts(&parts),
+        uid_slot: parts.uid_slot,
+        limits: Limits {
+            memory_bytes: parts.machine.memory_bytes,
+            cpu_millicores: parts.machine.cpu_millicores,
+            time_limit_ms: time_limit_ms.and_then(|ms| u64::try_from(ms).ok()),
+            log_limit_bytes: Some(LOG_LIMIT_BYTES),
+            ..Limits::default()
+        },
+        endpoint: None,
+    }
+}
+
+/// `cairn enter` reads the job's token into the environment and becomes the command, so that the token is in no argument list.
+fn argv(parts: &Parts<'_>) -> Vec<String> {
+    let mut argv: Vec<String> = [spawner::SELF, "enter", "--"].map(str::to_owned).to_vec();
+    match &parts.job.notebook {
+        Some(notebook) => {
+            argv.extend([spawner::SELF, "execute", "--output"].map(str::to_owned));
+            argv.push(format!("/cairn/outputs/{}", file_name(notebook)));
+            argv.extend(
+                [
+                    "--parameters",
+                    "/cairn/config/parameters.json",
+                    "--environment",
+                ]
+                .map(str::to_owned),
+            );
+            argv.push(parts.environment.path.to_string_lossy().into_owned());
+            argv.push(format!("/cairn/repository/{notebook}"));
+        }
+        None => argv.extend(command(
+            parts.job.command.as_deref().unwrap_or_default(),
+            &parts.job.parameters,
+        )),
+    }
+    argv
+}
+
+/// A word that is `{parameters}` becomes `--name=value` for each parameter, as in Valohai's steps.
+fn command(words: &[String], parameters: &Map<String, Value>) -> Vec<String> {
+    let mut out = Vec::with_capacity(words.len());
+    for word in words {
+        if word == "{parameters}" {
+            out.extend(
+                parameters
+                    .iter()
+                    .map(|(name, value)| format!("--{name}={}", plain(value))),
+            );
+        } else {
+            out.push(word.clone());
+        }
+    }
+    out
+}
+
+/// A string as it is, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
+    let folder = |name: &str| parts.folder.join(name);
+    let mut mounts = parts.environment.mounts.clone();
+    for target in ["/cairn/repository", "/valohai/repository", "/floyd/home"] {
+        mounts.push(Mount::read_write(folder("repository"), target));
+    }
+    for target in ["/cairn/outputs", "/valohai/outputs", "/output"] {
+        mounts.push(Mount::read_write(folder("outputs"), target));
+    }
+    for target in ["/cairn/config", "/valohai/config"] {
+        mounts.push(Mount::read_only(folder("config"), target));
+    }
+    for (name, source) in &parts.inputs {
+        for parent in ["/cairn/inputs", "/valohai/inputs", "/floyd/input"] {
+            mounts.push(Mount::read_only(source, Path::new(parent).join(name)));
+        }
+    }
+    mounts
+}
+
+fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        parts.environment.path.join("bin").display()
+    );
+    let job = parts.job;
+    [
+        ("HOME", "/tmp".to_owned()),
+        ("USER", "cairn".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("SHELL", "/bin/bash".to_owned()),
+        ("PATH", path),
+        (
+            "VIRTUAL_ENV",
+            parts.environment.path.to_string_lossy().into_owned(),
+        ),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+        ("CAIRN_JOB_ID", job.id.to_string()),
+        ("CAIRN_JOB", format!("{}#{}", job.project, job.number)),
+        ("CAIRN_API_URL", parts.api_url.to_owned()),
+        ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
+        ("CAIRN_REPOSITORY", "/cairn/repository".to_owned()),
+        ("CAIRN_INPUTS", "/cairn/inputs".to_owned()),
+        ("CAIRN_OUTPUTS", "/cairn/outputs".to_owned()),
+        ("CAIRN_CONFIG", "/cairn/config".to_owned()),
+        ("VH_JOB_ID", job.id.to_string()),
+        ("VH_PROJECT_ID", job.project_id.to_string()),
+        ("VH_CONFIG_DIR", "/valohai/config".to_owned()),
+        ("VH_INPUTS_DIR", "/valohai/inputs".to_owned()),
+        ("VH_OUTPUTS_DIR", "/valohai/outputs".to_owned()),
+        ("VH_REPOSITORY_DIR", "/valohai/repository".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}

@@ -1,0 +1,218 @@
+//! Workspaces: what people ask of them. What then happens is in `drive`.
+
+pub(crate) mod drive;
+mod home;
+mod server;
+mod start;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use storage::{
+    ids::{ProjectId, UserId, WorkspaceId},
+    workspaces::{self, Desired, State, Workspace},
+};
+
+use crate::{Control, Error, Result, inputs::NewInput, log, logs};
+
+pub(crate) use home::{make_folder, remove_tree};
+pub use server::base_path;
+pub(crate) use start::of_run;
+
+/// A workspace to make.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewWorkspace {
+    /// Its name; unique among one's own in the project.
+    pub name: String,
+    /// Its environment; `default` where none is named.
+    pub environment: Option<String>,
+    /// Its machine type; the usual one where none is named.
+    pub machine: Option<String>,
+    /// What to mount into it.
+    pub inputs: Vec<NewInput>,
+}
+
+/// Where a workspace's server can be reached now.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    /// It runs.
+    Running {
+        /// Its unix socket.
+        socket: PathBuf,
+        /// What its requests must carry as `Authorization: token …`. Never leaves the gateway.
+        token: String,
+        /// Differs for each run: a new run has new tunnels.
+        run_id: String,
+    },
+    /// It does not, or not yet.
+    NotRunning {
+        /// What it is instead.
+        state: State,
+    },
+}
+
+impl Control {
+    /// Makes a workspace; it is stopped.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown environment, machine type or input, or a bad name; `Conflict` for a name in use.
+    pub async fn create_workspace(
+        &self,
+        user_id: UserId,
+        project_id: ProjectId,
+        new: NewWorkspace,
+    ) -> Result<Workspace> {
+        let (environment, _) = self.settings().environment(new.environment.as_deref())?;
+        let (machine, _) = self.settings().machine(new.machine.as_deref())?;
+        let inputs = self.resolve_inputs(project_id, &new.inputs).await?;
+        let record = &workspaces::NewWorkspace {
+            project_id,
+            user_id,
+            name: new.name,
+            environment,
+            machine,
+            inputs,
+        };
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { workspaces::create(&mut tx, record).await })
+            .await?)
+    }
+
+    /// Asks for the workspace's server to run, on another machine type where one is named. What runs stays.
+    pub async fn start_workspace(
+        &self,
+        id: WorkspaceId,
+        machine: Option<&str>,
+    ) -> Result<Workspace> {
+        if machine.is_some() {
+            let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+            if machine != Some(found.machine.as_str()) {
+                return self.restart_workspace(id, machine).await;
+            }
+        }
+        self.desire(id, Desired::Running).await
+    }
+
+    /// Asks for a new server in place of the one that runs, or for a first one.
+    pub async fn restart_workspace(
+        &self,
+        id: WorkspaceId,
+        machine: Option<&str>,
+    ) -> Result<Workspace> {
+        let machine = machine
+            .map(|name| self.settings().machine(Some(name)).map(|(name, _)| name))
+            .transpose()?;
+        let machine = machine.as_deref();
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { workspaces::restart(&mut tx, id, machine).await })
+            .await?)
+    }
+
+    /// Asks for the server to end. Files stay; kernels do not.
+    pub async fn stop_workspace(&self, id: WorkspaceId) -> Result<Workspace> {
+        self.desire(id, Desired::Stopped).await
+    }
+
+    /// Asks for the workspace to go, with its home. Jobs and snapshots made from it stay.
+    pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<Workspace> {
+        self.desire(id, Desired::Deleted).await
+    }
+
+    /// Attaches an input, in place of one of the same name. A running server sees it after a restart.
+    pub async fn attach_input(&self, id: WorkspaceId, new: &NewInput) -> Result<Workspace> {
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        let input = &self.resolve_input(found.project_id, new).await?;
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { workspaces::attach_input(&mut tx, id, input).await })
+            .await?)
+    }
+
+    /// Detaches an input. A running server loses it with a restart.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none of this name.
+    pub async fn detach_input(&self, id: WorkspaceId, name: &str) -> Result<Workspace> {
+        let was = self
+            .db()
+            .write(move |mut tx| async move { workspaces::detach_input(&mut tx, id, name).await })
+            .await?;
+        if !was {
+            return Err(Error::not_found("the workspace has no input of this name"));
+        }
+        workspaces::get(self.db(), id).await?.ok_or_else(missing)
+    }
+
+    /// Where the workspace's server can be reached now.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown workspace.
+    pub async fn upstream(&self, id: WorkspaceId) -> Result<Upstream> {
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        let (State::Running, Some(run_id), Some(sealed)) =
+            (found.state, found.run_id, found.token_sealed)
+        else {
+            return Ok(Upstream::NotRunning { state: found.state });
+        };
+        let Some(socket) = self
+            .runtime()
+            .address(&self.handle(run_id.as_str()))
+            .await?
+        else {
+            return Ok(Upstream::NotRunning {
+                state: State::Stopping,
+            });
+        };
+        let token = start::unseal(self, id, &sealed)?;
+        Ok(Upstream::Running {
+            socket,
+            token,
+            run_id,
+        })
+    }
+
+    /// Records that the workspace was used now.
+    pub async fn touch_workspace(&self, id: WorkspaceId) -> Result<()> {
+        let now_ms = self.db().now_ms();
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { workspaces::touch(&mut tx, id, now_ms).await })
+            .await?)
+    }
+
+    /// The log of the workspace's present or last server from byte `offset`, about `bytes` of it.
+    pub async fn server_log(
+        &self,
+        id: WorkspaceId,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<log::Page> {
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        if found.fence == 0 {
+            return Ok(log::Page {
+                ended: true,
+                ..log::Page::default()
+            });
+        }
+        logs::of_run(
+            self,
+            &self.handle(start::run_id(id, found.fence)),
+            offset,
+            bytes,
+        )
+        .await
+    }
+
+    async fn desire(&self, id: WorkspaceId, desired: Desired) -> Result<Workspace> {
+        Ok(self
+            .db()
+            .write(move |mut tx| async move { workspaces::desire(&mut tx, id, desired).await })
+            .await?)
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("there is no such workspace")
+}

@@ -1,0 +1,147 @@
+//! Brings one workspace to what was asked of it, and keeps it there until it rests. One call at a time for each workspace.
+
+use std::time::Duration;
+
+use storage::{
+    ids::WorkspaceId,
+    workspaces::{self, Desired, Note, State, Workspace},
+};
+use tokio::sync::Notify;
+
+use super::{home, start};
+use crate::{Control, Result};
+
+/// Time for JupyterLab to end its kernels before it is ended.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What to do next with a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing: it is as asked, and nothing runs.
+    Rest,
+    /// Name a new run in the records.
+    Begin,
+    /// Carry the named run to where it answers.
+    Launch,
+    /// See whether it goes on.
+    Watch,
+    /// End the run.
+    Stop,
+    /// Forget an error.
+    Settle,
+    /// Remove the home and mark it deleted.
+    Delete,
+}
+
+fn step(workspace: &Workspace) -> Step {
+    let wanted = workspace.desired == Desired::Running;
+    let current = workspace.run_generation == workspace.generation;
+    match (workspace.state, workspace.desired) {
+        (State::Stopped | State::Error, Desired::Deleted) => Step::Delete,
+        (State::Stopped, Desired::Running) => Step::Begin,
+        (State::Stopped, Desired::Stopped) => Step::Rest,
+        (State::Error, Desired::Stopped) => Step::Settle,
+        (State::Error, Desired::Running) if current => Step::Rest,
+        (State::Error, Desired::Running) => Step::Begin,
+        (State::Starting, _) if wanted && current => Step::Launch,
+        (State::Running, _) if wanted && current => Step::Watch,
+        (State::Starting | State::Running | State::Stopping, _) => Step::Stop,
+    }
+}
+
+/// Drives the workspace until it rests. `nudge` says that its record changed.
+///
+/// Dropping the future loses nothing: the next call goes on from what the records and the spawner say.
+pub(crate) async fn drive(control: &Control, id: WorkspaceId, nudge: &Notify) -> Result<()> {
+    while let Some(workspace) = workspaces::get(control.db(), id).await? {
+        match step(&workspace) {
+            Step::Rest => return Ok(()),
+            Step::Begin => start::begin(control, &workspace).await?,
+            Step::Launch => launch(control, &workspace, nudge).await?,
+            Step::Watch => watch(control, &workspace, nudge).await?,
+            Step::Stop => stop(control, &workspace).await?,
+            Step::Settle => {
+                start::step(control, &workspace, State::Stopped, Note::default()).await?
+            }
+            Step::Delete => delete(control, &workspace).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn launch(control: &Control, workspace: &Workspace, nudge: &Notify) -> Result<()> {
+    let launched = start::launch(control, workspace);
+    tokio::select! {
+        done = launched => match done {
+            Err(error) if !error.retryable() => {
+                tracing::warn!(workspace.id = %workspace.id, error = &error as &dyn std::error::Error, "a workspace could not be started");
+                start::failed(control, workspace, error.to_string()).await
+            }
+            done => done,
+        },
+        () = unless(control, workspace, Step::Launch, nudge) => Ok(()),
+    }
+}
+
+async fn watch(control: &Control, workspace: &Workspace, nudge: &Notify) -> Result<()> {
+    tokio::select! {
+        ended = ended(control, workspace) => {
+            let message = ended?;
+            start::failed(control, workspace, message).await
+        }
+        () = unless(control, workspace, Step::Watch, nudge) => Ok(()),
+    }
+}
+
+/// Waits until the run has ended; returns what happened.
+async fn ended(control: &Control, workspace: &Workspace) -> Result<String> {
+    let handle = control.handle(start::run_id(workspace.id, workspace.fence));
+    let Some(mut status) = control.runtime().status(&handle).await? else {
+        return Ok("The server is gone, and nothing on this machine remembers it.".to_owned());
+    };
+    loop {
+        if let Some(exit) = &status.exit {
+            return Ok(start::failure(exit));
+        }
+        status = control.runtime().changed(&handle, &status).await?;
+    }
+}
+
+/// Waits until something else than `expected` is to be done with the workspace.
+async fn unless(control: &Control, workspace: &Workspace, expected: Step, nudge: &Notify) {
+    loop {
+        nudge.notified().await;
+        match workspaces::get(control.db(), workspace.id).await {
+            Ok(Some(now)) if now.fence == workspace.fence && step(&now) == expected => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(workspace.id = %workspace.id, %error, "a workspace's record cannot be read")
+            }
+        }
+    }
+}
+
+async fn stop(control: &Control, workspace: &Workspace) -> Result<()> {
+    if workspace.state != State::Stopping {
+        return start::step(control, workspace, State::Stopping, Note::default()).await;
+    }
+    let handle = control.handle(start::run_id(workspace.id, workspace.fence));
+    control.runtime().stop(&handle, GRACE).await?;
+    start::step(control, workspace, State::Stopped, Note::default()).await
+}
+
+async fn delete(control: &Control, workspace: &Workspace) -> Result<()> {
+    let (id, layout) = (workspace.id, &control.settings().layout);
+    if workspace.fence > 0 {
+        control
+            .runtime()
+            .remove(&control.handle(start::run_id(id, workspace.fence)))
+            .await?;
+    }
+    home::remove_tree(layout.home(&id)).await?;
+    control
+        .db()
+        .write(move |mut tx| async move { workspaces::deleted(&mut tx, id).await })
+        .await?;
+    Ok(())
+}

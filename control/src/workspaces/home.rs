@@ -1,0 +1,68 @@
+//! A workspace's home on this machine: made at the first start, removed with the workspace.
+
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use storage::{materialise, projects, workspaces::Workspace};
+
+use crate::{Control, Error, Result};
+
+/// Makes the home where there is none yet; its project folder then holds what the project's new workspaces begin with.
+///
+/// Whole or not at all: a crash half-way leaves nothing that a later call would take for a home.
+pub(super) async fn prepare(control: &Control, workspace: &Workspace) -> Result<()> {
+    let work = control.settings().layout.work(&workspace.id);
+    if tokio::fs::try_exists(&work).await.unwrap_or(false) {
+        return Ok(());
+    }
+    let home = control.settings().layout.home(&workspace.id);
+    make_folder(&home).map_err(|error| Error::internal("a home cannot be made", error))?;
+    match projects::template(control.db(), workspace.project_id).await? {
+        Some(manifest) => materialise::copy_to(control.store(), manifest.parse()?, &work, None)
+            .await
+            .map(|_| ())?,
+        None => make_folder(&work)
+            .map_err(|error| Error::internal("a project folder cannot be made", error))?,
+    }
+    Ok(())
+}
+
+/// Makes a folder and those above it that only their owner can enter. Fine where it exists.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+/// Removes a tree, also where work has left folders in it that their owner may not write.
+pub(crate) async fn remove_tree(path: std::path::PathBuf) -> Result<()> {
+    let work = move || match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_folders(&path)?;
+            fs::remove_dir_all(&path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("removing a folder was interrupted", error))?
+        .map_err(|error| Error::internal("a folder cannot be removed", error))
+}
+
+/// Links are left alone: only real folders are opened.
+fn open_folders(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_folders(&entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Describes the Jupyter server of a workspace as a plain spec for the spawner. Pure: starts nothing, asks nothing.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use spawner::{Endpoint, Environment, Limits, Mount, Secret, Spec};
+use storage::workspaces::Workspace;
+
+use crate::settings::MachineType;
+
+/// The home inside the server.
+pub(crate) const HOME: &str = "/home/cairn";
+/// Where inputs are mounted, one folder each.
+pub(crate) const INPUTS: &str = "/cairn/inputs";
+const SOCKET: &str = "/cairn/run/server.sock";
+const START_TIMEOUT_MS: u64 = 60_000;
+
+/// What a server is made of, all found beforehand.
+pub(crate) struct Parts<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) machine: &'a MachineType,
+    pub(crate) run_id: String,
+    pub(crate) environment: &'a Environment,
+    pub(crate) home: PathBuf,
+    /// Name and folder of each input.
+    pub(crate) inputs: Vec<(String, PathBuf)>,
+    pub(crate) server_token: String,
+    pub(crate) api_url: &'a str,
+    pub(crate) api_token: String,
+    pub(crate) uid_slot: Option<u32>,
+}
+
+/// Base path of a workspace's server, with both slashes.
+pub fn base_path(id: &storage::ids::WorkspaceId) -> String {
+    format!("/w/{id}/")
+}
+
+/// The spec of a workspace's server.
+pub(crate) fn spec(parts: Parts<'_>) -> Spec {
+    let base = base_path(&parts.workspace.id);
+    let mut mounts = vec![Mount::read_write(parts.home, HOME)];
+    mounts.extend(parts.environment.mounts.iter().cloned());
+    mounts.extend(
+        parts
+            .inputs
+            .into_iter()
+            .map(|(name, source)| Mount::read_only(source, Path::new(INPUTS).join(name))),
+    );
+    Spec {
+        id: parts.run_id,
+        argv: argv(&parts.environment.path, &base),
+        env: variables(&parts.environment.path, parts.workspace, parts.api_url),
+        secrets: vec![
+            Secret {
+                name: "server-token".into(),
+                bytes: parts.server_token.into_bytes(),
+            },
+            Secret {
+                name: "token".into(),
+                bytes: parts.api_token.into_bytes(),
+            },
+        ],
+        cwd: Path::new(HOME).join("work"),
+        mounts,
+        uid_slot: parts.uid_slot,
+        limits: Limits {
+            memory_bytes: parts.machine.memory_bytes,
+            cpu_millicores: parts.machine.cpu_millicores,
+            ..Limits::default()
+        },
+        endpoint: Some(Endpoint {
+            target: SOCKET.into(),
+            ready_path: format!("{base}api"),
+            start_timeout_ms: START_TIMEOUT_MS,
+        }),
+    }
+}
+
+/// The gateway checks who asks and from which page, so the server trusts its forwarded headers and any Host
+/// (reference: jupyter_server configuration, `ServerApp`).
+fn argv(environment: &Path, base: &str) -> Vec<String> {
+    let python = environment
+        .join("bin/python")
+        .to_string_lossy()
+        .into_owned();
+    let fixed = [
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ServerApp.allow_remote_access=True",
+        "--ServerApp.trust_xheaders=True",
+        "--KernelManager.transport=ipc",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ];
+    let mut argv = vec![python];
+    argv.extend(fixed.map(str::to_owned));
+    argv.push(format!("--ServerApp.sock={SOCKET}"));
+    argv.push(format!("--ServerApp.base_url={base}"));
+    argv.push(format!("--ServerApp.root_dir={HOME}"));
+    argv.push(format!("--ServerApp.preferred_dir={HOME}/work"));
+    argv
+}
+
+fn variables(environment: &Path, workspace: &Workspace, api_url: &str) -> BTreeMap<String, String> {
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        environment.join("bin").display()
+    );
+    [
+        ("HOME", HOME.to_owned()),
+        ("USER", "cairn".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("SHELL", "/bin/bash".to_owned()),
+        ("PATH", path),
+        ("VIRTUAL_ENV", environment.to_string_lossy().into_owned()),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+        (
+            "JUPYTER_TOKEN_FILE",
+            "/cairn/secrets/server-token".to_owned(),
+        ),
+        ("JUPYTER_RUNTIME_DIR", "/cairn/run/jupyter".to_owned()),
+        ("CAIRN_API_URL", api_url.to_owned()),
+        ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
+        ("CAIRN_WORKSPACE_ID", workspace.id.to_string()),
+        ("CAIRN_INPUTS", INPUTS.to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}

@@ -1,0 +1,207 @@
+//! Starting a workspace's server: what is needed is prepared step by step, then the spawner is asked.
+
+use spawner::{Exit, Phase, Status};
+use storage::{
+    ids::WorkspaceId,
+    secret::Secret,
+    tokens::{self, NewToken},
+    workspaces::{self, Note, State, Workspace},
+};
+
+use super::{home, server};
+use crate::{Control, Error, Result};
+
+/// Name of the `fence`th run of a workspace.
+pub(super) fn run_id(id: WorkspaceId, fence: i64) -> String {
+    format!("w-{id}-{fence}")
+}
+
+/// The workspace and fencing number that [`run_id`] was made of.
+pub(crate) fn of_run(run_id: &str) -> Option<(WorkspaceId, i64)> {
+    let (id, fence) = run_id.strip_prefix("w-")?.rsplit_once('-')?;
+    Some((id.parse().ok()?, fence.parse().ok()?))
+}
+
+/// What a server's token is sealed for, so that it opens nothing else.
+fn purpose(id: WorkspaceId) -> String {
+    format!("server token of workspace {id}")
+}
+
+/// The token of a server, from how it lies in the records.
+pub(super) fn unseal(control: &Control, id: WorkspaceId, sealed: &str) -> Result<String> {
+    let bytes = control.key().open(&purpose(id), sealed)?;
+    String::from_utf8(bytes).map_err(|error| Error::internal("a sealed token is not text", error))
+}
+
+/// Begins a new run in the records; returns once they name it.
+pub(super) async fn begin(control: &Control, workspace: &Workspace) -> Result<()> {
+    let (id, fence) = (workspace.id, workspace.fence);
+    if fence > 0 {
+        // The last run was kept for its log until now.
+        control
+            .runtime()
+            .remove(&control.handle(run_id(id, fence)))
+            .await?;
+    }
+    let sealed = control
+        .key()
+        .seal(&purpose(id), Secret::mint().expose().as_bytes())?;
+    let (run, sealed) = (&run_id(id, fence + 1), &sealed);
+    control
+        .db()
+        .write(move |mut tx| async move {
+            workspaces::begin_start(&mut tx, id, fence, run, Some(sealed)).await
+        })
+        .await?;
+    Ok(())
+}
+
+/// Carries a run that the records name as starting to where its server answers.
+///
+/// Safe to call again after a crash at any point: what was done is found and not done twice.
+pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<()> {
+    let run = run_id(workspace.id, workspace.fence);
+    let handle = control.handle(run.as_str());
+    let mut status = match control.runtime().status(&handle).await? {
+        Some(status) => status,
+        None => start(control, workspace, run).await?,
+    };
+    loop {
+        if let Some(exit) = &status.exit {
+            return failed(control, workspace, failure(exit)).await;
+        }
+        if status.phase == Phase::Running && status.ready {
+            return step(control, workspace, State::Running, Note::default()).await;
+        }
+        status = control.runtime().changed(&handle, &status).await?;
+    }
+}
+
+async fn start(control: &Control, workspace: &Workspace, run: String) -> Result<Status> {
+    let (_, spec) = control
+        .settings()
+        .environment(Some(&workspace.environment))?;
+    if control.builder().state(spec).await? != spawner::environments::State::Ready {
+        phase(control, workspace, "Building the environment").await?;
+    }
+    let environment = control.builder().ensure(spec).await?;
+    home::prepare(control, workspace).await?;
+    if !workspace.inputs.is_empty() {
+        phase(control, workspace, "Fetching the inputs").await?;
+    }
+    let inputs = control.mount_inputs(&workspace.inputs).await?;
+    phase(control, workspace, "Starting JupyterLab").await?;
+    let (_, machine) = control.settings().machine(Some(&workspace.machine))?;
+    let sealed = workspace
+        .token_sealed
+        .as_deref()
+        .ok_or_else(|| Error::not_found("the run has no token"))?;
+    let spec = server::spec(server::Parts {
+        workspace,
+        machine,
+        run_id: run,
+        environment: &environment,
+        home: control.settings().layout.home(&workspace.id),
+        inputs,
+        server_token: unseal(control, workspace.id, sealed)?,
+        api_url: &control.settings().api_url,
+        api_token: api_token(control, workspace).await?,
+        uid_slot: Some(control.uid_slot(workspace.user_id).await?),
+    });
+    let handle = control.runtime().start(spec).await?;
+    control
+        .runtime()
+        .status(&handle)
+        .await?
+        .ok_or_else(|| Error::not_found("the run vanished as it was started"))
+}
+
+/// A token for what runs in the workspace: good for this workspace only, and only while this run lasts.
+async fn api_token(control: &Control, workspace: &Workspace) -> Result<String> {
+    let new = NewToken {
+        user_id: workspace.user_id,
+        name: format!("workspace {}", workspace.name),
+        scopes: vec!["workspace".to_owned()],
+        expires_ms: None,
+        workspace_id: Some(workspace.id),
+        job_id: None,
+    };
+    let new = &new;
+    let (_, secret) = control
+        .db()
+        .write(move |mut tx| async move { tokens::create(&mut tx, new).await })
+        .await?;
+    Ok(secret.expose().to_owned())
+}
+
+async fn phase(control: &Control, workspace: &Workspace, text: &str) -> Result<()> {
+    let (id, fence) = (workspace.id, workspace.fence);
+    let note = &Note {
+        phase: Some(text.to_owned()),
+        message: None,
+    };
+    control
+        .db()
+        .write(move |mut tx| async move { workspaces::set_phase(&mut tx, id, fence, note).await })
+        .await?;
+    Ok(())
+}
+
+/// Moves the run on from the state that the caller saw it in. Nothing happens where somebody else was faster.
+pub(super) async fn step(
+    control: &Control,
+    workspace: &Workspace,
+    to: State,
+    note: Note,
+) -> Result<()> {
+    let (id, fence, from, note) = (workspace.id, workspace.fence, workspace.state, &note);
+    control
+        .db()
+        .write(move |mut tx| async move {
+            workspaces::transition(&mut tx, id, fence, (from, to), note).await
+        })
+        .await?;
+    Ok(())
+}
+
+/// Ends the run with a message that says what happened.
+pub(super) async fn failed(
+    control: &Control,
+    workspace: &Workspace,
+    message: String,
+) -> Result<()> {
+    tracing::warn!(workspace.id = %workspace.id, message, "a workspace's server failed");
+    step(
+        control,
+        workspace,
+        State::Error,
+        Note {
+            message: Some(message),
+            phase: None,
+        },
+    )
+    .await
+}
+
+/// What happened, in words for the person whose workspace it is.
+pub(super) fn failure(exit: &Exit) -> String {
+    use spawner::Reason;
+    let what = match exit.reason {
+        Reason::Exited => match (exit.code, exit.signal) {
+            (Some(code), _) => format!("JupyterLab ended by itself with status {code}."),
+            (None, Some(signal)) => format!("JupyterLab was ended by signal {signal}."),
+            (None, None) => "JupyterLab ended by itself.".to_owned(),
+        },
+        Reason::Oom => "The server used more memory than its machine type has.".to_owned(),
+        Reason::Lost => {
+            "The machine was restarted, or the server's supervisor was killed.".to_owned()
+        }
+        Reason::Stopped => "The server was stopped.".to_owned(),
+        _ => "The server could not be started.".to_owned(),
+    };
+    if exit.message.is_empty() {
+        what
+    } else {
+        format!("{what} {}", exit.message)
+    }
+}

@@ -15,6 +15,7 @@ use crate::objects::{Hash, Store, blocking, record};
 mod beneath;
 mod ingest;
 mod rules;
+mod scan;
 mod stat;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -22,6 +23,8 @@ mod walk;
 
 pub(crate) use ingest::Kept;
 pub(crate) use rules::Rules;
+pub use scan::Scan;
+pub(crate) use scan::scan;
 pub(crate) use stat::Stat;
 pub(crate) use walk::{Found, FoundKind, Links, Policy};
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::capture::{Links, Policy, capture};
+use crate::capture::{self, Links, Policy, capture};
 use crate::ids::ProjectId;
 use crate::index;
 use crate::objects::Store;
 
-pub use crate::capture::{Captured, Pending, Reason, Skipped};
+pub use crate::capture::{Captured, Pending, Reason, Scan, Skipped};
 
 /// Files larger than this are left out unless the options say otherwise: 100 MB.
 pub const MAX_FILE_BYTES: u64 = 100_000_000;
@@ -56,13 +56,24 @@ pub async fn take(store: &Store, folder: &Path, options: Options) -> Result<Pend
         index,
         max_file_bytes,
     } = options;
-    let policy = Policy {
+    capture(store, project, folder, policy(max_file_bytes, index)).await
+}
+
+/// Says what a snapshot of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere. Blocks.
+///
+/// # Errors
+/// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files.
+pub fn scan(folder: &Path, max_file_bytes: u64) -> Result<Scan> {
+    capture::scan(folder, policy(max_file_bytes, None))
+}
+
+fn policy(max_file_bytes: u64, index: Option<String>) -> Policy {
+    Policy {
         links: Links::Keep,
         rules: true,
         max_file_bytes: Some(max_file_bytes),
         index,
-    };
-    capture(store, project, folder, policy).await
+    }
 }
 
 /// Forgets the stat index of a folder that is gone.

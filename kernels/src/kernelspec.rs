@@ -1,6 +1,6 @@
 //! Finds the kernel a notebook asks for and the command that starts it. Starts nothing.
 //!
-//! Source: jupyter_client `kernelspec.py` and `manager.py`, jupyter_core `paths.py`.
+//! Source: `jupyter_client` `kernelspec.py` and `manager.py`, `jupyter_core` `paths.py`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,10 +43,6 @@ pub(crate) struct Search {
 
 impl Search {
     /// The environment's own kernels, then `JUPYTER_PATH`, the user's and the system's.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "Jupyter's search path is made of environment variables"
-    )]
     pub(crate) fn new(environment: Option<&Path>) -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let mut data: Vec<PathBuf> = Vec::new();

@@ -6,6 +6,7 @@ mod clock;
 mod command;
 mod error;
 mod kernelspec;
+mod lenient;
 mod literal;
 pub mod notebook;
 mod outputs;

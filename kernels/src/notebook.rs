@@ -66,6 +66,12 @@ impl Document {
     /// `NotFound` when there is no such file, `Invalid` as [`Document::parse`] or when it is not text.
     pub fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
+        // A pipe or a device would keep us waiting for ever.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::Invalid(format!(
+                "{shown} is not a notebook: it is not a file"
+            )));
+        }
         let bytes = std::fs::read(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 Error::NotFound(format!("there is no notebook {shown}"))

@@ -1,6 +1,6 @@
 //! What one cell has put out so far, and how a notebook holds it. Knows nothing of kernels or files.
 //!
-//! Source: nbformat 4.5, "Code cell outputs"; jupyter_client messaging.md, "Messages on the IOPub channel".
+//! Source: nbformat 4.5, "Code cell outputs"; `jupyter_client` messaging.md, "Messages on the `IOPub` channel".
 
 use serde::Deserialize;
 

@@ -45,6 +45,7 @@ pub(crate) struct Process {
     pump: JoinHandle<()>,
     kills_before: Option<u64>,
     pub(crate) connection: ConnectionInfo,
+    is_over: bool,
     _folder: Folder,
 }
 
@@ -87,6 +88,7 @@ impl Process {
             pump,
             kills_before,
             connection,
+            is_over: false,
             _folder: folder,
         })
     }
@@ -118,6 +120,7 @@ impl Process {
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.exited().await;
+        self.is_over = true;
         self.pump.abort();
     }
 
@@ -148,7 +151,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        // The number of a group that is over may be another's by now.
+        if !self.is_over {
+            self.signal(Signal::KILL);
+        }
         self.pump.abort();
     }
 }
@@ -218,10 +224,6 @@ fn command(start: &Start<'_>, argv: &[String]) -> Command {
 }
 
 /// The variables a kernel gets beside our own.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a kernel inherits the environment, and its description may refer to it"
-)]
 fn variables(start: &Start<'_>) -> BTreeMap<String, std::ffi::OsString> {
     let mut variables = BTreeMap::new();
     for (name, value) in &start.spec.env {
@@ -229,10 +231,11 @@ fn variables(start: &Start<'_>) -> BTreeMap<String, std::ffi::OsString> {
         variables.insert(name.clone(), value.into());
     }
     // Kernels end by themselves when this process is gone.
-    variables.insert(
-        "JPY_PARENT_PID".into(),
-        std::process::id().to_string().into(),
-    );
+    // Some take a first process of a container, whose id is 1, for a parent that is gone.
+    if std::process::id() != 1 {
+        let id = std::process::id().to_string();
+        variables.insert("JPY_PARENT_PID".into(), id.into());
+    }
     if let Some(environment) = start.environment {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let own = std::iter::once(environment.join("bin"));
@@ -253,15 +256,12 @@ fn substitute(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
         let found = after
             .split_once('}')
             .and_then(|(name, tail)| Some((value(name)?, tail)));
-        match found {
-            Some((value, tail)) => {
-                out.push_str(&value);
-                rest = tail;
-            }
-            None => {
-                out.push_str("${");
-                rest = after;
-            }
+        if let Some((value, tail)) = found {
+            out.push_str(&value);
+            rest = tail;
+        } else {
+            out.push_str("${");
+            rest = after;
         }
     }
     out + rest

@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::lenient;
+
 /// Past this much state further changes are left out.
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
@@ -44,7 +46,7 @@ struct Data {
 impl Widgets {
     /// Takes a comm message in; anything but a widget's state is let pass.
     pub(crate) fn receive<B: AsRef<[u8]>>(&mut self, content: &[u8], buffers: &[B]) {
-        let Ok(Message { comm_id, data }) = serde_json::from_slice::<Message>(content) else {
+        let Ok(Message { comm_id, data }) = lenient::from_slice::<Message>(content) else {
             return;
         };
         let Some(state) = data.state else { return };

@@ -59,8 +59,9 @@ pub fn coerce(
 fn fit(kind: &str, value: &Value) -> std::result::Result<Literal, &'static str> {
     let given = Literal::from(value);
     let fitted = match (kind, &given) {
-        ("code" | "none", _) | (_, Literal::Null) => Some(given),
-        ("integer" | "number", Literal::Integer(_) | Literal::Number(_)) => Some(given),
+        ("code" | "none", _)
+        | (_, Literal::Null)
+        | ("integer" | "number", Literal::Integer(_) | Literal::Number(_)) => Some(given),
         ("integer" | "number", Literal::Text(text)) => number(text.trim()),
         ("boolean", Literal::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
             "true" => Some(Literal::Bool(true)),

@@ -13,10 +13,6 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     /// Makes the folder where its path is short enough for sockets, else where there is a place at all.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "XDG_RUNTIME_DIR is where such a folder belongs"
-    )]
     pub(super) fn create() -> io::Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let bases = [runtime, Some("/tmp".into()), Some(std::env::temp_dir())];

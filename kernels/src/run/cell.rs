@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Outcome;
 use super::session::Session;
 use crate::client::{Channel, Client, Event, Message};
+use crate::lenient;
 use crate::outputs::Raised;
 
 /// How long an interrupted cell may take to end before its kernel is killed.
@@ -118,10 +119,10 @@ impl Session<'_> {
                 Wake::Exit(status) => return self.died(running, Some(status)).await,
                 Wake::Closed => return self.died(running, None).await,
                 Wake::Stop if running.interrupted.is_none() => {
-                    self.interrupt(running, Why::Stop).await
+                    self.interrupt(running, Why::Stop).await;
                 }
                 Wake::Deadline if running.interrupted.is_none() => {
-                    self.interrupt(running, Why::TimeLimit).await
+                    self.interrupt(running, Why::TimeLimit).await;
                 }
                 Wake::Stop | Wake::Deadline => {
                     self.process.kill().await;
@@ -141,8 +142,7 @@ impl Session<'_> {
 
     async fn wake(&mut self, running: &Running) -> Wake {
         let stops = match running.interrupted {
-            None => 1,
-            Some(Why::TimeLimit) => 1,
+            None | Some(Why::TimeLimit) => 1,
             Some(Why::Stop) => 2,
         };
         let save = self
@@ -150,7 +150,7 @@ impl Session<'_> {
             .is_save_due()
             .then(Instant::now)
             .unwrap_or_else(|| self.record.next_save().into());
-        let far = || Instant::now() + Duration::from_secs(3600);
+        let far = || Instant::now() + Duration::from_hours(1);
         tokio::select! {
             biased;
             () = self.stop.requested(stops) => Wake::Stop,
@@ -167,12 +167,12 @@ impl Session<'_> {
         let is_own = message.parent == running.request;
         if message.channel == Channel::Shell {
             if is_own && message.kind == "execute_reply" {
-                running.reply = serde_json::from_slice(&message.content).ok();
+                running.reply = lenient::from_slice(&message.content).ok();
                 running.reply.get_or_insert_with(Reply::unreadable);
             }
         } else {
             if is_own && message.kind == "error" {
-                running.raised = serde_json::from_slice(&message.content).ok();
+                running.raised = lenient::from_slice(&message.content).ok();
             }
             if is_own && message.kind == "status" {
                 let status = serde_json::from_slice::<Status>(&message.content);
@@ -180,7 +180,7 @@ impl Session<'_> {
             }
             self.receive(message, Some(running.index)).await;
         }
-        if running.reply.is_some() || running.is_idle {
+        if is_own && (running.reply.is_some() || running.is_idle) {
             running.quiet = Some(Instant::now() + IDLE_PATIENCE);
         }
     }

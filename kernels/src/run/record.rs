@@ -12,6 +12,7 @@ use super::At;
 use crate::client::Message;
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::lenient;
 use crate::notebook::{Document, Progress, raw, seconds};
 use crate::outputs::{Bundle, Outputs, Raised, Room};
 use crate::save;
@@ -131,28 +132,12 @@ impl Record {
         let owner = self.requests.get(&message.parent).copied();
         let is_orphan = message.parent.is_empty();
         let index = owner.or(current.filter(|_| is_orphan))?;
-        match message.kind.as_str() {
-            "stream" => return self.stream(index, message),
-            "display_data" | "execute_result" => self.bundle(index, message),
-            "update_display_data" => {
-                let bundle: Bundle = parse(message)?;
-                self.update_displays(&bundle);
-            }
-            "error" => {
-                let raised = parse(message)?;
-                self.cell(index).outputs.error(raised);
-            }
-            "clear_output" => {
-                let Clear { wait } = parse(message)?;
-                self.within(index, |outputs, _| outputs.clear(wait));
-            }
-            "execute_input" => {
-                let Input { execution_count } = parse(message)?;
-                self.cell(index).execution_count = execution_count;
-            }
-            _ => {}
-        }
-        None
+        self.apply(index, message).unwrap_or_else(|error| {
+            let kind = &message.kind;
+            let warning =
+                format!("warning: a `{kind}` message of the kernel was left out: {error}\n");
+            Some((Stream::Stderr, warning))
+        })
     }
 
     /// Takes what `kernel_info` says about the language in; unchanged facts keep their text.
@@ -243,21 +228,47 @@ impl Record {
         given
     }
 
-    fn stream(&mut self, index: usize, message: &Message) -> Option<(Stream, String)> {
-        let Printed { name, text } = parse(message)?;
+    fn apply(
+        &mut self,
+        index: usize,
+        message: &Message,
+    ) -> serde_json::Result<Option<(Stream, String)>> {
+        let content = &message.content;
+        match message.kind.as_str() {
+            "stream" => return Ok(Some(self.stream(index, lenient::from_slice(content)?))),
+            "display_data" | "execute_result" => {
+                self.bundle(index, lenient::from_slice(content)?);
+            }
+            "update_display_data" => self.update_displays(&lenient::from_slice(content)?),
+            "error" => {
+                let raised = lenient::from_slice(content)?;
+                self.cell(index).outputs.error(raised);
+            }
+            "clear_output" => {
+                let Clear { wait } = lenient::from_slice(content)?;
+                self.within(index, |outputs, _| outputs.clear(wait));
+            }
+            "execute_input" => {
+                let Input { execution_count } = lenient::from_slice(content)?;
+                self.cell(index).execution_count = execution_count;
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn stream(&mut self, index: usize, printed: Printed) -> (Stream, String) {
+        let Printed { name, text } = printed;
         self.within(index, |outputs, room| outputs.stream(&name, &text, room));
         let stream = if name == "stderr" {
             Stream::Stderr
         } else {
             Stream::Stdout
         };
-        Some((stream, text))
+        (stream, text)
     }
 
-    fn bundle(&mut self, index: usize, message: &Message) {
-        let Some(bundle) = parse::<Bundle>(message) else {
-            return;
-        };
+    fn bundle(&mut self, index: usize, bundle: Bundle) {
         self.update_displays(&bundle);
         if let Some(id) = bundle.display_id() {
             self.displays
@@ -295,10 +306,4 @@ struct Clear {
 #[derive(Deserialize)]
 struct Input {
     execution_count: Option<u64>,
-}
-
-fn parse<T: serde::de::DeserializeOwned>(message: &Message) -> Option<T> {
-    serde_json::from_slice(&message.content)
-        .inspect_err(|error| tracing::warn!(%error, kind = message.kind, "a kernel's message cannot be read"))
-        .ok()
 }

@@ -204,6 +204,8 @@ impl<'a> Session<'a> {
     /// Asks the kernel to end and takes in what it still has to say.
     async fn shut_down(&mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
+        // A request that has led here is not one to hurry up.
+        let hurry = if self.stop.signal().is_some() { 2 } else { 1 };
         if timeout(FAILED_PATIENCE, self.client.ask_shutdown())
             .await
             .is_err()
@@ -214,7 +216,7 @@ impl<'a> Session<'a> {
             let event = tokio::select! {
                 _ = self.process.exited() => return,
                 () = sleep_until(deadline) => return,
-                () = self.stop.requested(2) => return,
+                () = self.stop.requested(hurry) => return,
                 event = self.client.next() => event,
             };
             if matches!(event, Event::Closed) {

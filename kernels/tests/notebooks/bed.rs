@@ -32,6 +32,10 @@ const ARGUMENTS: &str = "KERNELS_TEST_ARGUMENTS";
 const PREAMBLE: &str = "\nrunning 1 test\n";
 
 /// Not a test: the runner, when a test has started this binary again.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "in the process of the runner this is the main function"
+)]
 #[test]
 fn runner() {
     let Ok(arguments) = std::env::var(ARGUMENTS) else {

@@ -321,3 +321,87 @@ fn a_reader_that_went_away_does_not_fail_the_run() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.streams(2), [("stdout".into(), "after\n".into())]);
 }
+
+#[test]
+fn a_stop_that_reaches_the_kernel_first_is_a_stop() {
+    let Some(bed) = Bed::new() else { return };
+    let source = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nopen('ready', 'w').close()\ntime.sleep(60)";
+    bed.write("in.ipynb", &super::bed::notebook(&[source]).to_string());
+    let child = bed.start(&[]);
+    wait_for(Duration::from_mins(1), "the cell", || {
+        bed.path("ready").exists()
+    });
+    let kernel = std::fs::read_to_string(bed.path("pid")).unwrap();
+    let both = [kernel, child.id().to_string()];
+    assert!(Command::new("kill").args(both).status().unwrap().success());
+    let ran = bed.ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(143), "{}", ran.stderr);
+    assert_eq!(ran.status(0), "failed");
+}
+
+/// Describes a kernel that is ipykernel behind a script, and gives the folder for `JUPYTER_PATH`.
+fn described(bed: &Bed, script: &str, more: &Value) -> std::path::PathBuf {
+    let kernel = bed.path("data/kernels/own");
+    std::fs::create_dir_all(&kernel).unwrap();
+    let mut spec = json!({
+        "argv": ["python", "-c", script, "{connection_file}"], "display_name": "own", "language": "own",
+    });
+    spec.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    std::fs::write(kernel.join("kernel.json"), spec.to_string()).unwrap();
+    bed.path("data")
+}
+
+const IPYKERNEL: &str = "import sys\nfrom ipykernel.kernelapp import launch_new_instance as run\nfile = sys.argv[1]\n\
+                         sys.argv = ['k', '-f', file]\n";
+
+#[test]
+fn a_kernel_without_sockets_in_folders_is_reached_over_loopback() {
+    let Some(bed) = Bed::new() else { return };
+    let script = format!("{IPYKERNEL}if '\"ipc\"' in open(file).read(): sys.exit(2)\nrun()");
+    let data = described(&bed, &script, &json!({}));
+    bed.write("in.ipynb", &super::bed::notebook(&["print(1)"]).to_string());
+    let mut command = bed.command(&["--kernel", "own"], "out.ipynb");
+    let ran = bed.ran(command.env("JUPYTER_PATH", data).output().unwrap());
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "1\n"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_kernel_that_wants_messages_is_interrupted_by_one() {
+    let Some(bed) = Bed::new() else { return };
+    let script = format!("{IPYKERNEL}run()");
+    let data = described(
+        &bed,
+        &script,
+        &json!({"interrupt_mode": "message", "env": {"OWN": "a${HOME}b"}}),
+    );
+    bed.write(
+        "in.ipynb",
+        &super::bed::notebook(&["import os, time\nprint(os.environ['OWN'])\ntime.sleep(60)"])
+            .to_string(),
+    );
+    let mut command = bed.command(
+        &["--kernel", "own", "--cell-timeout-ms", "700"],
+        "out.ipynb",
+    );
+    let ran = bed.ran(
+        command
+            .env("JUPYTER_PATH", data)
+            .env("HOME", "/h")
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(1), "a/hb\n"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(errors(&ran, 0)[0]["ename"], "KeyboardInterrupt");
+}

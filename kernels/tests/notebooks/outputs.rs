@@ -176,3 +176,24 @@ fn a_kernel_of_another_language_runs() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.stdout, "it's $HOME `x`\n\"é\"|5|a b|2\n");
 }
+
+#[test]
+fn text_that_is_not_quite_unicode_is_not_lost() {
+    let Some(bed) = Bed::new() else { return };
+    let ran = bed.run_cells(
+        &[
+            "print('a\\udcffb')",
+            "from IPython.display import publish_display_data\npublish_display_data({'application/json': {'x': float('nan')}, 'text/plain': 'nan'})",
+            "print('after')",
+        ],
+        &[],
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stdout.starts_with('a') && ran.stdout.ends_with("b\nafter\n"),
+        "{:?} {}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert_eq!(joined(&ran.outputs(1)[0]["data"]["text/plain"]), "nan");
+}

@@ -183,7 +183,7 @@ impl<'a> Session<'a> {
     /// `Save` when that fails.
     pub(super) async fn finish(mut self: Box<Self>, outcome: &Outcome) -> Result<()> {
         let is_complete = *outcome == Outcome::Complete;
-        self.save_if_due(true).await;
+        self.save_if_due(self.record.has_changes()).await;
         if !matches!(outcome, Outcome::Died { .. }) {
             let patience = if is_complete {
                 END_PATIENCE

@@ -81,7 +81,7 @@ fn bash_reads_every_text_back() {
         code("bash", &list).unwrap()
     );
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
-    let expected: String = texts.iter().map(|text| format!("{text}\0")).collect();
+    let expected = texts.join("\0") + "\0";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }
 

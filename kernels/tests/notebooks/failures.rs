@@ -405,3 +405,63 @@ fn a_kernel_that_wants_messages_is_interrupted_by_one() {
     );
     assert_eq!(errors(&ran, 0)[0]["ename"], "KeyboardInterrupt");
 }
+
+/// A control group that may use `bytes` of memory, where such groups can be made.
+fn small_memory(bytes: u64) -> Option<std::path::PathBuf> {
+    let name = format!("cairn-test-{}", std::process::id());
+    let versions = [("memory", "memory.limit_in_bytes"), ("", "memory.max")];
+    versions.into_iter().find_map(|(controller, limit)| {
+        let group = std::path::Path::new("/sys/fs/cgroup")
+            .join(controller)
+            .join(&name);
+        std::fs::create_dir(&group).ok()?;
+        if group.join(limit).exists()
+            && std::fs::write(group.join(limit), bytes.to_string()).is_ok()
+        {
+            return Some(group);
+        }
+        std::fs::remove_dir(&group).ok();
+        None
+    })
+}
+
+#[test]
+fn a_kernel_that_takes_too_much_memory_is_said_to() {
+    let Some(bed) = Bed::new() else { return };
+    let Some(group) = small_memory(300 << 20) else {
+        eprintln!("skipped: no control group with a memory limit can be made here");
+        return;
+    };
+    let source = "import time\nopen('t', 'w').write(repr(time.time()))\nwhole = []\nwhile True: whole.append(b'x' * 10_000_000)";
+    bed.write(
+        "in.ipynb",
+        &super::bed::notebook(&["print(1)", source]).to_string(),
+    );
+    let inner = bed.command(&[], "out.ipynb");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "echo $$ > \"$0\"/cgroup.procs && exec \"$@\""])
+        .arg(&group)
+        .arg(inner.get_program());
+    command.args(inner.get_args());
+    command.envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let output = command.output().unwrap();
+    let ran = bed.ran(output);
+    wait_for(Duration::from_secs(10), "the group's end", || {
+        std::fs::remove_dir(&group).is_ok()
+    });
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let message =
+        "the kernel died in cell 2 of 2 (`import time`): it was killed because memory ran out";
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
+    assert!(
+        errors(&ran, 1)[0]["evalue"]
+            .as_str()
+            .unwrap()
+            .contains("memory ran out")
+    );
+}

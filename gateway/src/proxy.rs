@@ -1,0 +1,447 @@
+//! The proxy to workspaces. Every request and every upgrade is authorised, judged for forgery, stripped of what is ours, and then
+//! streamed; after `101` bytes are tunnelled. No time limit, body limit or compression applies. It holds no records: it asks
+//! [`Workspaces`].
+
+mod access;
+mod answers;
+mod body;
+mod cookies;
+mod credentials;
+mod door;
+mod exchange;
+mod forgery;
+mod headers;
+mod live;
+mod site;
+mod socket;
+mod tunnel;
+mod upstream;
+mod workspaces;
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use storage::ids::WorkspaceId;
+use tokio::{sync::watch, time::interval};
+use tokio_util::sync::CancellationToken;
+
+pub use body::{Body, Error as BodyError};
+pub use exchange::Streaming;
+pub use site::Bounds;
+pub use workspaces::{Address, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces};
+
+use crate::{
+    config::Config,
+    origins::{Origin, Origins},
+    path::{self, Target, WorkspacePath},
+};
+use access::{Line, RequestIds};
+use answers::Refusal;
+use credentials::Shown;
+use door::Door;
+use forgery::Attempt;
+use headers::Upgrade;
+use site::Site;
+
+/// Who is at the other end of a connection, after trusted proxies were believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's address.
+    pub client: IpAddr,
+    /// Whether the client speaks https, to us or to a trusted proxy.
+    pub secure: bool,
+}
+
+/// The proxy to all workspaces. Cheap to share; its background work ends when it is dropped or drained.
+pub struct Proxy<W> {
+    workspaces: Arc<W>,
+    origins: Origins,
+    cookie: &'static str,
+    access_log: bool,
+    bounds: Bounds,
+    sites: RwLock<HashMap<WorkspaceId, Arc<Site>>>,
+    live: Arc<live::Live>,
+    changes: watch::Receiver<u64>,
+    ids: RequestIds,
+    stop: CancellationToken,
+}
+
+/// A request on its way, as far as it has been understood.
+struct Visit {
+    parts: http::request::Parts,
+    body: Incoming,
+    path: WorkspacePath,
+    origin: Origin,
+    peer: Peer,
+    shown: Shown,
+    upgrade: bool,
+}
+
+impl<W: Workspaces> Proxy<W> {
+    /// Makes the proxy and starts watching over its tunnels. Must be called within a tokio runtime.
+    pub fn new(config: &Config, workspaces: Arc<W>, bounds: Bounds) -> Arc<Self> {
+        let proxy = Arc::new(Self {
+            changes: workspaces.changes(),
+            origins: Origins::new(config),
+            cookie: config.workspace_cookie(),
+            access_log: config.access_log,
+            bounds,
+            sites: RwLock::default(),
+            live: Arc::default(),
+            ids: RequestIds::new(),
+            stop: CancellationToken::new(),
+            workspaces,
+        });
+        tokio::spawn(live::watch(
+            proxy.live.clone(),
+            proxy.workspaces.clone(),
+            proxy.stop.clone(),
+        ));
+        tokio::spawn(tidy(Arc::downgrade(&proxy), proxy.stop.clone()));
+        proxy
+    }
+
+    /// Answers one request for `origin`, or starts its tunnel. Never fails: what goes wrong becomes an answer.
+    ///
+    /// Dropping the future hangs up on the workspace's server.
+    pub async fn handle(
+        &self,
+        request: Request<Incoming>,
+        origin: Origin,
+        peer: Peer,
+    ) -> Response<Body> {
+        let mut line = Line {
+            started: Instant::now(),
+            client: peer.client,
+            method: request.method().clone(),
+            path: if self.access_log {
+                request.uri().path().to_owned()
+            } else {
+                String::new()
+            },
+            workspace: None,
+            user: None,
+            request: self.ids.next(),
+        };
+        let asks = Asks::of(&request);
+        let response = match self.answer(request, origin, peer, &mut line).await {
+            Ok(response) => response,
+            Err(refusal) => self.refuse(refusal, &asks, origin, &line),
+        };
+        if self.access_log {
+            line.write(response.status());
+        }
+        response
+    }
+
+    /// How many tunnels are live.
+    pub fn tunnels(&self) -> usize {
+        self.live.count()
+    }
+
+    /// Drops the connections of all tunnels; their clients see an abnormal end and connect again.
+    pub fn cut_tunnels(&self) {
+        self.live.cut_all();
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        origin: Origin,
+        peer: Peer,
+        line: &mut Line,
+    ) -> Result<Response<Body>, Refusal> {
+        let (parts, body) = request.into_parts();
+        let path = match path::read(parts.uri.path()) {
+            Ok(Target::Workspace(path)) => path,
+            Ok(Target::Other) => return self.outside(&parts, origin),
+            Err(path::Error::NoWorkspace) => return Err(Refusal::Missing),
+            Err(error) => return Err(Refusal::Bad(explain(error))),
+        };
+        line.workspace = Some(path.workspace);
+        let upgrade = match headers::upgrade(&parts) {
+            Upgrade::No => false,
+            Upgrade::WebSocket => true,
+            Upgrade::Refused => return Err(Refusal::Upgrade),
+        };
+        let shown = Shown::read(&parts.headers, parts.uri.query(), self.cookie);
+        let visit = Visit {
+            parts,
+            body,
+            path,
+            origin,
+            peer,
+            shown,
+            upgrade,
+        };
+        self.admit(visit, line).await
+    }
+
+    /// Finds out whether a visit may go on, and where.
+    async fn admit(&self, visit: Visit, line: &mut Line) -> Result<Response<Body>, Refusal> {
+        let workspace = visit.path.workspace;
+        match visit.origin {
+            Origin::Workspace(own) if own != workspace => return Err(Refusal::Missing),
+            Origin::Unknown => return Err(Refusal::Missing),
+            // Nothing of a workspace is ever a page of the app's origin, whatever token an address carries.
+            Origin::App if self.is_page(&visit) => return self.to_workspace_origin(&visit),
+            _ => {}
+        }
+        let Some(rest) = visit.path.rest.as_deref() else {
+            return if visit.parts.method == Method::GET && visit.origin != Origin::App {
+                Ok(answers::redirect(&format!("/w/{workspace}/")))
+            } else {
+                Err(Refusal::Missing)
+            };
+        };
+        if visit.path.is_below(".cairn") {
+            let door_is_here = visit.origin != Origin::App;
+            return if door_is_here {
+                self.door(&visit, rest).await
+            } else {
+                Err(Refusal::Missing)
+            };
+        }
+        let site = self.authorise(&visit, line).await?;
+        if visit.upgrade {
+            self.open_tunnel(visit, site).await
+        } else {
+            self.forward(visit, site).await
+        }
+    }
+
+    /// The workspace's site, if a credential opens it and no other page caused the request.
+    async fn authorise(&self, visit: &Visit, line: &mut Line) -> Result<Arc<Site>, Refusal> {
+        let workspace = visit.path.workspace;
+        let change = *self.changes.borrow();
+        for credential in visit.shown.candidates(visit.origin != Origin::App) {
+            let site = self.site(&workspace);
+            let known = site
+                .as_ref()
+                .and_then(|site| site.known(credential, change));
+            let user = match known {
+                Some(user) => user,
+                None => match self.ask(credential, &workspace, change).await? {
+                    Some(user) => user,
+                    None => continue,
+                },
+            };
+            if matches!(credential, Credential::Cookie(_)) {
+                self.refuse_forged(visit)?;
+            }
+            line.user = Some(user);
+            return Ok(site.unwrap_or_else(|| self.make_site(workspace)));
+        }
+        Err(Refusal::Stranger)
+    }
+
+    async fn ask(
+        &self,
+        credential: Credential<'_>,
+        workspace: &WorkspaceId,
+        change: u64,
+    ) -> Result<Option<Arc<str>>, Refusal> {
+        let verdict = self
+            .workspaces
+            .authorise(credential, workspace)
+            .await
+            .map_err(|_| Refusal::Unanswered)?;
+        match &verdict {
+            Verdict::Allowed { user } => {
+                self.make_site(*workspace)
+                    .remember(credential, &verdict, change);
+                Ok(Some(user.clone()))
+            }
+            Verdict::Denied => Ok(None),
+        }
+    }
+
+    fn refuse_forged(&self, visit: &Visit) -> Result<(), Refusal> {
+        let origin = self
+            .origins
+            .of_workspace(&visit.path.workspace)
+            .ok_or(Refusal::Missing)?;
+        let file = visit.path.is_below("files")
+            || visit.path.is_below("view")
+            || visit.path.is_below("nbconvert");
+        forgery::check(&Attempt {
+            method: &visit.parts.method,
+            headers: &visit.parts.headers,
+            upgrade: visit.upgrade,
+            file,
+            origin: &origin,
+        })
+        .map_err(|_| Refusal::Forged)
+    }
+
+    async fn door(&self, visit: &Visit, rest: &str) -> Result<Response<Body>, Refusal> {
+        if visit.upgrade {
+            return Err(Refusal::Missing);
+        }
+        if !forgery::is_safe(&visit.parts.method) {
+            self.refuse_forged(visit)?;
+        }
+        let door = Door {
+            workspace: visit.path.workspace,
+            base: &format!("/w/{}/", visit.path.workspace),
+            cookie: self.cookie,
+            secure: self.origins.is_secure(),
+            app: self.origins.app(),
+        };
+        door.answer(self.workspaces.as_ref(), rest, &visit.parts, &visit.shown)
+            .await
+    }
+
+    /// A path of a workspace's origin that is not below `/w/`.
+    fn outside(
+        &self,
+        parts: &http::request::Parts,
+        origin: Origin,
+    ) -> Result<Response<Body>, Refusal> {
+        match origin {
+            Origin::Workspace(id) if parts.uri.path() == "/" && parts.method == Method::GET => {
+                Ok(answers::redirect(&format!("/w/{id}/")))
+            }
+            Origin::Workspaces if parts.uri.path() == "/" && parts.method == Method::GET => {
+                Ok(answers::redirect(self.origins.app()))
+            }
+            _ => Err(Refusal::Missing),
+        }
+    }
+
+    fn is_page(&self, visit: &Visit) -> bool {
+        !visit.upgrade
+            && answers::is_page_visit(
+                &visit.parts.method,
+                &visit.parts.headers,
+                is_api(&visit.path),
+            )
+            || visit
+                .parts
+                .headers
+                .get("sec-fetch-mode")
+                .is_some_and(|mode| mode == "navigate")
+    }
+
+    fn to_workspace_origin(&self, visit: &Visit) -> Result<Response<Body>, Refusal> {
+        let origin = self
+            .origins
+            .of_workspace(&visit.path.workspace)
+            .ok_or(Refusal::Missing)?;
+        let query = visit.parts.uri.query().and_then(credentials::without_token);
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Ok(answers::redirect(&format!(
+            "{origin}{}{query}",
+            visit.parts.uri.path()
+        )))
+    }
+
+    fn refuse(&self, refusal: Refusal, asks: &Asks, origin: Origin, line: &Line) -> Response<Body> {
+        let id = line.request.to_string();
+        let Some(workspace) = line.workspace.filter(|_| asks.page) else {
+            return answers::json(refusal, &id);
+        };
+        let app = door::open_address(self.origins.app(), &workspace, &asks.address);
+        match refusal {
+            Refusal::Stranger if origin != Origin::App => answers::redirect(&app),
+            _ => answers::page(refusal, &app, &id),
+        }
+    }
+
+    fn site(&self, id: &WorkspaceId) -> Option<Arc<Site>> {
+        self.sites
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
+    fn make_site(&self, id: WorkspaceId) -> Arc<Site> {
+        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        sites
+            .entry(id)
+            .or_insert_with(|| Arc::new(Site::new(id, &self.bounds)))
+            .clone()
+    }
+
+    /// Forgets what no one has used for a while.
+    fn tidy(&self) {
+        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        // Someone who holds the site now may put a connection back: it stays then.
+        sites.retain(|_, site| !site.tidy() || Arc::strong_count(site) > 1);
+    }
+}
+
+impl<W> Drop for Proxy<W> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What the client wants to read if the answer is ours.
+struct Asks {
+    page: bool,
+    /// Path and query without a token, for coming back later.
+    address: String,
+}
+
+impl Asks {
+    fn of(request: &Request<Incoming>) -> Self {
+        let uri = request.uri();
+        let api =
+            uri.path().contains("/api/") || request.headers().contains_key(http::header::UPGRADE);
+        let page = answers::is_page_visit(request.method(), request.headers(), api);
+        if !page {
+            return Self {
+                page,
+                address: String::new(),
+            };
+        }
+        let query = uri.query().and_then(credentials::without_token);
+        Self {
+            page,
+            address: format!(
+                "{}{}",
+                uri.path(),
+                query.map(|query| format!("?{query}")).unwrap_or_default()
+            ),
+        }
+    }
+}
+
+/// Whether a program asks, by the path alone.
+fn is_api(path: &WorkspacePath) -> bool {
+    path.is_below("api")
+        || path
+            .rest
+            .as_deref()
+            .is_some_and(|rest| rest.contains("/api/"))
+}
+
+fn explain(error: path::Error) -> &'static str {
+    match error {
+        path::Error::Malformed => "The path is malformed.",
+        path::Error::Encoding => "The path's percent-encoding is malformed.",
+        path::Error::Control => "The path contains a control character.",
+        path::Error::Ambiguous => "The path is ambiguous.",
+        path::Error::NoWorkspace => "There is no such workspace.",
+    }
+}
+
+async fn tidy<W: Workspaces>(proxy: std::sync::Weak<Proxy<W>>, stop: CancellationToken) {
+    let mut every = interval(Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let Some(proxy) = proxy.upgrade() else { return };
+        proxy.tidy();
+    }
+}

@@ -1,0 +1,367 @@
+//! Headers on their way through, both ways. What is named here never crosses: RFC 9110 section 7.6.1 (hop-by-hop), identity that a
+//! client claims, our credentials, and what a workspace could use to weaken its neighbours.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+
+use super::{cookies, credentials};
+
+/// Hop-by-hop fields besides those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What we say of a request to the workspace's server.
+pub(super) struct Said<'a> {
+    pub(super) client: IpAddr,
+    pub(super) secure: bool,
+    pub(super) authorization: &'a HeaderValue,
+    /// A WebSocket handshake, whose upgrade is ours to ask for again.
+    pub(super) upgrade: bool,
+}
+
+/// Turns a client's headers into those that the workspace's server gets.
+pub(super) fn to_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
+    let trailers = names(headers, &header::TE, "trailers");
+    drop_hop_by_hop(headers);
+    let claims: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_claim(name.as_str()))
+        .cloned()
+        .collect();
+    for name in claims {
+        headers.remove(name);
+    }
+    clean_cookies(headers);
+    clean_referer(headers);
+    headers.insert(header::AUTHORIZATION, said.authorization.clone());
+    set_forwarded(headers, said);
+    if said.upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    } else if trailers {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Where an answer goes.
+pub(super) struct Towards<'a> {
+    /// `/w/{id}/`.
+    pub(super) base: &'a str,
+    /// The app's own origin, where nothing of a workspace may be shown or stored.
+    pub(super) app: bool,
+    /// The request had its token in the address.
+    pub(super) token_in_query: bool,
+}
+
+/// Turns the headers of a workspace's server into those that the client gets.
+pub(super) fn to_client(headers: &mut HeaderMap, towards: &Towards<'_>) {
+    drop_hop_by_hop(headers);
+    let unwanted: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_unwanted(name.as_str()))
+        .cloned()
+        .collect();
+    for name in unwanted {
+        headers.remove(name);
+    }
+    if headers.contains_key(header::SET_COOKIE) {
+        confine_cookies(headers, towards);
+    }
+    confine_worker(headers, towards.base);
+    let policy = HeaderName::from_static("cross-origin-resource-policy");
+    headers
+        .entry(policy)
+        .or_insert(HeaderValue::from_static("same-origin"));
+    if towards.app {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox"),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+    }
+    if towards.token_in_query {
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+    }
+}
+
+/// What a request asks its connection to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    /// Nothing.
+    No,
+    /// A WebSocket.
+    WebSocket,
+    /// Something else, or a WebSocket in a form that none may have.
+    Refused,
+}
+
+/// Reads `Upgrade` and `Connection` of a request.
+pub(super) fn upgrade(request: &http::request::Parts) -> Upgrade {
+    let mut wanted = request.headers.get_all(header::UPGRADE).iter();
+    let Some(first) = wanted.next() else {
+        return Upgrade::No;
+    };
+    let sound = wanted.next().is_none()
+        && first.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && names(&request.headers, &header::CONNECTION, "upgrade")
+        && request.method == http::Method::GET
+        && request.version == Version::HTTP_11
+        && !request.headers.contains_key(header::CONTENT_LENGTH)
+        && !request.headers.contains_key(header::TRANSFER_ENCODING);
+    if sound {
+        Upgrade::WebSocket
+    } else {
+        Upgrade::Refused
+    }
+}
+
+/// Whether the comma-separated lists of header `name` hold `token`.
+pub(super) fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|found| found.trim().eq_ignore_ascii_case(token))
+}
+
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+            // A client must not be able to make these vanish: they frame the message or name its host.
+            .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST))
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Whether a client's header claims something that only we may say. Servers behind a WSGI bridge read `_` as `-`.
+fn is_claim(name: &str) -> bool {
+    const EXACT: [&str; 17] = [
+        "authorization",
+        "client-ip",
+        "cf-connecting-ip",
+        "expect",
+        "forwarded",
+        "http2-settings",
+        "proxy",
+        "proxy-authorization",
+        "remote-user",
+        "true-client-ip",
+        "x-client-ip",
+        "x-original-url",
+        "x-real-ip",
+        "x-remote-user",
+        "x-rewrite-url",
+        "x-scheme",
+        "x-cluster-client-ip",
+    ];
+    const PREFIXES: [&str; 10] = [
+        "x-forwarded",
+        "x-user",
+        "x-jupyterhub-",
+        "x-cairn-",
+        "x-auth-",
+        "x-remote-",
+        "x-webauth-",
+        "x-authenticated-",
+        "x-ssl-",
+        "x-client-cert",
+    ];
+    let normal;
+    let name = if name.contains('_') {
+        normal = name.replace('_', "-");
+        &normal
+    } else {
+        name
+    };
+    match name.as_bytes().first() {
+        Some(b'x') => {
+            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || EXACT.contains(&name)
+        }
+        Some(b'a' | b'c' | b'e' | b'f' | b'h' | b'p' | b'r' | b't') => EXACT.contains(&name),
+        _ => false,
+    }
+}
+
+/// Whether a header of a workspace's server could open the workspace to other origins, or act on origins besides its own.
+fn is_unwanted(name: &str) -> bool {
+    name.starts_with("access-control-")
+        || matches!(
+            name,
+            "clear-site-data"
+                | "strict-transport-security"
+                | "alt-svc"
+                | "public-key-pins"
+                | "nel"
+                | "report-to"
+                | "proxy-authenticate"
+        )
+}
+
+fn clean_cookies(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::COOKIE) {
+        return;
+    }
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(cookies::without_ours)
+        .collect();
+    headers.remove(header::COOKIE);
+    for value in kept {
+        headers.append(header::COOKIE, value);
+    }
+}
+
+fn clean_referer(headers: &mut HeaderMap) {
+    let Some(referer) = headers.get(header::REFERER) else {
+        return;
+    };
+    let text = referer.to_str().unwrap_or_default();
+    let Some((page, query)) = text.split_once('?') else {
+        return;
+    };
+    if !credentials::has_token(query) && !query.contains("code=") {
+        return;
+    }
+    let cleaned = HeaderValue::from_str(page);
+    headers.remove(header::REFERER);
+    if let Ok(cleaned) = cleaned {
+        headers.insert(header::REFERER, cleaned);
+    }
+}
+
+fn set_forwarded(headers: &mut HeaderMap, said: &Said<'_>) {
+    if let Ok(client) = HeaderValue::from_str(&said.client.to_string()) {
+        headers.insert(HeaderName::from_static("x-forwarded-for"), client);
+    }
+    let proto = HeaderValue::from_static(if said.secure { "https" } else { "http" });
+    headers.insert(HeaderName::from_static("x-forwarded-proto"), proto);
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        headers.insert(HeaderName::from_static("x-forwarded-host"), host);
+    }
+}
+
+fn confine_cookies(headers: &mut HeaderMap, towards: &Towards<'_>) {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|_| !towards.app)
+        .filter_map(|value| cookies::confined(value, towards.base))
+        .collect();
+    headers.remove(header::SET_COOKIE);
+    for value in kept {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+/// A service worker may not reach beyond the workspace that it came from.
+fn confine_worker(headers: &mut HeaderMap, base: &str) {
+    const ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
+    if headers
+        .get(&ALLOWED)
+        .is_some_and(|scope| !scope.as_bytes().starts_with(base.as_bytes()))
+    {
+        headers.remove(&ALLOWED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let authorization = HeaderValue::from_static("token server");
+        let said = Said {
+            client: [192, 0, 2, 1].into(),
+            secure: true,
+            authorization: &authorization,
+            upgrade: false,
+        };
+        to_upstream(&mut headers, &said);
+        headers
+    }
+
+    #[test]
+    fn only_our_word_of_the_client_is_passed_on() {
+        let headers = sent(&[
+            ("host", "a.localhost"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x_forwarded_host", "evil"),
+            ("X-User", "root"),
+            ("x-jupyterhub-user", "root"),
+            ("forwarded", "for=1"),
+            ("authorization", "Bearer mine"),
+            ("x-xsrftoken", "kept"),
+        ]);
+        let mut found: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "authorization: token server",
+                "host: a.localhost",
+                "x-forwarded-for: 192.0.2.1",
+                "x-forwarded-host: a.localhost",
+                "x-forwarded-proto: https",
+                "x-xsrftoken: kept",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_connection_header_cannot_take_away_what_frames_a_message() {
+        let headers = sent(&[
+            ("host", "a"),
+            ("connection", "close, x-a, content-length, host"),
+            ("x-a", "1"),
+            ("content-length", "3"),
+        ]);
+        assert!(!headers.contains_key("x-a") && !headers.contains_key("connection"));
+        assert_eq!(headers["content-length"], "3");
+        assert_eq!(headers["host"], "a");
+    }
+
+    #[test]
+    fn a_token_in_a_referer_is_taken_out() {
+        let headers = sent(&[
+            ("host", "a"),
+            ("referer", "http://a/w/1/lab?token=secret&x=1"),
+        ]);
+        assert_eq!(headers["referer"], "http://a/w/1/lab");
+        let headers = sent(&[("host", "a"), ("referer", "http://a/w/1/lab?x=1")]);
+        assert_eq!(headers["referer"], "http://a/w/1/lab?x=1");
+    }
+}

@@ -1,0 +1,166 @@
+//! A tunnel after `101`: bytes both ways until either side ends it or it is cut. It parses nothing, makes up no close frame, and
+//! holds no buffer while it is idle, so that ten thousand of them are cheap.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+/// Bytes moved at once.
+const CHUNK: usize = 128 * 1024;
+/// How long the other direction may go on after one side has ended.
+const LINGER: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// Shared by all tunnels of a thread: it is used within one poll only.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK]);
+}
+
+/// One direction of a tunnel.
+#[derive(Default)]
+struct Direction {
+    /// Bytes read that the other side has not taken yet.
+    pending: Vec<u8>,
+    start: usize,
+    ended: bool,
+    done: bool,
+}
+
+/// Moves bytes between `client` and `server` until both directions have ended, one fails, or `cut` completes; both are closed then.
+///
+/// `early` are bytes that came before the tunnel: from the client, from the server. `heard` is told how many bytes each read from
+/// the client gave. A cut drops the connections: the client sees an abnormal end (1006), never a close code that nobody sent.
+pub(super) async fn join<A, B>(
+    mut client: A,
+    mut server: B,
+    early: (Bytes, Bytes),
+    mut heard: impl FnMut(usize),
+    cut: impl Future<Output = ()>,
+) where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut up = Direction {
+        pending: early.0.into(),
+        ..Direction::default()
+    };
+    let mut down = Direction {
+        pending: early.1.into(),
+        ..Direction::default()
+    };
+    let mut cut = std::pin::pin!(cut);
+    let mut linger: Option<Pin<Box<Sleep>>> = None;
+    poll_fn(|cx| {
+        if cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let up_failed = matches!(
+            up.poll(cx, &mut client, &mut server, &mut heard),
+            Poll::Ready(Err(_))
+        );
+        let down_failed = matches!(
+            down.poll(cx, &mut server, &mut client, &mut |_| ()),
+            Poll::Ready(Err(_))
+        );
+        if up_failed || down_failed || (up.done && down.done) {
+            return Poll::Ready(());
+        }
+        if up.done || down.done {
+            return linger
+                .get_or_insert_with(|| Box::pin(sleep(LINGER)))
+                .as_mut()
+                .poll(cx);
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Direction {
+    fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        heard: &mut impl FnMut(usize),
+    ) -> Poll<io::Result<()>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        while !self.done {
+            ready!(self.write_pending(cx, to))?;
+            if self.ended {
+                ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                self.done = true;
+                break;
+            }
+            let moved = SCRATCH.with_borrow_mut(|scratch| self.poll_move(cx, from, to, scratch));
+            if moved.is_pending() {
+                // What was written may still sit in the TLS layer.
+                ready!(Pin::new(&mut *to).poll_flush(cx))?;
+            }
+            match ready!(moved)? {
+                0 => self.ended = true,
+                bytes => heard(bytes),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and writes as much of that as the other side takes; the rest is kept. Returns how many bytes were read.
+    fn poll_move<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        scratch: &mut [u8],
+    ) -> Poll<io::Result<usize>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
+        let read = buffer.filled().len();
+        let mut rest = buffer.filled();
+        while !rest.is_empty() {
+            match Pin::new(&mut *to).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => rest = &rest[written..],
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.pending.extend_from_slice(rest);
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    fn write_pending<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut W,
+    ) -> Poll<io::Result<()>> {
+        while self.start < self.pending.len() {
+            match ready!(Pin::new(&mut *to).poll_write(cx, &self.pending[self.start..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.start += written,
+            }
+        }
+        self.pending = Vec::new();
+        self.start = 0;
+        Poll::Ready(Ok(()))
+    }
+}

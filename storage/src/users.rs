@@ -184,19 +184,19 @@ pub async fn update(tx: &mut Tx, id: UserId, change: &Change) -> Result<User> {
     if let Some(name) = &change.display_name {
         names::check_text("display name", name, DISPLAY_NAME_BYTES)?;
     }
+    let before = must_get(tx, id).await?;
     let text = "UPDATE users SET display_name = COALESCE($2, display_name), admin = COALESCE($3, admin), \
          disabled = COALESCE($4, disabled) WHERE id = $1";
     let query = sql(text).bind(id).bind(change.display_name.clone());
-    found(
-        execute(
-            tx,
-            query
-                .bind(change.admin.map(i64::from))
-                .bind(change.disabled.map(i64::from)),
-        )
-        .await?,
-    )?;
-    if change.admin == Some(false) || change.disabled == Some(true) {
+    execute(
+        tx,
+        query
+            .bind(change.admin.map(i64::from))
+            .bind(change.disabled.map(i64::from)),
+    )
+    .await?;
+    let loses = change.admin == Some(false) || change.disabled == Some(true);
+    if loses && before.admin && !before.disabled {
         keep_an_admin(tx).await?;
     }
     if change.disabled == Some(true) {

@@ -1,0 +1,22 @@
+//! Every behaviour of the records, on SQLite always and on PostgreSQL where `CAIRN_TEST_POSTGRES_URL` names one.
+
+#[path = "records/bed.rs"]
+mod bed;
+#[path = "records/durability.rs"]
+mod durability;
+#[path = "records/events.rs"]
+mod events;
+#[path = "records/jobs.rs"]
+mod jobs;
+#[path = "records/people.rs"]
+mod people;
+#[path = "records/projects.rs"]
+mod projects;
+#[path = "records/queue.rs"]
+mod queue;
+#[path = "records/series.rs"]
+mod series;
+#[path = "records/sign_in.rs"]
+mod sign_in;
+#[path = "records/workspaces.rs"]
+mod workspaces;

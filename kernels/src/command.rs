@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::run::{Execute, execute};
+use crate::run::{Execute, Outcome, execute};
+use crate::save;
 use crate::stop::Stop;
 
 /// The flags of `cairn execute`.
@@ -34,6 +35,9 @@ pub struct ExecuteArgs {
     /// How long the kernel may take to start, in milliseconds.
     #[arg(long, default_value_t = 120_000)]
     pub start_timeout_ms: u64,
+    /// A file that gets the outcome as JSON: `{outcome, message, cell: {number, total, title} | null, exit_code}`.
+    #[arg(long)]
+    pub report: Option<PathBuf>,
     /// How many bytes of output one cell keeps in the notebook.
     #[arg(long, default_value_t = 64 * 1024 * 1024)]
     pub cell_output_bytes: usize,
@@ -44,6 +48,7 @@ pub struct ExecuteArgs {
 ///
 /// Messages go to stderr. Blocks; must not be called from an async task.
 pub fn main_execute(args: ExecuteArgs) -> u8 {
+    let report = args.report.clone();
     let ended = prepare(args).and_then(|execute| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -55,21 +60,42 @@ pub fn main_execute(args: ExecuteArgs) -> u8 {
         runtime.shutdown_background();
         outcome
     });
+    if let Err(error) = &ended {
+        complain(&full_text(error));
+    }
+    let code = match &ended {
+        Ok(outcome) => outcome.exit_code(),
+        Err(error) => error.exit_code(),
+    };
+    let written = report.map_or(Ok(()), |path| {
+        let text = serde_json::to_string(&describe(&ended, code)).unwrap_or_default();
+        save::replace(&path, &text, true)
+    });
+    if let Err(error) = written {
+        complain(&format!(
+            "the report of the run could not be written: {error}"
+        ));
+        return if code == 0 { 4 } else { code };
+    }
+    code
+}
+
+fn describe(ended: &Result<Outcome>, code: u8) -> Value {
     match ended {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&error);
-            error.exit_code()
-        }
+        Ok(outcome) => json!({
+            "outcome": outcome.word(), "message": outcome.to_string(), "cell": outcome.cell(), "exit_code": code,
+        }),
+        Err(error) => json!({
+            "outcome": "error", "message": full_text(error), "cell": null, "exit_code": code,
+        }),
     }
 }
 
-async fn run(job: Execute) -> Result<u8> {
+async fn run(job: Execute) -> Result<Outcome> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Error::internal("signals cannot be handled", error))?;
-    let outcome = execute(job, &stop).await?;
-    Ok(outcome.exit_code())
+    execute(job, &stop).await
 }
 
 fn prepare(args: ExecuteArgs) -> Result<Execute> {
@@ -106,15 +132,20 @@ fn parameters(path: &Path) -> Result<Map<String, Value>> {
     })
 }
 
-/// Says an error with its causes on stderr; that nobody listens changes nothing.
-fn complain(error: &Error) {
-    use std::io::Write as _;
-    let mut text = format!("error: {error}");
+/// An error with its causes.
+fn full_text(error: &Error) -> String {
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text.push_str(": ");
         text.push_str(&inner.to_string());
         cause = inner.source();
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
+    text
+}
+
+/// Says why on stderr; that nobody listens changes nothing.
+fn complain(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "error: {text}");
 }

@@ -65,7 +65,7 @@ impl Execute {
 }
 
 /// Which cell something happened in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct At {
     /// Its number among the code cells, from 1.
     pub number: usize,
@@ -123,6 +123,30 @@ impl Outcome {
             Self::Raised { .. } | Self::TimedOut { .. } => 1,
             Self::Died { .. } => 3,
             Self::Stopped { signal, .. } => 128 + (signal & 0x7f),
+        }
+    }
+}
+
+impl Outcome {
+    /// One word for it: `complete`, `raised`, `died`, `timed_out` or `stopped`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Raised { .. } => "raised",
+            Self::Died { .. } => "died",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// The cell that ended the run, if one did.
+    pub fn cell(&self) -> Option<&At> {
+        match self {
+            Self::Complete => None,
+            Self::Raised { cell, .. } | Self::Died { cell, .. } | Self::TimedOut { cell, .. } => {
+                Some(cell)
+            }
+            Self::Stopped { cell, .. } => cell.as_ref(),
         }
     }
 }

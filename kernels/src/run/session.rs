@@ -236,6 +236,9 @@ impl<'a> Session<'a> {
     }
 }
 
+/// After so many questions a kernel that answers, but publishes nothing, is taken as it is.
+const UNHEARD_ROUNDS: u32 = 20;
+
 /// Why a kernel did not come up.
 enum Failure {
     /// Its process ended before it had made its sockets.
@@ -272,10 +275,17 @@ async fn ready(start: &Start<'_>, sink: &Sink) -> std::result::Result<Ready, Fai
     };
     match answered {
         Some(Ok((client, info))) => Ok((process, client, info)),
-        Some(Err(error)) => Err(Failure::Final(Error::Unavailable(format!(
-            "the kernel `{}` cannot be reached: {error}",
-            start.spec.name
-        )))),
+        Some(Err(error)) => {
+            // A kernel that ends while it is asked says more by how it ended.
+            let ended = timeout(Duration::from_secs(1), process.exited()).await;
+            let error = if ended.is_ok() {
+                ended_at_start(&mut process, start.spec).await
+            } else {
+                let name = &start.spec.name;
+                Error::Unavailable(format!("the kernel `{name}` cannot be reached: {error}"))
+            };
+            Err(Failure::Final(error))
+        }
         None if process.sockets().is_empty()
             || process.sockets().iter().any(|path| path.exists()) =>
         {
@@ -302,6 +312,7 @@ async fn answer(
     let mut client = Client::connect(connection).await?;
     let mut info = None;
     let mut is_heard = false;
+    let mut round = 0;
     loop {
         client.ask_info().await?;
         let until = Instant::now() + Duration::from_millis(500);
@@ -316,10 +327,11 @@ async fn answer(
                 }
                 Channel::Shell => {}
             }
-            if let Some(info) = info.take_if(|_| is_heard) {
+            if let Some(info) = info.take_if(|_| is_heard || round >= UNHEARD_ROUNDS) {
                 return Ok((client, info.language_info));
             }
         }
+        round += 1;
     }
 }
 

@@ -155,3 +155,31 @@ fn cells_that_say_so_are_skipped() {
     );
     assert_eq!(ran.cell(0)["execution_count"], json!(null));
 }
+
+#[test]
+fn the_outcome_is_reported_in_a_file() {
+    let Some(bed) = Bed::new() else { return };
+    let report = bed.path("report.json").to_string_lossy().into_owned();
+    let read = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap()
+    };
+    let flags = ["--report", report.as_str()];
+    assert_eq!(bed.run_cells(&["1"], &flags).code, Some(0));
+    assert_eq!(
+        read(),
+        json!({"outcome": "complete", "message": "every cell has run", "cell": null, "exit_code": 0})
+    );
+    assert_eq!(bed.run_cells(&["1", "int('x')"], &flags).code, Some(1));
+    assert_eq!(
+        read()["cell"],
+        json!({"number": 2, "total": 2, "title": "int('x')"})
+    );
+    bed.write("in.ipynb", "{");
+    assert_eq!(bed.run(&flags).code, Some(2));
+    assert!(
+        read()["message"]
+            .as_str()
+            .unwrap()
+            .contains("not valid JSON")
+    );
+}

@@ -8,4 +8,5 @@ mod notebooks {
     mod outputs;
     mod parameters;
     mod peer;
+    mod start;
 }

@@ -68,7 +68,7 @@ start() {
     programs="$(find_programs)" || fail "PostgreSQL is not installed; run: apt-get install postgresql"
     mkdir -p "$(dirname "$root")"
     exec 9>"$(dirname "$root")/lock"
-    flock 9
+    if command -v flock >/dev/null; then flock 9; fi
     [ -f "$root/data/PG_VERSION" ] || create
     if ! running; then
         free_port | as_owner tee "$root/port" >/dev/null

@@ -1,4 +1,4 @@
-//! Typed ids: UUIDv7 text, one type for each kind of record, so that one cannot stand for another.
+//! Typed ids: `UUIDv7` text, one type for each kind of record, so that one cannot stand for another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,7 +39,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
         ///
-        /// Its text is a lower-case UUIDv7 with hyphens; any other text is refused. Later ids sort after earlier ones.
+        /// Its text is a lower-case `UUIDv7` with hyphens; any other text is refused. Later ids sort after earlier ones.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
         pub struct $name(Uuid);

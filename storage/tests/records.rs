@@ -1,9 +1,15 @@
 //! Every behaviour of the records, on SQLite always and on PostgreSQL where `CAIRN_TEST_POSTGRES_URL` names one.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 #[path = "records/bed.rs"]
 mod bed;
+#[path = "records/devices.rs"]
+mod devices;
 #[path = "records/durability.rs"]
 mod durability;
+#[path = "records/endings.rs"]
+mod endings;
 #[path = "records/events.rs"]
 mod events;
 #[path = "records/jobs.rs"]

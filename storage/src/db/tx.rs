@@ -1,6 +1,5 @@
 //! One transaction, and the events that become visible with it.
 
-use std::ops::DerefMut as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Any, AnyConnection, Transaction};
@@ -78,7 +77,7 @@ impl Tx {
     }
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
-        self.open_mut().inner.deref_mut()
+        &mut self.open_mut().inner
     }
 
     #[expect(clippy::expect_used, reason = "only drop takes it out")]

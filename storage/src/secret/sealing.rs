@@ -42,16 +42,14 @@ impl SealingKey {
     /// # Errors
     /// `Invalid` where the file is not a list of keys or not private; `Unavailable` where it cannot be read or made.
     pub fn load_or_create(path: &Path) -> Result<Self> {
-        match Self::load(path)? {
-            Some(keys) => Ok(keys),
-            None => {
-                create(path).map_err(|error| {
-                    Error::unavailable(format!("cannot make {}", path.display()), error)
-                })?;
-                Self::load(path)?
-                    .ok_or_else(|| Error::fault("the key file vanished as soon as it was made"))
-            }
+        if let Some(keys) = Self::load(path)? {
+            return Ok(keys);
         }
+        create(path).map_err(|error| {
+            Error::unavailable(format!("cannot make {}", path.display()), error)
+        })?;
+        Self::load(path)?
+            .ok_or_else(|| Error::fault("the key file vanished as soon as it was made"))
     }
 
     fn load(path: &Path) -> Result<Option<Self>> {

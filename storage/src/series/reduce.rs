@@ -91,9 +91,7 @@ impl Stretch {
     /// What is not a number gives way to anything that is one.
     fn add(&mut self, index: usize, point: Point) {
         let better = |held: Option<(usize, Point)>, wins: fn(f64, f64) -> bool| match held {
-            Some((_, old)) if !(old.y.is_nan() && !point.y.is_nan()) && !wins(point.y, old.y) => {
-                held
-            }
+            Some((_, old)) if old.y.is_nan() <= point.y.is_nan() && !wins(point.y, old.y) => held,
             _ => Some((index, point)),
         };
         self.least = better(self.least, |new, old| new < old);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Map;
+use storage::attempts::Attempt;
 use storage::clock::Fixed;
 use storage::ids::{JobId, ProjectId, UserId, WorkspaceId};
 use storage::jobs::{Ending, Job, NewJob};
@@ -46,6 +47,15 @@ macro_rules! on_both {
 }
 
 pub(crate) use on_both;
+
+/// What a piece of work in a transaction of its own comes to.
+macro_rules! written {
+    ($bed:expr, |$tx:ident| $work:expr) => {
+        $bed.db.write(|mut $tx| async move { $work.await }).await
+    };
+}
+
+pub(crate) use written;
 
 impl Bed {
     pub(crate) async fn sqlite() -> Self {
@@ -209,6 +219,13 @@ impl Bed {
     pub(crate) async fn workspace_now(&self, id: WorkspaceId) -> Workspace {
         workspaces::get(&self.db, id).await.unwrap().unwrap()
     }
+}
+
+/// Begins an attempt at the job that has waited longest.
+pub(crate) async fn claim(bed: &Bed) -> (Job, Attempt) {
+    written!(bed, |tx| jobs::claim(&mut tx, None))
+        .unwrap()
+        .unwrap()
 }
 
 pub(crate) fn ending(state: jobs::State) -> Ending {

@@ -7,7 +7,7 @@ use storage::events::{self, Kind};
 use storage::members::{self, Role};
 use storage::{Error, Page, audit, expiry, jobs};
 
-use crate::bed::{Bed, on_both};
+use crate::bed::{Bed, on_both, written};
 
 on_both!(
     numbers_have_no_gaps_under_concurrency,
@@ -103,7 +103,13 @@ async fn people_see_what_concerns_them(bed: &Bed) {
             .events
             .is_empty()
     );
-    bed.db.write(|mut tx| async move { members::put(&mut tx, new.project_id, bob.id, Role::Viewer).await }).await.unwrap();
+    written!(bed, |tx| members::put(
+        &mut tx,
+        new.project_id,
+        bob.id,
+        Role::Viewer
+    ))
+    .unwrap();
     assert_eq!(
         events::visible_after(&bed.db, bob.id, start, 100)
             .await
@@ -112,10 +118,7 @@ async fn people_see_what_concerns_them(bed: &Bed) {
             .len(),
         2
     );
-    bed.db
-        .write(|mut tx| async move { members::remove(&mut tx, new.project_id, bob.id).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| members::remove(&mut tx, new.project_id, bob.id)).unwrap();
     // Only what names him: that he came and went.
     assert_eq!(
         events::visible_after(&bed.db, bob.id, start, 100)
@@ -207,12 +210,14 @@ async fn audit_is_newest_first(bed: &Bed) {
     let ada = bed.user("ada").await;
     for action in ["create_user", "disable_user"] {
         let detail = &json!({"by": "test"});
-        bed.db
-            .write(|mut tx| async move {
-                audit::record(&mut tx, Some(ada.id), action, "bob", detail).await
-            })
-            .await
-            .unwrap();
+        written!(bed, |tx| audit::record(
+            &mut tx,
+            Some(ada.id),
+            action,
+            "bob",
+            detail
+        ))
+        .unwrap();
         bed.clock.advance(1);
     }
     let list = audit::list(&bed.db, &Page::first(1)).await.unwrap();

@@ -3,7 +3,7 @@
 use storage::users::{self, Change, NewUser};
 use storage::{Error, Page, sessions};
 
-use crate::bed::{Bed, on_both};
+use crate::bed::{Bed, on_both, written};
 
 on_both!(
     name_in_use_is_refused,
@@ -25,10 +25,7 @@ async fn name_in_use_is_refused(bed: &Bed) {
         ..NewUser::default()
     };
     let new = &new;
-    let again = bed
-        .db
-        .write(|mut tx| async move { users::create(&mut tx, new).await })
-        .await;
+    let again = written!(bed, |tx| users::create(&mut tx, new));
     assert!(matches!(again, Err(Error::Conflict(_))), "{again:?}");
     assert_eq!(users::by_name(&bed.db, "ada").await.unwrap(), Some(ada));
 }
@@ -40,10 +37,7 @@ async fn bad_names_are_refused(bed: &Bed) {
             ..NewUser::default()
         };
         let new = &new;
-        let made = bed
-            .db
-            .write(|mut tx| async move { users::create(&mut tx, new).await })
-            .await;
+        let made = written!(bed, |tx| users::create(&mut tx, new));
         assert!(matches!(made, Err(Error::Invalid(_))), "{name}");
     }
 }
@@ -73,11 +67,7 @@ async fn list_goes_page_by_page(bed: &Bed) {
 
 async fn disabling_ends_sessions(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let (_, secret) = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "test", 1000).await })
-        .await
-        .unwrap();
+    let (_, secret) = written!(bed, |tx| sessions::create(&mut tx, ada.id, "test", 1000)).unwrap();
     assert!(
         sessions::authenticate(&bed.db, secret.expose())
             .await
@@ -89,20 +79,14 @@ async fn disabling_ends_sessions(bed: &Bed) {
         ..Change::default()
     };
     let change = &change;
-    bed.db
-        .write(|mut tx| async move { users::update(&mut tx, ada.id, change).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| users::update(&mut tx, ada.id, change)).unwrap();
     assert!(
         sessions::authenticate(&bed.db, secret.expose())
             .await
             .unwrap()
             .is_none()
     );
-    let refused = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "test", 1000).await })
-        .await;
+    let refused = written!(bed, |tx| sessions::create(&mut tx, ada.id, "test", 1000));
     assert!(matches!(refused, Err(Error::Conflict(_))));
 }
 
@@ -113,11 +97,7 @@ async fn last_administrator_stays(bed: &Bed) {
         ..NewUser::default()
     };
     let new = &new;
-    let root = bed
-        .db
-        .write(|mut tx| async move { users::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let root = written!(bed, |tx| users::create(&mut tx, new)).unwrap();
     for change in [
         Change {
             admin: Some(false),
@@ -129,10 +109,7 @@ async fn last_administrator_stays(bed: &Bed) {
         },
     ] {
         let change = &change;
-        let done = bed
-            .db
-            .write(|mut tx| async move { users::update(&mut tx, root.id, change).await })
-            .await;
+        let done = written!(bed, |tx| users::update(&mut tx, root.id, change));
         assert!(matches!(done, Err(Error::Conflict(_))));
     }
     assert_eq!(users::first_admin(&bed.db).await.unwrap(), Some(root));
@@ -145,19 +122,15 @@ async fn password_is_set_and_taken_away(bed: &Bed) {
         ..NewUser::default()
     };
     let new = &new;
-    let root = bed
-        .db
-        .write(|mut tx| async move { users::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let root = written!(bed, |tx| users::create(&mut tx, new)).unwrap();
     assert!(!users::admin_has_password(&bed.db).await.unwrap());
     assert_eq!(users::password_hash(&bed.db, root.id).await.unwrap(), None);
-    bed.db
-        .write(|mut tx| async move {
-            users::set_password_hash(&mut tx, root.id, Some("$argon2id$")).await
-        })
-        .await
-        .unwrap();
+    written!(bed, |tx| users::set_password_hash(
+        &mut tx,
+        root.id,
+        Some("$argon2id$")
+    ))
+    .unwrap();
     assert!(users::admin_has_password(&bed.db).await.unwrap());
     assert_eq!(
         users::password_hash(&bed.db, root.id)
@@ -173,9 +146,6 @@ async fn password_is_set_and_taken_away(bed: &Bed) {
             .unwrap()
             .has_password
     );
-    bed.db
-        .write(|mut tx| async move { users::set_password_hash(&mut tx, root.id, None).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| users::set_password_hash(&mut tx, root.id, None)).unwrap();
     assert!(!users::admin_has_password(&bed.db).await.unwrap());
 }

@@ -4,7 +4,7 @@ use storage::members::Role;
 use storage::projects::{self, Change};
 use storage::{Error, Page, members};
 
-use crate::bed::{Bed, on_both};
+use crate::bed::{Bed, on_both, written};
 
 on_both!(
     found_by_id_and_name,
@@ -36,10 +36,7 @@ async fn found_by_id_and_name(bed: &Bed) {
         description: Some("What eyes do.".to_owned()),
     };
     let change = &change;
-    bed.db
-        .write(|mut tx| async move { projects::update(&mut tx, id, change).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| projects::update(&mut tx, id, change)).unwrap();
     assert_eq!(
         projects::find(&bed.db, "sight")
             .await
@@ -53,21 +50,12 @@ async fn found_by_id_and_name(bed: &Bed) {
 async fn name_is_free_again_after_deletion(bed: &Bed) {
     let ada = bed.user("ada").await;
     let id = bed.project(ada.id, "vision").await;
-    let twice = bed
-        .db
-        .write(|mut tx| async move { projects::create(&mut tx, "vision", "", ada.id).await })
-        .await;
+    let twice = written!(bed, |tx| projects::create(&mut tx, "vision", "", ada.id));
     assert!(matches!(twice, Err(Error::Conflict(_))));
-    bed.db
-        .write(|mut tx| async move { projects::delete(&mut tx, id).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| projects::delete(&mut tx, id)).unwrap();
     assert_eq!(projects::get(&bed.db, id).await.unwrap(), None);
     assert_ne!(bed.project(ada.id, "vision").await, id);
-    let gone = bed
-        .db
-        .write(|mut tx| async move { projects::delete(&mut tx, id).await })
-        .await;
+    let gone = written!(bed, |tx| projects::delete(&mut tx, id));
     assert!(matches!(gone, Err(Error::NotFound(_))));
 }
 
@@ -75,10 +63,7 @@ async fn members_see_their_projects(bed: &Bed) {
     let (ada, bob) = (bed.user("ada").await, bed.user("bob").await);
     let id = bed.project(ada.id, "vision").await;
     bed.project(ada.id, "secret").await;
-    bed.db
-        .write(|mut tx| async move { members::put(&mut tx, id, bob.id, Role::Viewer).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| members::put(&mut tx, id, bob.id, Role::Viewer)).unwrap();
     let seen = projects::list(&bed.db, bob.id, false, &Page::default())
         .await
         .unwrap();
@@ -114,33 +99,17 @@ async fn members_see_their_projects(bed: &Bed) {
             ("bob".to_owned(), Role::Viewer)
         ]
     );
-    assert!(
-        bed.db
-            .write(|mut tx| async move { members::remove(&mut tx, id, bob.id).await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { members::remove(&mut tx, id, bob.id).await })
-            .await
-            .unwrap()
-    );
+    assert!(written!(bed, |tx| members::remove(&mut tx, id, bob.id)).unwrap());
+    assert!(!written!(bed, |tx| members::remove(&mut tx, id, bob.id)).unwrap());
     assert_eq!(members::role(&bed.db, id, bob.id).await.unwrap(), None);
 }
 
 async fn project_keeps_an_owner(bed: &Bed) {
     let ada = bed.user("ada").await;
     let id = bed.project(ada.id, "vision").await;
-    let removed = bed
-        .db
-        .write(|mut tx| async move { members::remove(&mut tx, id, ada.id).await })
-        .await;
+    let removed = written!(bed, |tx| members::remove(&mut tx, id, ada.id));
     assert!(matches!(removed, Err(Error::Conflict(_))));
-    let demoted = bed
-        .db
-        .write(|mut tx| async move { members::put(&mut tx, id, ada.id, Role::Editor).await })
-        .await;
+    let demoted = written!(bed, |tx| members::put(&mut tx, id, ada.id, Role::Editor));
     assert!(matches!(demoted, Err(Error::Conflict(_))));
 }
 
@@ -148,10 +117,7 @@ async fn two_owners_cannot_both_leave(bed: &Bed) {
     let (ada, bob) = (bed.user("ada").await, bed.user("bob").await);
     for round in 0..10 {
         let id = bed.project(ada.id, &format!("p{round}")).await;
-        bed.db
-            .write(|mut tx| async move { members::put(&mut tx, id, bob.id, Role::Owner).await })
-            .await
-            .unwrap();
+        written!(bed, |tx| members::put(&mut tx, id, bob.id, Role::Owner)).unwrap();
         let leave = |user| {
             bed.db
                 .write(move |mut tx| async move { members::remove(&mut tx, id, user).await })
@@ -165,9 +131,6 @@ async fn two_owners_cannot_both_leave(bed: &Bed) {
 async fn used_project_is_not_deleted(bed: &Bed) {
     let new = bed.ready().await;
     bed.submit(&new).await;
-    let deleted = bed
-        .db
-        .write(|mut tx| async move { projects::delete(&mut tx, new.project_id).await })
-        .await;
+    let deleted = written!(bed, |tx| projects::delete(&mut tx, new.project_id));
     assert!(matches!(deleted, Err(Error::Conflict(_))));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use storage::jobs::{self, NewJob};
 
-use crate::bed::{Bed, on_both};
+use crate::bed::{Bed, on_both, written};
 
 on_both!(
     each_job_is_claimed_once,
@@ -111,10 +111,7 @@ async fn oldest_goes_first(bed: &Bed) {
         bed.clock.advance(1);
     }
     for number in 1..=3 {
-        let (job, _) = bed
-            .db
-            .write(|mut tx| async move { jobs::claim(&mut tx, None).await })
-            .await
+        let (job, _) = written!(bed, |tx| jobs::claim(&mut tx, None))
             .unwrap()
             .unwrap();
         assert_eq!(job.number, number);

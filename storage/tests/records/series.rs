@@ -5,7 +5,7 @@ use storage::attempts::{self, Attempt};
 use storage::jobs;
 use storage::series::{self, Appended, Batch, Point};
 
-use crate::bed::{Bed, ending, on_both};
+use crate::bed::{Bed, ending, on_both, written};
 
 on_both!(
     batches_add_up,
@@ -22,9 +22,7 @@ const RECORDED: Appended = Appended::Recorded { keys_left_out: 0 };
 async fn live(bed: &Bed) -> Attempt {
     let new = bed.ready().await;
     bed.submit(&new).await;
-    bed.db
-        .write(|mut tx| async move { jobs::claim(&mut tx, None).await })
-        .await
+    written!(bed, |tx| jobs::claim(&mut tx, None))
         .unwrap()
         .unwrap()
         .1
@@ -53,10 +51,7 @@ fn batch(from: u32, count: u32) -> Batch {
 }
 
 async fn append(bed: &Bed, attempt: &Attempt, batch: &Batch) -> Appended {
-    bed.db
-        .write(|mut tx| async move { series::append(&mut tx, attempt.id, batch).await })
-        .await
-        .unwrap()
+    written!(bed, |tx| series::append(&mut tx, attempt.id, batch)).unwrap()
 }
 
 async fn batches_add_up(bed: &Bed) {
@@ -154,10 +149,7 @@ async fn racing_readers_of_one_log_record_it_once(bed: &Bed) {
 async fn finished_attempt_adds_nothing(bed: &Bed) {
     let attempt = live(bed).await;
     let end = &ending(jobs::State::Complete);
-    bed.db
-        .write(|mut tx| async move { jobs::finish(&mut tx, attempt.id, end).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| jobs::finish(&mut tx, attempt.id, end)).unwrap();
     let attempt = attempts::get(&bed.db, attempt.id).await.unwrap().unwrap();
     assert_eq!(
         append(bed, &attempt, &batch(0, 10)).await,

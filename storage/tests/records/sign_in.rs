@@ -1,11 +1,10 @@
 //! Sessions, tokens, links, device codes and workspace sessions: what lets people in, and when it stops.
 
-use storage::devices::Poll;
 use storage::links::{self, Kind, Parent};
 use storage::tokens::NewToken;
 use storage::{Error, Page, devices, expiry, sessions, tokens, users, workspace_sessions};
 
-use crate::bed::{Bed, NOW_MS, on_both};
+use crate::bed::{Bed, NOW_MS, on_both, written};
 
 on_both!(
     session_ends_at_its_time,
@@ -18,8 +17,6 @@ on_both!(
     link_race_has_one_winner,
     workspace_session_dies_with_its_session,
     workspace_session_dies_with_its_token,
-    device_approval_is_told_once,
-    device_can_be_refused,
     expired_rows_are_removed,
     secrets_are_not_stored,
 );
@@ -39,11 +36,10 @@ fn token(user_id: storage::ids::UserId) -> NewToken {
 
 async fn session_ends_at_its_time(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let (session, secret) = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "x\u{1b}y", TTL_MS).await })
-        .await
-        .unwrap();
+    let (session, secret) = written!(bed, |tx| sessions::create(
+        &mut tx, ada.id, "x\u{1b}y", TTL_MS
+    ))
+    .unwrap();
     let (found, user) = sessions::authenticate(&bed.db, secret.expose())
         .await
         .unwrap()
@@ -70,16 +66,10 @@ async fn session_ends_at_its_time(bed: &Bed) {
 
 async fn use_puts_off_the_end_of_a_session(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let (session, secret) = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "", TTL_MS).await })
-        .await
-        .unwrap();
+    let (session, secret) =
+        written!(bed, |tx| sessions::create(&mut tx, ada.id, "", TTL_MS)).unwrap();
     bed.clock.advance(TTL_MS - 1);
-    bed.db
-        .write(|mut tx| async move { sessions::touch(&mut tx, session.id, TTL_MS).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| sessions::touch(&mut tx, session.id, TTL_MS)).unwrap();
     bed.clock.advance(TTL_MS - 1);
     assert!(
         sessions::authenticate(&bed.db, secret.expose())
@@ -88,10 +78,7 @@ async fn use_puts_off_the_end_of_a_session(bed: &Bed) {
             .is_some()
     );
     bed.clock.advance(1);
-    bed.db
-        .write(|mut tx| async move { sessions::touch(&mut tx, session.id, TTL_MS).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| sessions::touch(&mut tx, session.id, TTL_MS)).unwrap();
     assert!(
         sessions::authenticate(&bed.db, secret.expose())
             .await
@@ -103,17 +90,11 @@ async fn use_puts_off_the_end_of_a_session(bed: &Bed) {
 async fn signing_out_everywhere_ends_every_session(bed: &Bed) {
     let ada = bed.user("ada").await;
     for _ in 0..3 {
-        bed.db
-            .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "", TTL_MS).await })
-            .await
-            .unwrap();
+        written!(bed, |tx| sessions::create(&mut tx, ada.id, "", TTL_MS)).unwrap();
     }
     assert_eq!(sessions::list(&bed.db, ada.id).await.unwrap().len(), 3);
     assert_eq!(
-        bed.db
-            .write(|mut tx| async move { sessions::revoke_all(&mut tx, ada.id).await })
-            .await
-            .unwrap(),
+        written!(bed, |tx| sessions::revoke_all(&mut tx, ada.id)).unwrap(),
         3
     );
     assert!(sessions::list(&bed.db, ada.id).await.unwrap().is_empty());
@@ -122,11 +103,7 @@ async fn signing_out_everywhere_ends_every_session(bed: &Bed) {
 async fn token_works_until_revoked(bed: &Bed) {
     let (ada, bob) = (bed.user("ada").await, bed.user("bob").await);
     let new = &token(ada.id);
-    let (made, secret) = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let (made, secret) = written!(bed, |tx| tokens::create(&mut tx, new)).unwrap();
     assert!(secret.expose().starts_with("cairn_"));
     let (found, user) = tokens::authenticate(&bed.db, secret.expose())
         .await
@@ -144,24 +121,9 @@ async fn token_works_until_revoked(bed: &Bed) {
             .len(),
         1
     );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { tokens::revoke(&mut tx, bob.id, made.id).await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        bed.db
-            .write(|mut tx| async move { tokens::revoke(&mut tx, ada.id, made.id).await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { tokens::revoke(&mut tx, ada.id, made.id).await })
-            .await
-            .unwrap()
-    );
+    assert!(!written!(bed, |tx| tokens::revoke(&mut tx, bob.id, made.id)).unwrap());
+    assert!(written!(bed, |tx| tokens::revoke(&mut tx, ada.id, made.id)).unwrap());
+    assert!(!written!(bed, |tx| tokens::revoke(&mut tx, ada.id, made.id)).unwrap());
     assert!(
         tokens::authenticate(&bed.db, secret.expose())
             .await
@@ -172,30 +134,20 @@ async fn token_works_until_revoked(bed: &Bed) {
         expires_ms: Some(NOW_MS),
         ..token(ada.id)
     };
-    let refused = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, past).await })
-        .await;
+    let refused = written!(bed, |tx| tokens::create(&mut tx, past));
     assert!(matches!(refused, Err(Error::Invalid(_))));
 }
 
 async fn token_of_a_disabled_user_does_not_work(bed: &Bed) {
     let ada = bed.user("ada").await;
     let new = &token(ada.id);
-    let (made, secret) = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let (made, secret) = written!(bed, |tx| tokens::create(&mut tx, new)).unwrap();
     for disabled in [true, false] {
         let change = &users::Change {
             disabled: Some(disabled),
             ..users::Change::default()
         };
-        bed.db
-            .write(|mut tx| async move { users::update(&mut tx, ada.id, change).await })
-            .await
-            .unwrap();
+        written!(bed, |tx| users::update(&mut tx, ada.id, change)).unwrap();
         assert_eq!(
             tokens::authenticate(&bed.db, secret.expose())
                 .await
@@ -217,11 +169,7 @@ async fn token_of_a_job_dies_with_it(bed: &Bed) {
         job_id: Some(job.id),
         ..token(new.user_id)
     };
-    let (_, secret) = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, of_job).await })
-        .await
-        .unwrap();
+    let (_, secret) = written!(bed, |tx| tokens::create(&mut tx, of_job)).unwrap();
     assert!(
         tokens::authenticate(&bed.db, secret.expose())
             .await
@@ -235,10 +183,7 @@ async fn token_of_a_job_dies_with_it(bed: &Bed) {
             .items
             .is_empty()
     );
-    bed.db
-        .write(|mut tx| async move { storage::jobs::request_stop(&mut tx, job.id).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| storage::jobs::request_stop(&mut tx, job.id)).unwrap();
     assert!(
         tokens::authenticate(&bed.db, secret.expose())
             .await
@@ -249,11 +194,7 @@ async fn token_of_a_job_dies_with_it(bed: &Bed) {
 
 async fn link_is_used_once(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let code = bed
-        .db
-        .write(|mut tx| async move { links::create_sign_in(&mut tx, ada.id, TTL_MS).await })
-        .await
-        .unwrap();
+    let code = written!(bed, |tx| links::create_sign_in(&mut tx, ada.id, TTL_MS)).unwrap();
     let code = code.expose();
     let redeem = |kind| {
         bed.db
@@ -265,29 +206,18 @@ async fn link_is_used_once(bed: &Bed) {
         Some(ada.id)
     );
     assert_eq!(redeem(Kind::SignIn).await.unwrap(), None);
-    let late = bed
-        .db
-        .write(|mut tx| async move { links::create_sign_in(&mut tx, ada.id, TTL_MS).await })
-        .await
-        .unwrap();
+    let late = written!(bed, |tx| links::create_sign_in(&mut tx, ada.id, TTL_MS)).unwrap();
     bed.clock.advance(TTL_MS);
     let late = late.expose();
     assert_eq!(
-        bed.db
-            .write(|mut tx| async move { links::redeem(&mut tx, Kind::SignIn, late).await })
-            .await
-            .unwrap(),
+        written!(bed, |tx| links::redeem(&mut tx, Kind::SignIn, late)).unwrap(),
         None
     );
 }
 
 async fn link_race_has_one_winner(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let code = bed
-        .db
-        .write(|mut tx| async move { links::create_sign_in(&mut tx, ada.id, TTL_MS).await })
-        .await
-        .unwrap();
+    let code = written!(bed, |tx| links::create_sign_in(&mut tx, ada.id, TTL_MS)).unwrap();
     let tries = (0..8).map(|_| {
         let (db, code) = (bed.db.clone(), code.clone());
         tokio::spawn(async move {
@@ -312,34 +242,25 @@ async fn workspace_session_dies_with_its_session(bed: &Bed) {
         bed.workspace(project, ada.id, "one").await.id,
         bed.workspace(project, ada.id, "two").await.id,
     );
-    let (session, _) = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "", TTL_MS).await })
-        .await
-        .unwrap();
+    let (session, _) = written!(bed, |tx| sessions::create(&mut tx, ada.id, "", TTL_MS)).unwrap();
     let parent = Parent::Session(session.id);
-    let code = bed
-        .db
-        .write(|mut tx| async move {
-            links::create_workspace(&mut tx, ada.id, one, parent, TTL_MS).await
-        })
-        .await
-        .unwrap();
+    let code = written!(bed, |tx| links::create_workspace(
+        &mut tx, ada.id, one, parent, TTL_MS
+    ))
+    .unwrap();
     let code = code.expose();
-    let link = bed
-        .db
-        .write(|mut tx| async move { links::redeem(&mut tx, Kind::Workspace, code).await })
-        .await
+    let link = written!(bed, |tx| links::redeem(&mut tx, Kind::Workspace, code))
         .unwrap()
         .unwrap();
     assert_eq!((link.workspace_id, link.parent), (Some(one), Some(parent)));
-    let (made, secret) = bed
-        .db
-        .write(|mut tx| async move {
-            workspace_sessions::create(&mut tx, parent, ada.id, one, 10 * TTL_MS).await
-        })
-        .await
-        .unwrap();
+    let (made, secret) = written!(bed, |tx| workspace_sessions::create(
+        &mut tx,
+        parent,
+        ada.id,
+        one,
+        10 * TTL_MS
+    ))
+    .unwrap();
     let found = workspace_sessions::authenticate(&bed.db, one, secret.expose())
         .await
         .unwrap();
@@ -350,12 +271,7 @@ async fn workspace_session_dies_with_its_session(bed: &Bed) {
             .unwrap(),
         None
     );
-    assert!(
-        bed.db
-            .write(|mut tx| async move { sessions::revoke(&mut tx, session.id).await })
-            .await
-            .unwrap()
-    );
+    assert!(written!(bed, |tx| sessions::revoke(&mut tx, session.id)).unwrap());
     assert_eq!(
         workspace_sessions::authenticate(&bed.db, one, secret.expose())
             .await
@@ -373,11 +289,7 @@ async fn workspace_session_dies_with_its_token(bed: &Bed) {
     let project = bed.project(ada.id, "vision").await;
     let id = bed.workspace(project, ada.id, "one").await.id;
     let new = &token(ada.id);
-    let (made, _) = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let (made, _) = written!(bed, |tx| tokens::create(&mut tx, new)).unwrap();
     let parent = Parent::Token(made.id);
     let create = || {
         bed.db.write(|mut tx| async move {
@@ -391,10 +303,7 @@ async fn workspace_session_dies_with_its_token(bed: &Bed) {
             .unwrap()
             .is_some()
     );
-    bed.db
-        .write(|mut tx| async move { tokens::revoke(&mut tx, ada.id, made.id).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| tokens::revoke(&mut tx, ada.id, made.id)).unwrap();
     assert_eq!(
         workspace_sessions::authenticate(&bed.db, id, secret.expose())
             .await
@@ -410,85 +319,11 @@ async fn workspace_session_dies_with_its_token(bed: &Bed) {
     );
 }
 
-async fn device_approval_is_told_once(bed: &Bed) {
-    let ada = bed.user("ada").await;
-    let (device, secret) = bed
-        .db
-        .write(|mut tx| async move { devices::create(&mut tx, "cairn on laptop", TTL_MS).await })
-        .await
-        .unwrap();
-    let secret = secret.expose();
-    let poll = || {
-        bed.db
-            .write(|mut tx| async move { devices::poll(&mut tx, secret).await })
-    };
-    assert_eq!(poll().await.unwrap(), Poll::Pending);
-    let typed = device.user_code.replace('-', " ").to_lowercase();
-    let typed = typed.as_str();
-    assert_eq!(
-        devices::by_code(&bed.db, typed).await.unwrap(),
-        Some(device)
-    );
-    assert!(
-        bed.db
-            .write(|mut tx| async move { devices::approve(&mut tx, typed, ada.id).await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { devices::approve(&mut tx, typed, ada.id).await })
-            .await
-            .unwrap()
-    );
-    assert_eq!(poll().await.unwrap(), Poll::Approved(ada.id));
-    assert_eq!(poll().await.unwrap(), Poll::Gone);
-}
-
-async fn device_can_be_refused(bed: &Bed) {
-    let ada = bed.user("ada").await;
-    let (device, secret) = bed
-        .db
-        .write(|mut tx| async move { devices::create(&mut tx, "cli", TTL_MS).await })
-        .await
-        .unwrap();
-    let (code, secret) = (device.user_code.as_str(), secret.expose());
-    assert!(
-        bed.db
-            .write(|mut tx| async move { devices::deny(&mut tx, code).await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { devices::approve(&mut tx, code, ada.id).await })
-            .await
-            .unwrap()
-    );
-    let poll = || {
-        bed.db
-            .write(|mut tx| async move { devices::poll(&mut tx, secret).await })
-    };
-    assert_eq!(poll().await.unwrap(), Poll::Denied);
-    bed.clock.advance(TTL_MS);
-    assert_eq!(poll().await.unwrap(), Poll::Gone);
-    assert_eq!(devices::by_code(&bed.db, "é-nonsense").await.unwrap(), None);
-}
-
 async fn expired_rows_are_removed(bed: &Bed) {
     let ada = bed.user("ada").await;
-    bed.db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "", TTL_MS).await })
-        .await
-        .unwrap();
-    bed.db
-        .write(|mut tx| async move { links::create_sign_in(&mut tx, ada.id, TTL_MS).await })
-        .await
-        .unwrap();
-    bed.db
-        .write(|mut tx| async move { devices::create(&mut tx, "cli", TTL_MS).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| sessions::create(&mut tx, ada.id, "", TTL_MS)).unwrap();
+    written!(bed, |tx| links::create_sign_in(&mut tx, ada.id, TTL_MS)).unwrap();
+    written!(bed, |tx| devices::create(&mut tx, "cli", TTL_MS)).unwrap();
     assert_eq!(
         expiry::remove(&bed.db, i64::MAX).await.unwrap(),
         expiry::Removed::default()
@@ -509,11 +344,8 @@ async fn expired_rows_are_removed(bed: &Bed) {
 
 async fn secrets_are_not_stored(bed: &Bed) {
     let ada = bed.user("ada").await;
-    let (session, secret) = bed
-        .db
-        .write(|mut tx| async move { sessions::create(&mut tx, ada.id, "", TTL_MS).await })
-        .await
-        .unwrap();
+    let (session, secret) =
+        written!(bed, |tx| sessions::create(&mut tx, ada.id, "", TTL_MS)).unwrap();
     assert!(
         !serde_json::to_string(&session)
             .unwrap()

@@ -6,7 +6,7 @@ use storage::tokens::{self, NewToken};
 use storage::workspaces::{self, Desired, Filter, Input, NewWorkspace, Note, State, Workspace};
 use storage::{Error, Page, Result};
 
-use crate::bed::{Bed, NOW_MS, on_both};
+use crate::bed::{Bed, NOW_MS, on_both, written};
 
 on_both!(
     name_is_unique_among_one_persons_live_ones,
@@ -30,28 +30,30 @@ async fn one(bed: &Bed) -> Workspace {
 }
 
 async fn desire(bed: &Bed, id: WorkspaceId, desired: Desired) -> Result<Workspace> {
-    bed.db
-        .write(|mut tx| async move { workspaces::desire(&mut tx, id, desired).await })
-        .await
+    written!(bed, |tx| workspaces::desire(&mut tx, id, desired))
 }
 
 async fn begin(bed: &Bed, id: WorkspaceId, fence: i64) -> Option<i64> {
     let run = &format!("run-{id}-{fence}");
-    bed.db
-        .write(|mut tx| async move {
-            workspaces::begin_start(&mut tx, id, fence, run, Some("sealed")).await
-        })
-        .await
-        .unwrap()
+    written!(bed, |tx| workspaces::begin_start(
+        &mut tx,
+        id,
+        fence,
+        run,
+        Some("sealed")
+    ))
+    .unwrap()
 }
 
 async fn step(bed: &Bed, id: WorkspaceId, fence: i64, from: State, to: State) -> Result<bool> {
     let note = &Note::default();
-    bed.db
-        .write(|mut tx| async move {
-            workspaces::transition(&mut tx, id, fence, (from, to), note).await
-        })
-        .await
+    written!(bed, |tx| workspaces::transition(
+        &mut tx,
+        id,
+        fence,
+        (from, to),
+        note
+    ))
 }
 
 async fn name_is_unique_among_one_persons_live_ones(bed: &Bed) {
@@ -67,10 +69,7 @@ async fn name_is_unique_among_one_persons_live_ones(bed: &Bed) {
         machine,
         inputs: Vec::new(),
     };
-    let again = bed
-        .db
-        .write(|mut tx| async move { workspaces::create(&mut tx, new).await })
-        .await;
+    let again = written!(bed, |tx| workspaces::create(&mut tx, new));
     assert!(matches!(again, Err(Error::Conflict(_))));
     let mine = Filter {
         user_id: Some(bob.id),
@@ -102,22 +101,12 @@ async fn start_runs_and_stops(bed: &Bed) {
     assert_eq!(workspaces::active(&bed.db).await.unwrap().len(), 1);
     assert_eq!(begin(bed, id, 0).await, Some(1));
     let handle = &json!({"pid": 7});
-    assert!(
-        bed.db
-            .write(|mut tx| async move { workspaces::record_handle(&mut tx, id, 1, handle).await })
-            .await
-            .unwrap()
-    );
+    assert!(written!(bed, |tx| workspaces::record_handle(&mut tx, id, 1, handle)).unwrap());
     let note = &Note {
         phase: Some("environment".to_owned()),
         message: None,
     };
-    assert!(
-        bed.db
-            .write(|mut tx| async move { workspaces::set_phase(&mut tx, id, 1, note).await })
-            .await
-            .unwrap()
-    );
+    assert!(written!(bed, |tx| workspaces::set_phase(&mut tx, id, 1, note)).unwrap());
     let starting = bed.workspace_now(id).await;
     assert_eq!(
         (
@@ -192,12 +181,7 @@ async fn old_fence_changes_nothing(bed: &Bed) {
             .unwrap()
     );
     let handle = &json!({});
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { workspaces::record_handle(&mut tx, id, 1, handle).await })
-            .await
-            .unwrap()
-    );
+    assert!(!written!(bed, |tx| workspaces::record_handle(&mut tx, id, 1, handle)).unwrap());
     assert_eq!(bed.workspace_now(id).await.state, State::Starting);
 }
 
@@ -229,11 +213,7 @@ async fn restart_asks_for_a_new_run_on_another_machine(bed: &Bed) {
     step(bed, id, 1, State::Starting, State::Running)
         .await
         .unwrap();
-    let asked = bed
-        .db
-        .write(|mut tx| async move { workspaces::restart(&mut tx, id, Some("gpu")).await })
-        .await
-        .unwrap();
+    let asked = written!(bed, |tx| workspaces::restart(&mut tx, id, Some("gpu"))).unwrap();
     assert_eq!(
         (asked.machine.as_str(), asked.state),
         ("gpu", State::Running)
@@ -273,10 +253,10 @@ async fn failed_start_is_tried_again_only_when_asked(bed: &Bed) {
         phase: None,
     };
     let failed = (State::Starting, State::Error);
-    bed.db
-        .write(|mut tx| async move { workspaces::transition(&mut tx, id, 1, failed, note).await })
-        .await
-        .unwrap();
+    written!(bed, |tx| workspaces::transition(
+        &mut tx, id, 1, failed, note
+    ))
+    .unwrap();
     assert_eq!(
         bed.workspace_now(id).await.message.as_deref(),
         Some("the environment is unknown")
@@ -299,12 +279,8 @@ async fn inputs_are_attached_replaced_and_detached(bed: &Bed) {
     };
     for reference in ["vision#1", "vision#2"] {
         let input = &input(reference);
-        let now = bed
-            .db
-            .write(|mut tx| async move { workspaces::attach_input(&mut tx, id, input).await })
-            .await
-            .unwrap();
-        assert_eq!(now.inputs, [input.clone()]);
+        let now = written!(bed, |tx| workspaces::attach_input(&mut tx, id, input)).unwrap();
+        assert_eq!(now.inputs, std::slice::from_ref(input));
     }
     assert_eq!(bed.workspace_now(id).await.inputs, [input("vision#2")]);
     assert_eq!(
@@ -315,23 +291,10 @@ async fn inputs_are_attached_replaced_and_detached(bed: &Bed) {
         name: "../etc".to_owned(),
         ..input("vision#1")
     };
-    let refused = bed
-        .db
-        .write(|mut tx| async move { workspaces::attach_input(&mut tx, id, bad).await })
-        .await;
+    let refused = written!(bed, |tx| workspaces::attach_input(&mut tx, id, bad));
     assert!(matches!(refused, Err(Error::Invalid(_))));
-    assert!(
-        bed.db
-            .write(|mut tx| async move { workspaces::detach_input(&mut tx, id, "model").await })
-            .await
-            .unwrap()
-    );
-    assert!(
-        !bed.db
-            .write(|mut tx| async move { workspaces::detach_input(&mut tx, id, "model").await })
-            .await
-            .unwrap()
-    );
+    assert!(written!(bed, |tx| workspaces::detach_input(&mut tx, id, "model")).unwrap());
+    assert!(!written!(bed, |tx| workspaces::detach_input(&mut tx, id, "model")).unwrap());
 }
 
 async fn deletion_frees_the_name(bed: &Bed) {
@@ -382,11 +345,7 @@ async fn token_of_a_run_dies_with_it(bed: &Bed) {
         workspace_id,
         job_id: None,
     };
-    let (_, secret) = bed
-        .db
-        .write(|mut tx| async move { tokens::create(&mut tx, new).await })
-        .await
-        .unwrap();
+    let (_, secret) = written!(bed, |tx| tokens::create(&mut tx, new)).unwrap();
     step(bed, id, 1, State::Starting, State::Running)
         .await
         .unwrap();
@@ -410,10 +369,7 @@ async fn token_of_a_run_dies_with_it(bed: &Bed) {
 async fn activity_never_goes_back(bed: &Bed) {
     let id = one(bed).await.id;
     for ms in [5, 9, 7] {
-        bed.db
-            .write(|mut tx| async move { workspaces::touch(&mut tx, id, ms).await })
-            .await
-            .unwrap();
+        written!(bed, |tx| workspaces::touch(&mut tx, id, ms)).unwrap();
     }
     assert_eq!(bed.workspace_now(id).await.last_activity_ms, Some(9));
 }

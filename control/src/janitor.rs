@@ -29,7 +29,7 @@ impl Control {
 
     async fn is_known(&self, run_id: &str) -> Result<bool> {
         if let Some((id, fence)) = crate::workspaces::of_run(run_id) {
-            return Ok(self.has_run(id, fence).await?);
+            return self.has_run(id, fence).await;
         }
         match AttemptId::from_str(run_id) {
             Ok(id) => self.is_live(id).await,

@@ -6,6 +6,7 @@ mod ending;
 mod follow;
 mod prepare;
 mod process;
+mod report;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -78,6 +78,25 @@ impl Control {
         }
     }
 
+    /// Asks every server and every attempt to end, and returns once all have: the end of a machine's day, on purpose.
+    ///
+    /// Only where nobody else runs [`Control::run`] on this data directory. Jobs that wait go on waiting.
+    pub async fn stop_everything(&self) -> Result<()> {
+        let mut tasks = Tasks::default();
+        for found in workspaces::active(self.db()).await? {
+            if found.desired == workspaces::Desired::Running {
+                self.stop_workspace(found.id).await?;
+            }
+            tasks.add(self, Subject::Workspace(found.id));
+        }
+        for id in jobs::running(self.db()).await? {
+            self.stop_job(id).await?;
+            tasks.add(self, Subject::Job(id));
+        }
+        while tasks.set.join_next().await.is_some() {}
+        self.clean_up().await
+    }
+
     /// Wakes the tasks whose records changed since event `seen`; returns the newest event.
     async fn tell(&self, tasks: &Tasks, mut seen: i64) -> Result<i64> {
         loop {

@@ -55,9 +55,17 @@ async fn started(
     attempt: &Attempt,
     nudge: &Notify,
 ) -> Result<Option<Status>> {
+    let handle = control.handle(attempt.run_id.as_str());
+    if let Some(status) = control.runtime().status(&handle).await? {
+        return Ok(Some(status));
+    }
     tokio::select! {
         status = prepare::start(control, job, attempt) => status.map(Some),
-        asked = asked_to_stop(control, job.id, nudge) => asked.map(|()| None),
+        // It may have been started in the same instant: then it is stopped and its outputs kept like any other's.
+        asked = asked_to_stop(control, job.id, nudge) => {
+            asked?;
+            Ok(control.runtime().status(&handle).await?)
+        }
     }
 }
 
@@ -113,7 +121,7 @@ async fn stop_when_asked(
         match stopped {
             Ok(()) => return std::future::pending().await,
             Err(error) => {
-                tracing::warn!(job.id = %attempt.job_id, %error, "a job could not be stopped yet")
+                tracing::warn!(job.id = %attempt.job_id, %error, "a job could not be stopped yet");
             }
         }
         time::sleep(PAUSE).await;

@@ -1,7 +1,5 @@
 //! The end of an attempt: what it left is captured, then one transaction ends the attempt and the job.
 
-use std::time::Duration;
-
 use spawner::{Exit, Reason};
 use storage::{
     Hash,
@@ -10,7 +8,7 @@ use storage::{
     outputs, snapshots,
 };
 
-use super::signed;
+use super::{report, signed};
 use crate::{Control, Result, workspaces::remove_tree};
 
 /// Captures outputs and log of an attempt that has ended, ends the job, and removes what the attempt held of this machine.
@@ -38,7 +36,7 @@ pub(super) async fn finish(
         }),
         log_hash: log.map(|(hash, _)| hash.to_string()),
         log_bytes: log.map_or(0, |(_, size)| signed(size)),
-        ..plain(job, exit)
+        ..plain(job, exit, report::read(&folder).await)
     };
     let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
     let ended = control.db().write(move |mut tx| async move {
@@ -57,15 +55,8 @@ pub(super) async fn give_up(control: &Control, attempt: &Attempt, message: Strin
 
 /// Ends a job that somebody stopped while its attempt was being prepared.
 pub(super) async fn give_up_stopped(control: &Control, attempt: &Attempt) -> Result<()> {
-    let handle = control.handle(attempt.run_id.as_str());
-    control.runtime().stop(&handle, Duration::ZERO).await?;
-    end_without_run(
-        control,
-        attempt,
-        State::Stopped,
-        "Stopped on request before it ran.".to_owned(),
-    )
-    .await
+    let message = "Stopped on request before it ran.".to_owned();
+    end_without_run(control, attempt, State::Stopped, message).await
 }
 
 async fn end_without_run(
@@ -113,7 +104,7 @@ async fn stored_log(control: &Control, attempt: &Attempt) -> Result<Option<(Hash
 }
 
 /// How the job ends, its outputs and log aside.
-fn plain(job: &Job, exit: &Exit) -> Ending {
+fn plain(job: &Job, exit: &Exit, report: Option<String>) -> Ending {
     let state = match exit.reason {
         Reason::Exited if exit.success() => State::Complete,
         _ if job.stop_requested_ms.is_some() => State::Stopped,
@@ -122,7 +113,7 @@ fn plain(job: &Job, exit: &Exit) -> Ending {
     };
     Ending {
         state,
-        message: message(state, exit),
+        message: message(state, exit, report),
         exit_code: exit.code.map(i64::from),
         signal: exit.signal.map(i64::from),
         outputs: None,
@@ -132,10 +123,11 @@ fn plain(job: &Job, exit: &Exit) -> Ending {
 }
 
 /// What happened, in words for the person whose job it is; nothing where all went well.
-fn message(state: State, exit: &Exit) -> Option<String> {
+fn message(state: State, exit: &Exit, report: Option<String>) -> Option<String> {
     let what = match (state, exit.reason) {
         (State::Complete, _) => return None,
         (State::Stopped, _) => "Stopped on request.".to_owned(),
+        (_, Reason::Exited) if report.is_some() => return report,
         (_, Reason::Exited) => match (exit.code, exit.signal) {
             (Some(code), _) => format!("The command ended with status {code}."),
             (None, Some(signal)) => format!("The command was ended by signal {signal}."),

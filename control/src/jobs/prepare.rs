@@ -13,17 +13,13 @@ use storage::{
 use super::process;
 use crate::{Control, Error, Result, workspaces::make_folder};
 
-/// Starts the attempt's process, unless it was started before, and returns how it is.
+/// Starts the attempt's process and returns how it is.
 pub(super) async fn start(control: &Control, job: &Job, attempt: &Attempt) -> Result<Status> {
-    let handle = control.handle(attempt.run_id.as_str());
-    if let Some(status) = control.runtime().status(&handle).await? {
-        return Ok(status);
-    }
     let (_, spec) = control.settings().environment(Some(&job.environment))?;
     let environment = control.builder().ensure(spec).await?;
     lay_out(control, job, attempt).await?;
     let (_, machine) = control.settings().machine(Some(&job.machine))?;
-    let spec = process::spec(process::Parts {
+    let spec = process::spec(&process::Parts {
         job,
         machine,
         run_id: attempt.run_id.clone(),
@@ -60,6 +56,7 @@ async fn lay_out(control: &Control, job: &Job, attempt: &Attempt) -> Result<()> 
         .await?;
     }
     make_folder(&folder.join("outputs")).map_err(failed)?;
+    make_folder(&folder.join("report")).map_err(failed)?;
     let parameters = serde_json::to_vec_pretty(&job.parameters)
         .map_err(|error| Error::internal("parameters are not JSON", error))?;
     write_config(&folder.join("config"), &parameters).map_err(failed)

@@ -17,6 +17,9 @@ use crate::settings::MachineType;
 /// Bytes of log kept of one attempt, then it is cut and says so.
 const LOG_LIMIT_BYTES: u64 = 10 << 30;
 
+/// Where a notebook run says how it ended, for [`super::report`].
+const REPORT: &str = "/cairn/report/outcome.json";
+
 /// What an attempt is made of, all found beforehand.
 pub(crate) struct Parts<'a> {
     pub(crate) job: &'a Job,
@@ -32,22 +35,22 @@ pub(crate) struct Parts<'a> {
 }
 
 /// The spec of an attempt.
-pub(crate) fn spec(parts: Parts<'_>) -> Spec {
+pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
     let time_limit_ms = match (parts.job.time_limit_ms, parts.machine.time_limit_ms) {
         (Some(job), Some(machine)) => Some(job.min(machine)),
         (job, machine) => job.or(machine),
     };
-    let argv = argv(&parts);
+    let argv = argv(parts);
     Spec {
         id: parts.run_id.clone(),
         argv,
-        env: variables(&parts),
+        env: variables(parts),
         secrets: vec![Secret {
             name: "token".into(),
             bytes: parts.api_token.clone().into_bytes(),
         }],
         cwd: "/cairn/repository".into(),
-        mounts: mounts(&parts),
+        mounts: mounts(parts),
         uid_slot: parts.uid_slot,
         limits: Limits {
             memory_bytes: parts.machine.memory_bytes,
@@ -69,6 +72,8 @@ fn argv(parts: &Parts<'_>) -> Vec<String> {
             argv.push(format!("/cairn/outputs/{}", file_name(notebook)));
             argv.extend(
                 [
+                    "--report",
+                    REPORT,
                     "--parameters",
                     "/cairn/config/parameters.json",
                     "--environment",
@@ -126,6 +131,9 @@ fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
     for target in ["/cairn/config", "/valohai/config"] {
         mounts.push(Mount::read_only(folder("config"), target));
     }
+    if parts.job.notebook.is_some() {
+        mounts.push(Mount::read_write(folder("report"), "/cairn/report"));
+    }
     for (name, source) in &parts.inputs {
         for parent in ["/cairn/inputs", "/valohai/inputs", "/floyd/input"] {
             mounts.push(Mount::read_only(source, Path::new(parent).join(name)));
@@ -169,4 +177,44 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn parameters_take_the_place_of_their_word_and_no_shell_reads_them() {
+        let Value::Object(parameters) =
+            json!({"rate": 0.1, "name": "'; rm -rf ~ #", "layers": [1, 2], "quick": true})
+        else {
+            unreachable!("an object")
+        };
+        let command = command(
+            &words(&["python", "train.py", "{parameters}", "--last"]),
+            &parameters,
+        );
+        let expected = [
+            "python",
+            "train.py",
+            "--rate=0.1",
+            "--name='; rm -rf ~ #",
+            "--layers=[1,2]",
+            "--quick=true",
+            "--last",
+        ];
+        assert_eq!(command, expected);
+    }
+
+    #[test]
+    fn a_word_that_only_contains_the_placeholder_is_left_alone() {
+        let kept = words(&["echo", "x{parameters}"]);
+        assert_eq!(command(&kept, &Map::new()), kept);
+    }
 }

@@ -38,11 +38,10 @@ fn step(workspace: &Workspace) -> Step {
     let current = workspace.run_generation == workspace.generation;
     match (workspace.state, workspace.desired) {
         (State::Stopped | State::Error, Desired::Deleted) => Step::Delete,
-        (State::Stopped, Desired::Running) => Step::Begin,
         (State::Stopped, Desired::Stopped) => Step::Rest,
         (State::Error, Desired::Stopped) => Step::Settle,
         (State::Error, Desired::Running) if current => Step::Rest,
-        (State::Error, Desired::Running) => Step::Begin,
+        (State::Stopped | State::Error, Desired::Running) => Step::Begin,
         (State::Starting, _) if wanted && current => Step::Launch,
         (State::Running, _) if wanted && current => Step::Watch,
         (State::Starting | State::Running | State::Stopping, _) => Step::Stop,
@@ -61,7 +60,7 @@ pub(crate) async fn drive(control: &Control, id: WorkspaceId, nudge: &Notify) ->
             Step::Watch => watch(control, &workspace, nudge).await?,
             Step::Stop => stop(control, &workspace).await?,
             Step::Settle => {
-                start::step(control, &workspace, State::Stopped, Note::default()).await?
+                start::step(control, &workspace, State::Stopped, Note::default()).await?;
             }
             Step::Delete => delete(control, &workspace).await?,
         }
@@ -115,7 +114,7 @@ async fn unless(control: &Control, workspace: &Workspace, expected: Step, nudge:
             Ok(Some(now)) if now.fence == workspace.fence && step(&now) == expected => {}
             Ok(_) => return,
             Err(error) => {
-                tracing::warn!(workspace.id = %workspace.id, %error, "a workspace's record cannot be read")
+                tracing::warn!(workspace.id = %workspace.id, %error, "a workspace's record cannot be read");
             }
         }
     }
@@ -144,4 +143,55 @@ async fn delete(control: &Control, workspace: &Workspace) -> Result<()> {
         .write(move |mut tx| async move { workspaces::deleted(&mut tx, id).await })
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspaces::server::testing::workspace;
+
+    fn next(state: State, desired: Desired, (run_generation, generation): (i64, i64)) -> Step {
+        let plain = workspace();
+        step(&Workspace {
+            state,
+            desired,
+            run_generation,
+            generation,
+            ..plain
+        })
+    }
+
+    #[test]
+    fn what_is_asked_decides_the_next_step() {
+        use Desired::{Deleted, Running, Stopped};
+        let current = (1, 1);
+        let cases = [
+            (State::Stopped, Stopped, Step::Rest),
+            (State::Stopped, Running, Step::Begin),
+            (State::Stopped, Deleted, Step::Delete),
+            (State::Starting, Running, Step::Launch),
+            (State::Starting, Stopped, Step::Stop),
+            (State::Starting, Deleted, Step::Stop),
+            (State::Running, Running, Step::Watch),
+            (State::Running, Stopped, Step::Stop),
+            (State::Running, Deleted, Step::Stop),
+            (State::Stopping, Running, Step::Stop),
+            (State::Stopping, Stopped, Step::Stop),
+            (State::Stopping, Deleted, Step::Stop),
+            (State::Error, Running, Step::Rest),
+            (State::Error, Stopped, Step::Settle),
+            (State::Error, Deleted, Step::Delete),
+        ];
+        for (state, desired, expected) in cases {
+            assert_eq!(next(state, desired, current), expected, "{state} {desired}");
+        }
+    }
+
+    #[test]
+    fn a_newer_request_replaces_what_runs_and_clears_an_error() {
+        let newer = (1, 2);
+        assert_eq!(next(State::Starting, Desired::Running, newer), Step::Stop);
+        assert_eq!(next(State::Running, Desired::Running, newer), Step::Stop);
+        assert_eq!(next(State::Error, Desired::Running, newer), Step::Begin);
+    }
 }

@@ -79,7 +79,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
 }
 
 /// The gateway checks who asks and from which page, so the server trusts its forwarded headers and any Host
-/// (reference: jupyter_server configuration, `ServerApp`).
+/// (reference: `jupyter_server` configuration, `ServerApp`).
 fn argv(environment: &Path, base: &str) -> Vec<String> {
     let python = environment
         .join("bin/python")
@@ -130,4 +130,109 @@ fn variables(environment: &Path, workspace: &Workspace, api_url: &str) -> BTreeM
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use storage::{
+        clock::{Clock, Fixed},
+        ids::{ProjectId, UserId, WorkspaceId},
+        workspaces::{Desired, State, Workspace},
+    };
+
+    /// A workspace that is stopped and was never started.
+    pub(crate) fn workspace() -> Workspace {
+        let clock: &dyn Clock = &Fixed::at(1_800_000_000_000);
+        Workspace {
+            id: WorkspaceId::new(clock),
+            project_id: ProjectId::new(clock),
+            project: "vision".to_owned(),
+            user_id: UserId::new(clock),
+            user: "ada".to_owned(),
+            name: "main".to_owned(),
+            environment: "default".to_owned(),
+            machine: "local".to_owned(),
+            desired: Desired::Stopped,
+            state: State::Stopped,
+            message: None,
+            phase: None,
+            generation: 0,
+            run_generation: 0,
+            run_id: None,
+            run_handle: None,
+            fence: 0,
+            token_sealed: None,
+            inputs: Vec::new(),
+            created_ms: 0,
+            started_ms: None,
+            last_activity_ms: None,
+            deleted_ms: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts<'a>(
+        workspace: &'a Workspace,
+        machine: &'a MachineType,
+        environment: &'a Environment,
+    ) -> Parts<'a> {
+        Parts {
+            workspace,
+            machine,
+            run_id: "w-1".to_owned(),
+            environment,
+            home: "/data/homes/1".into(),
+            inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
+            server_token: "server-secret".to_owned(),
+            api_url: "http://localhost:8000",
+            api_token: "api-secret".to_owned(),
+            uid_slot: Some(3),
+        }
+    }
+
+    #[test]
+    fn the_server_listens_on_its_socket_below_its_own_path_and_no_secret_is_in_sight() {
+        let workspace = testing::workspace();
+        let machine = MachineType {
+            memory_bytes: Some(1 << 30),
+            ..MachineType::default()
+        };
+        let environment = Environment {
+            digest: "d".to_owned(),
+            path: "/data/environments/d".into(),
+            mounts: vec![Mount::read_only(
+                "/data/environments/d",
+                "/data/environments/d",
+            )],
+        };
+        let spec = spec(parts(&workspace, &machine, &environment));
+        spec.validate().expect("valid");
+        let base = base_path(&workspace.id);
+        assert!(spec.argv.contains(&format!("--ServerApp.base_url={base}")));
+        assert!(
+            spec.argv
+                .contains(&"--ServerApp.sock=/cairn/run/server.sock".to_owned())
+        );
+        assert_eq!(
+            spec.endpoint
+                .as_ref()
+                .map(|endpoint| endpoint.ready_path.clone()),
+            Some(format!("{base}api"))
+        );
+        assert_eq!(spec.limits.memory_bytes, Some(1 << 30));
+        let shown = format!("{:?} {:?}", spec.argv, spec.env);
+        assert!(!shown.contains("secret\""), "{shown}");
+        assert!(!shown.contains("server-secret") && !shown.contains("api-secret"));
+        let writable: Vec<_> = spec
+            .mounts
+            .iter()
+            .filter(|mount| mount.access == spawner::Access::ReadWrite)
+            .collect();
+        assert_eq!(writable.len(), 1, "only the home can be written");
+        assert_eq!(writable[0].target, Path::new(HOME));
+    }
 }

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Measures against peers and floors in the same run. A line for each figure: name, ours, peer or floor, ratio, goal. With --json, JSON lines.
+source "$(dirname "$0")/lib.sh"
+cd "$root"
+need_rust
+need_uv
+optional nginx nginx-light "the proxy is not compared with nginx"
+optional wrk wrk "requests per second are not measured"
+build_frontend
+say "Building with optimisation"
+cargo build --release --locked -p cli >&2
+cargo build --release --locked -p storage --example bench_snapshot >&2
+cargo build --release --locked -p gateway --example bench_proxy >&2
+release=$CARGO_TARGET_DIR/release
+"$release/examples/bench_snapshot" "$@"
+"$release/examples/bench_proxy" "$@"
+python3 deploy/bench/service.py "$release/cairn" "$@"

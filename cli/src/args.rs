@@ -1,8 +1,12 @@
 //! The command tree. Each command's own arguments live beside its code.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 
-use crate::{down, prepare, serve};
+use crate::{
+    down, environment, jobs, login, logs, outputs, prepare, project, run, serve, token, workspace,
+};
 
 /// Notebooks that leave a trail.
 #[derive(Debug, Parser)]
@@ -30,4 +34,126 @@ pub(crate) enum Command {
     Down(down::Args),
     /// Make what a new installation needs: the data directory, the default environment, the example project.
     Prepare(prepare::Args),
+    /// Sign in to a server.
+    Login(login::Args),
+    /// Sign out of a server: the token ends there and is forgotten here.
+    Logout(login::LogoutArgs),
+    /// Projects: make, list, choose.
+    #[command(subcommand)]
+    Project(project::Action),
+    /// Workspaces: make, start, stop, open, remove.
+    #[command(subcommand)]
+    Ws(workspace::Action),
+    /// Run the folder you stand in as a job and follow its log; Ctrl-C detaches.
+    Run(Box<run::Args>),
+    /// List jobs, newest first.
+    Jobs(jobs::Args),
+    /// Print a job's log.
+    Logs(logs::Args),
+    /// List or fetch what a job left.
+    Outputs(outputs::Args),
+    /// Stop a job; what it left is kept.
+    Stop(jobs::StopArgs),
+    /// Environments: list, build.
+    #[command(subcommand)]
+    Env(environment::Action),
+    /// List the machine types and what is free.
+    Machines,
+    /// Tokens for programs: make, list, end.
+    #[command(subcommand)]
+    Token(token::Action),
+    /// Run a notebook without a browser; used inside attempts.
+    #[command(hide = true)]
+    Execute(kernels::ExecuteArgs),
+    /// Watch over one server or attempt; used by the service. `main` takes it before the command line is read.
+    #[command(hide = true, disable_help_flag = true)]
+    Supervise {
+        /// What the service hands over.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn tree(command: &clap::Command, path: &str, lines: &mut Vec<String>) {
+        for command in command
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+        {
+            let path = format!("{path} {}", command.get_name());
+            let mut words = vec![path.clone()];
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_hide_set() && argument.get_id() != "json")
+            {
+                let value = argument
+                    .get_value_names()
+                    .and_then(|names| names.first())
+                    .map_or_else(String::new, |name| name.to_string());
+                let takes_value = argument.get_action().takes_values();
+                words.push(match argument.get_long() {
+                    Some(long) if takes_value => format!("--{long} {value}"),
+                    Some(long) => format!("--{long}"),
+                    None => value,
+                });
+            }
+            lines.push(words.join(" "));
+            tree(command, &path, lines);
+        }
+    }
+
+    #[test]
+    fn the_command_tree_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_tree_changes_only_on_purpose() {
+        let mut lines = Vec::new();
+        tree(&Cli::command(), "cairn", &mut lines);
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn commands_read_as_the_design_says() {
+        for line in [
+            "cairn serve --config f --data-dir d --listen 127.0.0.1:8000",
+            "cairn down --data-dir d",
+            "cairn login http://localhost:8000/sign-in#x",
+            "cairn project use vision --json",
+            "cairn ws create w --project p --env e --machine m --input model=vision#12 --input #3",
+            "cairn ws restart w --machine gpu",
+            "cairn ws open w --wait",
+            "cairn run --project p --env e --machine m --input m=p#1 --param lr=0.1 --param n=3 --wait -- python train.py --lr 1",
+            "cairn run --notebook a.ipynb --workspace w",
+            "cairn --json jobs error",
+            "cairn logs 12 -f",
+            "cairn outputs vision#12",
+            "cairn outputs 12 ls",
+            "cairn outputs 12 get out",
+            "cairn stop 12",
+            "cairn token create --name ci --expires 30d",
+            "cairn env build",
+            "cairn machines --json",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_run_needs_a_command_or_a_notebook_and_not_both() {
+        for line in [
+            "cairn run",
+            "cairn run --notebook a.ipynb -- python x.py",
+            "cairn run python x.py",
+            "cairn run --param x -- true",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
 }

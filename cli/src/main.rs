@@ -2,12 +2,31 @@
 //!
 //! Nothing here starts a runtime, opens a file or touches the network: each command takes what it needs, so that the small ones stay fast.
 
+mod api;
 mod args;
+mod browser;
+mod clock;
 mod down;
+mod environment;
+mod exit;
+mod home;
+mod jobs;
+mod login;
+mod logs;
+mod output;
+mod outputs;
 mod prepare;
+mod progress;
+mod project;
+mod reference;
+mod run;
 mod serve;
+mod session;
+mod token;
+mod workspace;
 
-use std::io::Write as _;
+use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -15,20 +34,49 @@ use clap::Parser as _;
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(cli) {
+    // First of all: a supervisor forks, which wants a process in which nothing has been started.
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "supervise") {
+        return spawner::supervise(&arguments[1..]);
+    }
+    match dispatch(Cli::parse()) {
         Ok(code) => code,
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "cairn: {error:#}");
+            output::note(format!("cairn: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let json = cli.json;
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Down(args) => down::run(args),
         Command::Prepare(args) => prepare::run(args),
+        Command::Login(args) => login::run(args, json),
+        Command::Logout(args) => login::logout(&args, json),
+        Command::Project(action) => project::run(action, json),
+        Command::Ws(action) => workspace::run(action, json),
+        Command::Run(args) => Ok(run::run(*args, json)),
+        Command::Jobs(args) => jobs::run(&args, json),
+        Command::Logs(args) => logs::run(&args, json),
+        Command::Outputs(args) => outputs::run(args, json),
+        Command::Stop(args) => jobs::stop(&args, json),
+        Command::Env(action) => environment::run(action, json),
+        Command::Machines => environment::machines(json),
+        Command::Token(action) => token::run(action, json),
+        Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),
+        Command::Supervise { args } => Ok(spawner::supervise(&args)),
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == ErrorKind::BrokenPipe)
+    })
 }

@@ -1,0 +1,135 @@
+//! Fetches many files at once, and says at the end which could not be.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use futures_util::{StreamExt as _, stream};
+
+use super::download::{self, Source};
+use super::tree::{self, Present, Tree};
+use crate::api::Client;
+use crate::api::types::File;
+use crate::output;
+use crate::progress::Bytes;
+use crate::session::Place;
+
+/// How many files are on their way at the same time.
+const AT_ONCE: usize = 8;
+
+/// What to fetch, and where to.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) folder: PathBuf,
+    pub(super) path: String,
+    pub(super) force: bool,
+}
+
+/// What was fetched.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Got {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    /// Files that were there already, with the same content.
+    pub(super) unchanged: u64,
+}
+
+enum One {
+    Fetched(u64),
+    Unchanged,
+}
+
+/// Fetches the files into the folder.
+///
+/// Every path is checked before the first byte is asked for. A failure does not keep the other files from being fetched; running it again goes
+/// on where it ended.
+pub(super) async fn all(
+    client: &Client,
+    place: &Place,
+    files: Vec<File>,
+    wanted: Wanted,
+    digest: &str,
+) -> anyhow::Result<Got> {
+    for file in &files {
+        tree::check(&file.path)?;
+    }
+    let tree = Tree::open(&wanted.folder, digest)?;
+    let total = files.iter().map(|file| file.bytes).sum();
+    let bar = Bytes::new("fetching", total);
+    let source = Source {
+        client,
+        place,
+        tree: &tree,
+        bar: &bar,
+    };
+    let mut results = stream::iter(files)
+        .map(|file| async {
+            let result = one(&source, &file, wanted.force).await;
+            (file, result)
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut got = Got::default();
+    let mut failures = Vec::new();
+    while let Some((file, result)) = results.next().await {
+        match result {
+            Ok(One::Fetched(bytes)) => {
+                got.files += 1;
+                got.bytes += bytes;
+            }
+            Ok(One::Unchanged) => got.unchanged += 1,
+            Err(error) => failures.push(format!("{}: {error:#}", output::clean(&file.path))),
+        }
+    }
+    drop(results);
+    drop(bar);
+    if failures.is_empty() {
+        tree.finish();
+        return Ok(got);
+    }
+    let shown = failures
+        .iter()
+        .take(10)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n  ");
+    anyhow::bail!(
+        "{} of the files could not be fetched (run it again to go on):\n  {shown}",
+        failures.len()
+    )
+}
+
+async fn one(source: &Source<'_>, file: &File, force: bool) -> anyhow::Result<One> {
+    if file.kind != "file" {
+        anyhow::bail!(
+            "it is a {}, and only files are fetched",
+            output::clean(&file.kind)
+        );
+    }
+    match source.tree.look(&file.path)? {
+        Present::Nothing => {}
+        Present::File(mut present) => {
+            if present.metadata()?.len() == file.bytes {
+                let (hasher, _) = tree::hash(&mut present)?;
+                if file.hash.as_deref() == Some(hasher.finalize().to_hex().as_str()) {
+                    source.bar.add(file.bytes);
+                    return Ok(One::Unchanged);
+                }
+            }
+            anyhow::ensure!(force, "a different file is there: `--force` replaces it");
+        }
+        Present::Other => anyhow::ensure!(
+            force,
+            "something that is not a file is there: `--force` replaces a link"
+        ),
+    }
+    let part = download::part(source, file).await?;
+    source
+        .tree
+        .place(&part, &file.path, file.executable, force)
+        .map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                anyhow::anyhow!("a file came to be there meanwhile: `--force` replaces it")
+            }
+            _ => error.into(),
+        })?;
+    Ok(One::Fetched(file.bytes))
+}

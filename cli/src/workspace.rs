@@ -1,0 +1,397 @@
+//! `cairn ws`: make, start, stop, open and remove workspaces.
+
+mod wait;
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::api::types::{self, Workspace};
+use crate::api::{Call, status_of};
+use crate::output::{self, Table};
+use crate::reference::{self, InputRef};
+use crate::session::{Session, block_on};
+use crate::{browser, exit};
+
+/// Which project a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct In {
+    /// The project; default the current one.
+    #[arg(long, short, value_name = "P", value_parser = reference::name)]
+    pub(crate) project: Option<String>,
+}
+
+/// A workspace by name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The workspace.
+    #[arg(value_parser = reference::name)]
+    name: String,
+    #[command(flatten)]
+    place: In,
+}
+
+/// What to do with workspaces.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Action {
+    /// Make a workspace.
+    Create(Create),
+    /// Start its server.
+    Start {
+        #[command(flatten)]
+        which: Which,
+        /// Wait until it runs.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Stop its server; what lies in its home stays.
+    Stop {
+        #[command(flatten)]
+        which: Which,
+        /// Wait until it has stopped.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Stop its server and start it again, on another machine type where one is given.
+    Restart {
+        #[command(flatten)]
+        which: Which,
+        /// The machine type to start on.
+        #[arg(long, value_name = "M")]
+        machine: Option<String>,
+        /// Wait until it runs.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// List the workspaces of the project.
+    Ls {
+        #[command(flatten)]
+        place: In,
+        /// Your workspaces of every project.
+        #[arg(long)]
+        mine: bool,
+    },
+    /// Print an address that opens it, good for one use within a minute, and open it where there is a browser.
+    Open {
+        #[command(flatten)]
+        which: Which,
+        /// Start it if need be, and wait until it runs.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Attach inputs, read-only, from the next start on.
+    Attach {
+        #[command(flatten)]
+        which: Which,
+        /// What to attach, as `[NAME=]REF`.
+        #[arg(required = true, value_name = "[NAME=]REF")]
+        inputs: Vec<InputRef>,
+    },
+    /// Detach an input.
+    Detach {
+        #[command(flatten)]
+        which: Which,
+        /// The input's name.
+        #[arg(value_parser = reference::name)]
+        input: String,
+    },
+    /// Delete it with its home.
+    Rm {
+        #[command(flatten)]
+        which: Which,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Arguments of `cairn ws create`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    which: Which,
+    /// The environment.
+    #[arg(long, value_name = "E")]
+    env: Option<String>,
+    /// The machine type.
+    #[arg(long, value_name = "M")]
+    machine: Option<String>,
+    /// Attach a job's outputs, read-only, at `/cairn/inputs/NAME`.
+    #[arg(long = "input", value_name = "[NAME=]REF")]
+    inputs: Vec<InputRef>,
+}
+
+/// Carries it out.
+pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
+    let session = Session::open()?;
+    block_on(async {
+        match action {
+            Action::Create(args) => create(&session, args, json).await,
+            Action::Start { which, wait } => {
+                act(
+                    &session,
+                    &which,
+                    "start",
+                    json!({}),
+                    Some("running").filter(|_| wait),
+                    json,
+                )
+                .await
+            }
+            Action::Stop { which, wait } => {
+                act(
+                    &session,
+                    &which,
+                    "stop",
+                    json!({}),
+                    Some("stopped").filter(|_| wait),
+                    json,
+                )
+                .await
+            }
+            Action::Restart {
+                which,
+                machine,
+                wait,
+            } => {
+                let body = machine.map_or(json!({}), |machine| json!({ "machine": machine }));
+                act(
+                    &session,
+                    &which,
+                    "restart",
+                    body,
+                    Some("running").filter(|_| wait),
+                    json,
+                )
+                .await
+            }
+            Action::Ls { place, mine } => list(&session, &place, mine, json).await,
+            Action::Open { which, wait } => open(&session, &which, wait, json).await,
+            Action::Attach { which, inputs } => attach(&session, &which, inputs, json).await,
+            Action::Detach { which, input } => detach(&session, &which, &input, json).await,
+            Action::Rm { which, yes } => remove(&session, &which, yes, json).await,
+        }
+    })?;
+    Ok(exit::code(0))
+}
+
+async fn create(session: &Session, args: Create, json: bool) -> anyhow::Result<()> {
+    let project = session
+        .project_to_fill(args.which.place.project.as_deref())
+        .await?;
+    let mut body = json!({ "name": args.which.name, "inputs": args.inputs });
+    for (key, value) in [("environment", args.env), ("machine", args.machine)] {
+        if let Some(value) = value {
+            body[key] = Value::String(value);
+        }
+    }
+    let workspace = session
+        .client
+        .call(Call::post(&["projects", &project, "workspaces"]).body(body)?)
+        .await?;
+    if json {
+        return output::json(&workspace);
+    }
+    let name = args.which.name;
+    output::note(format!(
+        "Made the workspace {name} in {project}. `cairn ws open {name} --project {project} --wait` starts and opens it."
+    ));
+    Ok(())
+}
+
+async fn find(session: &Session, which: &Which) -> anyhow::Result<Workspace> {
+    session
+        .workspace(which.place.project.as_deref(), &which.name)
+        .await
+}
+
+async fn act(
+    session: &Session,
+    which: &Which,
+    verb: &str,
+    body: Value,
+    wait_for: Option<&str>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let workspace = find(session, which).await?;
+    let path = ["workspaces", &workspace.id, verb];
+    let call = Call::post(&path).body(body)?;
+    // Asking twice for the same state is asking once; a restart is not.
+    let call = if verb == "restart" {
+        call
+    } else {
+        call.repeats()
+    };
+    let mut value = session.client.call(call).await?;
+    if let Some(state) = wait_for {
+        value = wait::until(session, &workspace.id, state).await?;
+    }
+    if json {
+        return output::json(&value);
+    }
+    let state = value.get("state").and_then(Value::as_str).unwrap_or(verb);
+    output::note(format!("{}: {}", workspace.name, output::clean(state)));
+    Ok(())
+}
+
+async fn list(session: &Session, place: &In, mine: bool, json: bool) -> anyhow::Result<()> {
+    let list = if mine {
+        session.client.list(&["workspaces"], &[], 10_000).await?
+    } else {
+        let project = session.project(place.project.as_deref()).await?;
+        match session
+            .client
+            .list(&["projects", &project, "workspaces"], &[], 10_000)
+            .await
+        {
+            // One's own project is made with the first thing in it.
+            Err(error)
+                if place.project.is_none()
+                    && status_of(&error).is_some_and(|status| status == 404) =>
+            {
+                types::empty_list()
+            }
+            other => other?,
+        }
+    };
+    if json {
+        return output::json(&list);
+    }
+    let now_ms = crate::clock::now_ms();
+    let mut table = Table::new(&[
+        "NAME",
+        "PROJECT",
+        "USER",
+        "STATE",
+        "MACHINE",
+        "ENVIRONMENT",
+        "USED",
+    ]);
+    for item in types::items::<Workspace>(&list)? {
+        let doing = item
+            .phase
+            .filter(|_| item.state == "starting")
+            .map_or(item.state.clone(), |phase| {
+                format!("{} ({phase})", item.state)
+            });
+        let used = item
+            .last_activity_ms
+            .map_or_else(String::new, |then| output::ago(then, now_ms));
+        table.row([
+            item.name,
+            item.project,
+            item.user,
+            doing,
+            item.machine,
+            item.environment,
+            used,
+        ]);
+    }
+    table.print("No workspaces yet: `cairn ws create NAME` makes one.")?;
+    Ok(())
+}
+
+async fn open(session: &Session, which: &Which, wait: bool, json: bool) -> anyhow::Result<()> {
+    let workspace = find(session, which).await?;
+    if wait && workspace.state != "running" {
+        session
+            .client
+            .call(
+                Call::post(&["workspaces", &workspace.id, "start"])
+                    .body(json!({}))?
+                    .repeats(),
+            )
+            .await?;
+        wait::until(session, &workspace.id, "running").await?;
+    }
+    let answer = session
+        .client
+        .call(Call::post(&["workspaces", &workspace.id, "open"]).body(json!({}))?)
+        .await?;
+    if json {
+        return output::json(&answer);
+    }
+    let url = answer
+        .get("url")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let is_page = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    anyhow::ensure!(is_page, "the server gave no address to open");
+    output::line(output::clean(url))?;
+    if output::is_interactive() {
+        browser::open(url);
+    }
+    Ok(())
+}
+
+async fn attach(
+    session: &Session,
+    which: &Which,
+    inputs: Vec<InputRef>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let workspace = find(session, which).await?;
+    let mut last = Value::Null;
+    for input in inputs {
+        let name = input.name_or_default();
+        let body = json!({ "ref": input.reference });
+        last = session
+            .client
+            .call(Call::put(&["workspaces", &workspace.id, "inputs", &name]).body(body)?)
+            .await?;
+        if !json {
+            output::note(format!(
+                "{}: {} will be at /cairn/inputs/{name}",
+                workspace.name,
+                output::clean(&input.reference)
+            ));
+        }
+    }
+    if json {
+        return output::json(&last);
+    }
+    Ok(())
+}
+
+async fn detach(session: &Session, which: &Which, input: &str, json: bool) -> anyhow::Result<()> {
+    let workspace = find(session, which).await?;
+    let answer = session
+        .client
+        .call(Call::delete(&[
+            "workspaces",
+            &workspace.id,
+            "inputs",
+            input,
+        ]))
+        .await?;
+    if json {
+        return output::json(&answer);
+    }
+    output::note(format!("{}: {input} is detached.", workspace.name));
+    Ok(())
+}
+
+async fn remove(session: &Session, which: &Which, yes: bool, json: bool) -> anyhow::Result<()> {
+    let workspace = find(session, which).await?;
+    if !yes {
+        anyhow::ensure!(
+            output::is_interactive(),
+            "this deletes the home of {}: say --yes to mean it",
+            workspace.name
+        );
+        let question = format!(
+            "Delete the workspace {} of {} in {}, with everything in its home?",
+            workspace.name, workspace.user, workspace.project
+        );
+        anyhow::ensure!(output::confirm(&question)?, "nothing was deleted");
+    }
+    let answer = session
+        .client
+        .call(Call::delete(&["workspaces", &workspace.id]))
+        .await?;
+    if json {
+        return output::json(&answer);
+    }
+    output::note(format!("Deleted {}.", workspace.name));
+    Ok(())
+}

@@ -31,7 +31,7 @@ const SOCKETS_BYTES: usize = 60;
 pub struct Config {
     /// One folder per run, kept until removed. Made if missing, mode 0700.
     pub runs: PathBuf,
-    /// For sockets; at most 60 bytes long, best on tmpfs. Made if missing, mode 0700 (0711 for root without a sandbox).
+    /// For sockets; at most 60 bytes long, best on tmpfs. Made if missing, mode 0700 (0711 for root).
     pub sockets: PathBuf,
     /// Folders that the work must never see unless mounted, such as the data folder.
     pub hidden: Vec<PathBuf>,
@@ -83,8 +83,10 @@ impl ProcessRuntime {
                 "{shown} is not an absolute path of at most {SOCKETS_BYTES} bytes"
             )));
         }
-        for folder in [&config.runs, &config.sockets] {
-            files::make_folder(folder, 0o700)
+        // Work with a uid of its own passes through the sockets' folder where there is no sandbox; names in it cannot be guessed.
+        let sockets_mode = if host::is_root() { 0o711 } else { 0o700 };
+        for (folder, mode) in [(&config.runs, 0o700), (&config.sockets, sockets_mode)] {
+            files::make_folder(folder, mode)
                 .context(|| format!("{} cannot be made", folder.display()))?;
         }
         Ok(Self {
@@ -187,27 +189,14 @@ impl Runtime for ProcessRuntime {
         let runtime = self.clone();
         let handle = handle.clone();
         let stopping = async move {
-            let Some(mut seen) = runtime.status(&handle).await? else {
+            if runtime.stop_kindly(&handle, &folder, grace).await? {
                 return Ok(());
-            };
-            while seen.phase != Phase::Exited {
-                client::stop(&folder, grace).await;
-                match runtime
-                    .changed_within(&handle, &seen, grace + STOP_SLACK)
-                    .await?
-                {
-                    Some(now) => seen = now,
-                    None => {
-                        blocking({
-                            let folder = folder.clone();
-                            move || lost::end_by_force(&folder)
-                        })
-                        .await?
-                    }
-                }
             }
-            Ok(())
+            tracing::warn!(run.id = %handle.id, "its supervisor does not do what it is asked to: killed");
+            blocking(move || lost::end_by_force(&folder)).await?;
+            runtime.exited(&handle).await
         };
+        // A task of its own, so that dropping the future does not leave it half done.
         tokio::spawn(stopping)
             .await
             .map_err(|e| Error::internal("the stop was cut short", io::Error::other(e)))?
@@ -280,21 +269,25 @@ impl Runtime for ProcessRuntime {
 }
 
 impl ProcessRuntime {
-    /// `None` if the time was over first.
-    async fn changed_within(
-        &self,
-        handle: &Handle,
-        seen: &Status,
-        limit: Duration,
-    ) -> Result<Option<Status>> {
-        let ended = async {
-            let mut seen = seen.clone();
-            while seen.phase != Phase::Exited {
-                seen = self.changed(handle, &seen).await?;
-            }
-            Ok(seen)
+    /// Whether the run has ended in time, asked by way of its supervisor.
+    async fn stop_kindly(&self, handle: &Handle, folder: &Folder, grace: Duration) -> Result<bool> {
+        let asked = async {
+            client::stop(folder, grace).await;
+            self.exited(handle).await
         };
-        tokio::time::timeout(limit, ended).await.ok().transpose()
+        match tokio::time::timeout(grace.saturating_add(STOP_SLACK), asked).await {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(e)) if !e.retryable() => Err(e),
+            _ => Ok(false),
+        }
+    }
+
+    async fn exited(&self, handle: &Handle) -> Result<()> {
+        let mut seen = self.status(handle).await?;
+        while let Some(now) = seen.take().filter(|s| s.phase != Phase::Exited) {
+            seen = Some(self.changed(handle, &now).await?);
+        }
+        Ok(())
     }
 }
 

@@ -267,6 +267,9 @@ struct Writer {
 impl Writer {
     /// Writes whole records up to the limit, and says so once when it is reached.
     fn write(&mut self, records: &[u8]) {
+        if records.is_empty() {
+            return;
+        }
         let room = self
             .log
             .limit_bytes

@@ -228,6 +228,7 @@ impl Watched {
                 self.kill(launched);
             }
             Event::Report(Report::Exited { code, signal }) => {
+                self.ended.begun = true;
                 self.ended.command.get_or_insert((code, signal));
                 self.kill(launched);
             }

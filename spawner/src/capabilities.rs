@@ -22,6 +22,10 @@ const TRIAL: Duration = Duration::from_secs(20);
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
 
 /// What was found. JSON for `cairn doctor --json`; `notes` are the sentences for people.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent finding"
+)]
 #[derive(Clone, Debug, Serialize)]
 pub struct Capabilities {
     /// What bubblewrap calls itself, if it is installed.

@@ -15,6 +15,8 @@ use crate::spec::Limits;
 
 /// The folder under which all runs' groups lie, in every hierarchy.
 const PARENT: &str = "cairn";
+/// The group of all supervisors; no run has this name.
+const SUPERVISORS: &str = "supervisors";
 /// Microseconds in which a share of CPU is measured.
 const PERIOD_US: u64 = 100_000;
 
@@ -56,6 +58,16 @@ impl Layout {
                 .unified
                 .as_ref()
                 .is_some_and(|(_, all)| all.iter().any(|c| c == controller))
+    }
+
+    /// Moves this process out of the group of whoever started it, so that it does not end with that group.
+    pub(crate) fn leave_starter(&self) -> io::Result<()> {
+        let Some((folder, _)) = &self.unified else {
+            return Ok(());
+        };
+        let folder = folder.join(PARENT).join(SUPERVISORS);
+        make(&folder)?;
+        fs::write(folder.join("cgroup.procs"), "0")
     }
 
     /// Makes the group `name` with its limits.

@@ -118,62 +118,20 @@ pub(crate) fn accounts(home: &str) -> (String, String) {
 /// The arguments for bubblewrap, all but the command, for its `--args`: nothing of them shows in a process list.
 pub(crate) fn arguments(plan: &Plan, fds: Descriptors) -> Vec<OsString> {
     let mut args = Arguments::default();
-    args.add([
-        "--unshare-user",
-        "--unshare-pid",
-        "--unshare-ipc",
-        "--unshare-uts",
-        "--unshare-cgroup-try",
-        "--disable-userns",
-    ]);
-    args.add([
-        "--uid",
-        INSIDE,
-        "--gid",
-        INSIDE,
-        "--hostname",
-        "cairn",
-        "--cap-drop",
-        "ALL",
-    ]);
-    args.add([
-        "--new-session",
-        "--die-with-parent",
-        "--as-pid-1",
-        "--chdir",
-        "/",
-    ]);
+    args.words("--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --disable-userns");
+    args.words(&format!(
+        "--uid {INSIDE} --gid {INSIDE} --hostname cairn --cap-drop ALL"
+    ));
+    args.words("--new-session --die-with-parent --as-pid-1 --chdir /");
     system(&mut args, &plan.hidden);
-    args.add([
-        "--ro-bind-data",
-        &fds.passwd.to_string(),
-        "/etc/passwd",
-        "--ro-bind-data",
-        &fds.group.to_string(),
-        "/etc/group",
-    ]);
-    args.add([
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/dev/shm",
-        "--remount-ro",
-        "/dev",
-    ]);
-    args.add([
-        "--ro-bind-try",
-        "/sys/devices/system",
-        "/sys/devices/system",
-    ]);
-    args.add([
-        "--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/var/tmp", "--tmpfs",
-        "/run",
-    ]);
-    args.add(["--perms", "0700", "--tmpfs", crate::SECRETS]);
+    args.words(&format!(
+        "--ro-bind-data {} /etc/passwd --ro-bind-data {} /etc/group",
+        fds.passwd, fds.group
+    ));
+    args.words("--proc /proc --dev /dev --perms 1777 --tmpfs /dev/shm --remount-ro /dev");
+    args.words("--ro-bind-try /sys/devices/system /sys/devices/system");
+    args.words("--perms 1777 --tmpfs /tmp --perms 1777 --tmpfs /var/tmp --tmpfs /run");
+    args.words(&format!("--perms 0700 --tmpfs {}", crate::SECRETS));
     for mount in by_depth(&plan.mounts) {
         let option = if mount.access == Access::ReadWrite {
             "--bind"
@@ -216,12 +174,10 @@ fn outside_path(path: &str, targets: &[Mount]) -> Option<String> {
 
 fn system(args: &mut Arguments, hidden: &[PathBuf]) {
     for folder in SYSTEM.iter().map(Path::new) {
-        match folder.read_link() {
-            Ok(link) => args.add([OsString::from("--symlink"), link.into(), folder.into()]),
-            Err(_) if folder.is_dir() => {
-                args.add([OsString::from("--ro-bind"), folder.into(), folder.into()])
-            }
-            Err(_) => {}
+        if let Ok(link) = folder.read_link() {
+            args.add([OsString::from("--symlink"), link.into(), folder.into()]);
+        } else if folder.is_dir() {
+            args.add([OsString::from("--ro-bind"), folder.into(), folder.into()]);
         }
     }
     let covered = |h: &&PathBuf| h.is_dir() && SYSTEM.iter().any(|s| h.starts_with(s));
@@ -230,7 +186,7 @@ fn system(args: &mut Arguments, hidden: &[PathBuf]) {
     }
     for name in ETC {
         let path = format!("/etc/{name}");
-        args.add(["--ro-bind-try", &path, &path]);
+        args.words(&format!("--ro-bind-try {path} {path}"));
     }
 }
 
@@ -244,6 +200,11 @@ fn by_depth(mounts: &[Mount]) -> Vec<Mount> {
 struct Arguments(Vec<OsString>);
 
 impl Arguments {
+    /// Arguments without spaces in them.
+    fn words(&mut self, words: &str) {
+        self.add(words.split(' '));
+    }
+
     fn add<A: Into<OsString>>(&mut self, args: impl IntoIterator<Item = A>) {
         self.0.extend(args.into_iter().map(Into::into));
     }

@@ -117,6 +117,14 @@ impl Run {
     /// Takes the run over: from the moment that this is on disk, an end is owed.
     fn take(folder: Folder, given: Given) -> io::Result<Self> {
         let plan = folder.read_plan()?.ok_or(io::ErrorKind::NotFound)?;
+        if let Err(e) = plan.groups.leave_starter() {
+            let message = format!("it stays in its starter's control group: {e}");
+            drop(writeln!(
+                io::stderr(),
+                "{} supervisor: {message}",
+                clock::now_ms()
+            ));
+        }
         files::make_folder(
             &plan.sockets,
             if plan.owner.is_some() { 0o711 } else { 0o700 },

@@ -1,5 +1,7 @@
 //! The process runtime against the real system: real supervisors, a real bubblewrap, real control groups.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests too may panic")]
+
 #[path = "it/environments.rs"]
 mod environments;
 #[path = "it/ordinary.rs"]

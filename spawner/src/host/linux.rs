@@ -138,9 +138,9 @@ pub(crate) fn stage(mounts: &[Mount]) -> io::Result<Vec<Mount>> {
         let at = Path::new(STAGE).join(n.to_string());
         let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(tree)?.st_mode);
         if kind.is_dir() {
-            fs::create_dir(&at)?
+            fs::create_dir(&at)?;
         } else {
-            fs::write(&at, "")?
+            fs::write(&at, "")?;
         }
         rustix::mount::move_mount(tree, "", CWD, &at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
         staged.push(Mount {

@@ -90,11 +90,12 @@ impl Control {
 
     async fn accept(self, listener: UnixListener) {
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-                return;
-            };
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
+            };
+            // Taken after the connection: when nobody is connected, all slots are free.
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+                return;
             };
             let control = self.clone();
             tokio::spawn(async move {

@@ -21,7 +21,7 @@ pub(super) fn run(args: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     };
     match begin(args, &mut control) {
-        Ok(child) => watch(control, child),
+        Ok(child) => watch(&control, &child),
         Err((failure, message)) => fail(&mut control, failure, &message),
     }
 }
@@ -125,7 +125,7 @@ fn spawn_failure(name: &str, cwd: &Path, error: &io::Error) -> Refusal {
 }
 
 /// Returns when the command has ended; inside a pid namespace everything else ends with this process.
-fn watch(control: UnixStream, child: Child) -> ExitCode {
+fn watch(control: &UnixStream, child: &Child) -> ExitCode {
     let command = child.id();
     let requests = control.try_clone();
     std::thread::spawn(move || {
@@ -145,7 +145,7 @@ fn watch(control: UnixStream, child: Child) -> ExitCode {
             code: status.exit_status(),
             signal: status.terminating_signal(),
         };
-        drop(frame::write(&mut &control, &report));
+        drop(frame::write(&mut &*control, &report));
         return ExitCode::SUCCESS;
     }
 }

@@ -81,12 +81,12 @@ impl Ended {
 
     fn message(&self, reason: Reason) -> String {
         match (reason, &self.failure, &self.asked) {
-            (Reason::StartFailed, Some((_, message)), _) => message.clone(),
+            (Reason::StartFailed, Some((_, message)), _)
+            | (Reason::Stopped | Reason::TimeLimit, _, Some((_, message))) => message.clone(),
             (Reason::StartFailed, None, _) => "The sandbox could not be made.".to_owned(),
             (Reason::Oom, ..) => {
                 "It was ended because it needed more memory than it may have.".to_owned()
             }
-            (Reason::Stopped | Reason::TimeLimit, _, Some((_, message))) => message.clone(),
             _ => self.ordinary_message(),
         }
     }
@@ -102,9 +102,8 @@ impl Ended {
         };
         if self.oom_kills > 0 {
             let count = self.oom_kills;
-            message.push_str(&format!(
-                " The kernel ended {count} of its processes for lack of memory."
-            ));
+            let more = format!(" The kernel ended {count} of its processes for lack of memory.");
+            message.push_str(&more);
         }
         message
     }

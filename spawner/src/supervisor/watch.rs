@@ -119,7 +119,7 @@ impl Watched {
                 self.ended.failure = Some((
                     Failure::Refused,
                     format!("The machine refused to start it: {e}."),
-                ))
+                ));
             }
         }
         drop(secrets_folder.map(|f| files::remove_all(&f)));
@@ -241,14 +241,7 @@ impl Watched {
                 launched.deadlines.start = None;
                 self.answers();
             }
-            Event::Stop(grace) => {
-                let grace = if self.ended.begun {
-                    grace
-                } else {
-                    Duration::ZERO
-                };
-                self.ask(launched, Reason::Stopped, "It was stopped.", grace);
-            }
+            Event::Stop(grace) => self.ask(launched, Reason::Stopped, "It was stopped.", grace),
             Event::Report(Report::Started) | Event::TreeGone | Event::LogDone => {}
         }
     }

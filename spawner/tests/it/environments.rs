@@ -167,6 +167,20 @@ while True:
         spec
     }
 
+    /// Runs beside the server, over the same home and the host's network, as the work's own terminal would.
+    async fn client(
+        bench: &Bench,
+        python: &str,
+        kernel: &str,
+        mounts: Vec<Mount>,
+    ) -> spawner::Handle {
+        let file = format!("/home/cairn/.local/share/jupyter/runtime/kernel-{kernel}.json");
+        let mut client = bench.command("client", &[python, "/home/cairn/client.py", &file]);
+        client.mounts = mounts;
+        client.env.insert("HOME".into(), "/home/cairn".into());
+        bench.start(client).await
+    }
+
     #[tokio::test]
     async fn a_kernel_runs_and_is_interrupted_inside_the_sandbox() {
         let (Some(uv), Some(bench)) = (super::uv(), Bench::sandboxed()) else {
@@ -180,11 +194,11 @@ while True:
         let home = bench.rig.folder.join("home");
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join("client.py"), CLIENT).unwrap();
-        let mut mounts = built.mounts.clone();
+        let mut mounts = built.mounts;
         mounts.push(Mount::read_write(&home, "/home/cairn"));
         let python = built.path.join("bin/python");
         let handle = bench
-            .start(server(&bench, mounts, python.to_str().unwrap()))
+            .start(server(&bench, mounts.clone(), python.to_str().unwrap()))
             .await;
         bench.until(&handle, |s| s.ready).await;
         let (status, kernel) = request(
@@ -198,16 +212,7 @@ while True:
         let id = kernel["id"].as_str().unwrap().to_owned();
         let (status, terminal) = request(&bench, "POST", "/api/terminals", None).await;
         assert_eq!(status, 200, "{terminal}");
-        // Runs beside the server, over the same home and the host's network: as the work's own terminal would.
-        let file = format!("/home/cairn/.local/share/jupyter/runtime/kernel-{id}.json");
-        let mut client = bench.command(
-            "client",
-            &[python.to_str().unwrap(), "/home/cairn/client.py", &file],
-        );
-        client.mounts = built.mounts;
-        client.mounts.push(Mount::read_write(&home, "/home/cairn"));
-        client.env.insert("HOME".into(), "/home/cairn".into());
-        let client = bench.start(client).await;
+        let client = client(&bench, python.to_str().unwrap(), &id, mounts).await;
         bench.line(&client, "42").await;
         assert_eq!(
             request(

@@ -37,19 +37,19 @@ conforms!(
     log_limit_is_kept,
 );
 
-fn endpoint(start_timeout_ms: u64) -> Option<Endpoint> {
-    Some(Endpoint {
+fn endpoint(start_timeout_ms: u64) -> Endpoint {
+    Endpoint {
         target: "/cairn/run/server.sock".into(),
         ready_path: "/w/x/api".into(),
         start_timeout_ms,
-    })
+    }
 }
 
 #[tokio::test]
 async fn a_server_is_ready_once_it_answers_and_has_an_address() {
     for bench in [Bench::new(true), Bench::new(false)] {
         let mut spec = bench.command("server", &[SELF, "serve", "/cairn/run/server.sock", "403"]);
-        spec.endpoint = endpoint(60_000);
+        spec.endpoint = Some(endpoint(60_000));
         let handle = bench.start(spec).await;
         let status = bench.until(&handle, |s| s.ready).await;
         assert_eq!(status.phase, Phase::Running);
@@ -66,7 +66,7 @@ async fn a_server_is_ready_once_it_answers_and_has_an_address() {
 async fn a_server_that_never_answers_well_is_stopped_and_its_log_quoted() {
     let bench = Bench::new(true);
     let mut spec = bench.shell("mute", "echo 'port in use' >&2; sleep 1000");
-    spec.endpoint = endpoint(300);
+    spec.endpoint = Some(endpoint(300));
     let handle = bench.start(spec).await;
     let exit = bench.end(&handle).await;
     assert_eq!(
@@ -75,7 +75,7 @@ async fn a_server_that_never_answers_well_is_stopped_and_its_log_quoted() {
     );
     assert!(exit.message.contains("port in use"), "{}", exit.message);
     let mut spec = bench.command("failing", &[SELF, "serve", "/cairn/run/server.sock", "503"]);
-    spec.endpoint = endpoint(300);
+    spec.endpoint = Some(endpoint(300));
     let handle = bench.start(spec).await;
     assert_eq!(
         bench.end(&handle).await.failure,

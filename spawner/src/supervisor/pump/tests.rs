@@ -25,13 +25,13 @@ impl Rig {
             .unwrap();
         let (out, out_end) = rustix::pipe::pipe().unwrap();
         let (err, err_end) = rustix::pipe::pipe().unwrap();
-        let (grows, grown) = channel();
+        let (tell, grown) = channel();
         let (ends, done) = channel();
         let log = Log {
             file,
             limit_bytes,
             grown: Box::new(move |n| {
-                let _ = grows.send(n);
+                let _ = tell.send(n);
             }),
         };
         let pump = Pump::start(log, out, err, move |n| {

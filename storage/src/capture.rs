@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::db::Tx;
-use crate::ids::ProjectId;
+use crate::ids::{ProjectId, UserId, WorkspaceId};
 use crate::index;
+use crate::jobs;
 use crate::manifest::{Builder, Entry, Node, Summary};
-use crate::objects::{Hash, Store, blocking, record};
+use crate::objects::{Hash, Store, blocking, number, record};
+use crate::snapshots::{self, NewSnapshot};
 
 mod beneath;
 mod ingest;
@@ -100,6 +102,60 @@ pub struct Captured {
     pub summary: Summary,
     /// What was left out, by path; at most 1000 lines and one that counts the rest.
     pub skipped: Vec<Skipped>,
+}
+
+impl Captured {
+    /// The record of a snapshot that this capture is.
+    pub fn snapshot(
+        &self,
+        project_id: ProjectId,
+        user_id: UserId,
+        workspace_id: Option<WorkspaceId>,
+    ) -> NewSnapshot {
+        let Summary {
+            manifest_digest,
+            content_digest,
+            files,
+            bytes,
+            ..
+        } = self.summary;
+        NewSnapshot {
+            project_id,
+            user_id,
+            workspace_id,
+            manifest_digest: manifest_digest.to_hex(),
+            content_digest: content_digest.to_hex(),
+            files: number(files),
+            bytes: number(bytes),
+            skipped: self.skipped_in_words(),
+        }
+    }
+
+    /// The record of a job's outputs that this capture is.
+    pub fn outputs(&self) -> jobs::Outputs {
+        let Summary {
+            manifest_digest,
+            content_digest,
+            files,
+            bytes,
+            ..
+        } = self.summary;
+        jobs::Outputs {
+            manifest_digest: manifest_digest.to_hex(),
+            content_digest: content_digest.to_hex(),
+            files: number(files),
+            bytes: number(bytes),
+            skipped: self.skipped_in_words(),
+        }
+    }
+
+    fn skipped_in_words(&self) -> Vec<snapshots::Skipped> {
+        let words = |skipped: &Skipped| snapshots::Skipped {
+            path: skipped.path.clone(),
+            reason: skipped.reason.to_string(),
+        };
+        self.skipped.iter().map(words).collect()
+    }
 }
 
 /// A capture whose objects are durable and whose rows are not written yet: nobody sees it.

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod error;
 pub mod events;
 pub mod expiry;
+pub mod fsck;
 pub mod ids;
 mod index;
 pub mod jobs;

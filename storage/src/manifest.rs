@@ -16,7 +16,7 @@ mod read;
 mod root;
 mod serve;
 
-pub(crate) use build::Builder;
+pub(crate) use build::{Builder, Check};
 pub use diff::{Change, Difference};
 pub(crate) use path::check_target;
 pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};

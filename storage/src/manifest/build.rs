@@ -131,3 +131,38 @@ pub(super) fn add_line(content: &mut blake3::Hasher, hash: &Hash, path: &str) {
         content.update(b"\n");
     }
 }
+
+/// Recomputes what a root says of its entries.
+#[derive(Default)]
+pub(crate) struct Check {
+    content: blake3::Hasher,
+    files: u64,
+    bytes: u64,
+    symlinks: u64,
+}
+
+impl Check {
+    /// Adds the next entry, in order.
+    pub(crate) fn add(&mut self, entry: &Entry) {
+        match &entry.node {
+            Node::File { hash, size, .. } => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(*size);
+                add_line(&mut self.content, hash, &entry.path);
+            }
+            Node::Symlink { .. } => self.symlinks += 1,
+        }
+    }
+
+    /// Whether the root told the truth.
+    pub(crate) fn agrees(&self, summary: &Summary) -> bool {
+        let content_digest: Hash = self.content.finalize().into();
+        (content_digest, self.files, self.bytes, self.symlinks)
+            == (
+                summary.content_digest,
+                summary.files,
+                summary.bytes,
+                summary.symlinks,
+            )
+    }
+}

@@ -11,7 +11,8 @@ use crate::capture::{Captured, Pending};
 use crate::db::{Tx, execute, sql};
 use crate::ids::{SnapshotId, UploadId};
 use crate::manifest::{Builder, Manifest};
-use crate::objects::{Hash, Store, blocking, number};
+use crate::objects::{Hash, Store, blocking};
+use crate::snapshots;
 use crate::{Error, Result};
 
 /// What an upload became.
@@ -170,7 +171,12 @@ fn commit<'a>(
     async move {
         pending.record(&mut tx).await?;
         let snapshot_id = match upload.kind {
-            Kind::Snapshot => Some(snapshot(&mut tx, upload, pending.captured()).await?),
+            Kind::Snapshot => {
+                let new = pending
+                    .captured()
+                    .snapshot(upload.project_id, upload.user_id, None);
+                Some(snapshots::create(&mut tx, &new).await?.id)
+            }
             Kind::Outputs => None,
         };
         let text = "UPDATE uploads SET state = 'sealed', snapshot_id = $2, manifest_digest = $3 WHERE id = $1 AND state = 'open'";
@@ -181,22 +187,4 @@ fn commit<'a>(
         }
         Ok(snapshot_id)
     }
-}
-
-async fn snapshot(tx: &mut Tx, upload: &Upload, captured: &Captured) -> Result<SnapshotId> {
-    let id = SnapshotId::new(tx.clock());
-    let text = "INSERT INTO snapshots (id, project_id, user_id, manifest_digest, content_digest, files, bytes, skipped, created_ms) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', $8)";
-    let summary = &captured.summary;
-    let query = sql(text)
-        .bind(id)
-        .bind(upload.project_id)
-        .bind(upload.user_id)
-        .bind(summary.manifest_digest.to_hex());
-    let query = query
-        .bind(summary.content_digest.to_hex())
-        .bind(number(summary.files))
-        .bind(number(summary.bytes));
-    execute(tx, query.bind(tx.now_ms())).await?;
-    Ok(id)
 }

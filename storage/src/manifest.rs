@@ -23,6 +23,9 @@ pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};
 pub use read::Manifest;
 pub use serve::{File, FileKind, diff, file, list, read, summary};
 
+#[cfg(test)]
+mod tests;
+
 /// The most entries that one manifest may have.
 pub const MAX_ENTRIES: u64 = 10_000_000;
 

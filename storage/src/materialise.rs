@@ -12,6 +12,9 @@ use crate::{Error, Result};
 
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use tree::{Fill, Tree};
 
 /// How the files of a shared tree come to be.

@@ -7,6 +7,9 @@ use crate::capture::{self as captures, Links, Policy};
 use crate::ids::ProjectId;
 use crate::objects::Store;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::capture::{Captured, Pending, Reason, Skipped};
 
 /// Captures the folder that a job left; its objects are durable when this returns.

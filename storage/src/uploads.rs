@@ -21,6 +21,9 @@ pub use entries::{Declared, MAX_DECLARED, declare, missing};
 pub use receive::{Received, put, received};
 pub use seal::{Sealed, seal};
 
+#[cfg(test)]
+mod tests;
+
 use spool::Spool;
 
 /// An upload that is not used for this long is aborted: one day.

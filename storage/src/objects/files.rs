@@ -318,6 +318,8 @@ fn boot_id() -> String {
 #[cfg(not(test))]
 pub(super) fn step(_name: &str) {}
 
+#[cfg(test)]
+pub(crate) use tests::CRASH_AT;
 /// Tests end the process at a named step of a commit.
 #[cfg(test)]
 pub(super) use tests::step;

@@ -38,10 +38,12 @@ pub struct Owner {
 
 /// Trees that are being built: requests for one share its lock.
 #[derive(Default)]
-pub(crate) struct Builds(Mutex<HashMap<(Hash, Link), Weak<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Builds(Mutex<HashMap<(Hash, Link), Weak<BuildLock>>>);
+
+type BuildLock = tokio::sync::Mutex<()>;
 
 impl Builds {
-    fn lock(&self, key: (Hash, Link)) -> Arc<tokio::sync::Mutex<()>> {
+    fn lock(&self, key: (Hash, Link)) -> Arc<BuildLock> {
         let mut builds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         builds.retain(|_, lock| lock.strong_count() > 0);
         if let Some(lock) = builds.get(&key).and_then(Weak::upgrade) {

@@ -28,10 +28,7 @@ impl From<&Metadata> for Stat {
 }
 
 #[expect(
-    clippy::useless_conversion,
     clippy::unnecessary_cast,
-    clippy::cast_sign_loss,
-    clippy::cast_lossless,
     reason = "the types of these fields differ between systems"
 )]
 #[expect(

@@ -29,7 +29,7 @@ pub(super) fn ends_after(path: &str, count: usize) -> bool {
     }
     let hash = blake3::hash(path.as_bytes());
     let head = u16::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]);
-    head % SPREAD == 0
+    head.is_multiple_of(SPREAD)
 }
 
 pub(super) fn digest(block: &[u8]) -> Hash {

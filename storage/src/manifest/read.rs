@@ -49,7 +49,7 @@ impl Manifest {
         Entries {
             manifest: self,
             next,
-            entries: Vec::new().into_iter(),
+            leaf: Vec::new().into_iter(),
             from: Some(path.to_owned()),
             failed: false,
         }
@@ -106,7 +106,7 @@ impl Manifest {
 pub struct Entries<'a> {
     manifest: &'a Manifest,
     next: usize,
-    entries: std::vec::IntoIter<Entry>,
+    leaf: std::vec::IntoIter<Entry>,
     from: Option<String>,
     failed: bool,
 }
@@ -114,10 +114,12 @@ pub struct Entries<'a> {
 impl Entries<'_> {
     /// Goes on at the first path at or after `path`, which must not lie before the current one. Skips leaves without reading them.
     pub(super) fn skip_to(&mut self, path: &str) {
-        let rest = self.entries.as_slice();
+        let rest = self.leaf.as_slice();
         let ahead = rest.partition_point(|entry| entry.path.as_str() < path);
         if ahead < rest.len() {
-            self.entries = rest[ahead..].to_vec().into_iter();
+            if let Some(before) = ahead.checked_sub(1) {
+                self.leaf.nth(before);
+            }
             return;
         }
         *self = self.manifest.entries_from(path);
@@ -129,7 +131,7 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(entry) = self.entries.next() {
+            if let Some(entry) = self.leaf.next() {
                 return Some(Ok(entry));
             }
             if self.failed || self.next >= self.manifest.leaves() {
@@ -146,7 +148,7 @@ impl Iterator for Entries<'_> {
             if let Some(from) = self.from.take() {
                 entries.retain(|entry| entry.path >= from);
             }
-            self.entries = entries.into_iter();
+            self.leaf = entries.into_iter();
         }
     }
 }

@@ -157,14 +157,18 @@ async fn a_comparison_names_what_changed() {
     );
 }
 
+fn odd(fixture: &Fixture) -> Hash {
+    let odd =
+        ["a", "a.b/x", "a.b/y/z", "a0", "b/c", "b-/c", "b0", "é/ü"].map(|path| entry(path, path));
+    build(&fixture.store, many(5000).chain(odd))
+        .unwrap()
+        .manifest_digest
+}
+
 #[tokio::test]
 async fn a_folder_is_listed_page_by_page() {
     let fixture = Fixture::new().await;
-    let odd =
-        ["a", "a.b/x", "a.b/y/z", "a0", "b/c", "b-/c", "b0", "é/ü"].map(|path| entry(path, path));
-    let digest = build(&fixture.store, many(5000).chain(odd))
-        .unwrap()
-        .manifest_digest;
+    let digest = odd(&fixture);
     let mut names = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -196,7 +200,13 @@ async fn a_folder_is_listed_page_by_page() {
     names.sort_by(|a, b| a.0.cmp(&b.0));
     expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(names, expected);
+}
 
+#[tokio::test]
+async fn folders_that_are_not_there_are_told_from_empty_pages() {
+    let fixture = Fixture::new().await;
+    let digest = odd(&fixture);
+    let folder = FileKind::Directory;
     let inner = list(&fixture.store, digest, "a.b", None, 100)
         .await
         .unwrap()

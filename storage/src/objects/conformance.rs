@@ -1,5 +1,10 @@
 //! What every implementation of [`Objects`] must do: its test is a list of calls to these. Each panics when a promise is broken.
 
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "panicking is how these checks fail; the header says so"
+)]
+
 use std::io::{self, Read};
 
 use super::{Hash, Objects, Space};

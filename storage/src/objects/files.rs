@@ -108,7 +108,8 @@ impl Objects for Files {
 /// What is written into `repo.json`.
 #[derive(Serialize, Deserialize)]
 struct Format {
-    format: u32,
+    #[serde(rename = "format")]
+    version: u32,
     id: String,
     /// Features that a program must know to read the store.
     #[serde(default)]
@@ -267,10 +268,10 @@ pub(crate) fn random_name() -> String {
 fn check_format(bytes: &[u8]) -> Result<Format> {
     let format: Format = serde_json::from_slice(bytes)
         .map_err(|error| Error::internal("the object store's repo.json cannot be read", error))?;
-    if format.format != FORMAT || !format.incompatible.is_empty() {
+    if format.version != FORMAT || !format.incompatible.is_empty() {
         return Err(Error::invalid(format!(
             "the object store has format {} {:?}, which this version of Cairn does not know",
-            format.format, format.incompatible
+            format.version, format.incompatible
         )));
     }
     Ok(format)
@@ -295,7 +296,7 @@ fn make(root: &Path) -> io::Result<Format> {
     }
     folder(&root.join("farm"), 0o755)?;
     let format = Format {
-        format: FORMAT,
+        version: FORMAT,
         id: random_name(),
         incompatible: Vec::new(),
     };

@@ -1,6 +1,7 @@
 //! A batch of the local store: a locked folder of its own, written without syncing, then one sync, renames, and one sync of the touched
 //! folders. The folder is named by the boot, so that what a crash or a power cut left is told apart from what is being written.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -101,36 +102,21 @@ impl Staging {
 
     /// Records a finished staged file; a second one of the same content is dropped.
     fn stage(&self, key: Key, path: PathBuf) {
-        let double = {
-            let mut staged = lock(&self.staged);
-            if staged.contains_key(&key) {
-                Some(path)
-            } else {
-                staged.insert(key, path);
-                None
+        let double = match lock(&self.staged).entry(key) {
+            Entry::Occupied(_) => path,
+            Entry::Vacant(place) => {
+                place.insert(path);
+                return;
             }
         };
-        if let Some(path) = double {
-            // Best effort: the folder goes away with the batch.
-            let _ = fs::remove_file(path);
-        }
+        // Best effort: the folder goes away with the batch.
+        let _ = fs::remove_file(double);
     }
 
     fn write_held(&self, key: Key, bytes: &[u8]) -> Result<()> {
         let path = self.fresh();
         let written = create(&path).and_then(|mut file| file.write_all(bytes));
-        self.settle(path, written).map(|path| self.stage(key, path))
-    }
-
-    /// Passes the path on, or removes the file when writing it failed.
-    fn settle<T>(&self, path: PathBuf, written: io::Result<T>) -> Result<PathBuf> {
-        match written {
-            Ok(_) => Ok(path),
-            Err(error) => {
-                let _ = fs::remove_file(&path);
-                Err(io_error("cannot write to the staging folder", error))
-            }
-        }
+        settle(path, written).map(|path| self.stage(key, path))
     }
 
     fn put_long(&self, head: &[u8], body: &mut dyn Read) -> Result<(Hash, u64)> {
@@ -140,7 +126,7 @@ impl Staging {
             Ok(sum) => *sum,
             Err(_) => (Hash::from_bytes([0; 32]), 0),
         };
-        let path = self.settle(path, written)?;
+        let path = settle(path, written)?;
         if self.known((Space::Objects, hash), Some(size))? {
             let _ = fs::remove_file(path);
         } else {
@@ -266,6 +252,17 @@ impl Batch for Staging {
 /// Takes a lock whose holders cannot leave the map half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes the path on, or removes the file when writing it failed.
+fn settle<T>(path: PathBuf, written: io::Result<T>) -> Result<PathBuf> {
+    match written {
+        Ok(_) => Ok(path),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(io_error("cannot write to the staging folder", error))
+        }
+    }
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -72,8 +72,8 @@ async fn files_of_others_are_kept_if_they_can_be_read() {
     write(&folder, "open", "x");
     write(&folder, "closed", "x");
     write(&folder, "locked/inside", "x");
-    std::fs::set_permissions(folder.join("closed"), std::fs::Permissions::from_mode(0)).unwrap();
-    std::fs::set_permissions(folder.join("locked"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(folder.join("closed"), std::fs::Permissions::from_mode(0o0)).unwrap();
+    std::fs::set_permissions(folder.join("locked"), std::fs::Permissions::from_mode(0o0)).unwrap();
     if rustix::process::geteuid().is_root() {
         for path in ["open", "closed", "locked"] {
             std::os::unix::fs::lchown(folder.join(path), Some(12345), Some(12345)).unwrap();

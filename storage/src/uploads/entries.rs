@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Spool, Upload, open, touch};
-use crate::db::{Record, Row, Tx, all, execute, required, select_in, sql};
+use crate::db::{Query, Record, Row, Tx, all, execute, required, select_in, sql};
 use crate::ids::{ProjectId, UploadId};
 use crate::manifest::{Entry, Node, check_path, check_target};
 use crate::objects::{Hash, Store, blocking, number};
@@ -198,9 +198,7 @@ pub(super) async fn held(
         // Always as many values, the last one repeated, so that the project's number in the statement is fixed.
         let filled = (0..ASKED).map(|at| chunk[at.min(chunk.len() - 1)].to_hex());
         let query = select_in(before, ASKED, "AND project_objects.project_id = $201");
-        let query = filled
-            .fold(query, |query, hash| query.bind(hash))
-            .bind(project);
+        let query = filled.fold(query, Query::bind).bind(project);
         found.extend(
             all::<Held>(store.db(), query)
                 .await?

@@ -52,7 +52,7 @@ pub async fn seal(store: &Store, id: UploadId) -> Result<Sealed> {
         blocking(move || {
             let sent = sent(&spool, &sizes, &held)?;
             build(&store, entries, &sent).map(|summary| {
-                let objects = sent.iter().map(|(hash, _)| (*hash, sizes[hash])).collect();
+                let objects = sent.keys().map(|hash| (*hash, sizes[hash])).collect();
                 Pending::plain(project, summary, objects)
             })
         })
@@ -163,28 +163,23 @@ fn build(
     Ok(summary)
 }
 
-fn commit<'a>(
-    mut tx: Tx,
-    upload: &'a Upload,
-    pending: &'a Pending,
-) -> impl Future<Output = Result<Option<SnapshotId>>> + Send + 'a {
-    async move {
-        pending.record(&mut tx).await?;
-        let snapshot_id = match upload.kind {
-            Kind::Snapshot => {
-                let new = pending
-                    .captured()
-                    .snapshot(upload.project_id, upload.user_id, None);
-                Some(snapshots::create(&mut tx, &new).await?.id)
-            }
-            Kind::Outputs => None,
-        };
-        let text = "UPDATE uploads SET state = 'sealed', snapshot_id = $2, manifest_digest = $3 WHERE id = $1 AND state = 'open'";
-        let query = sql(text).bind(upload.id).bind(snapshot_id);
-        let digest = pending.captured().summary.manifest_digest;
-        if execute(&mut tx, query.bind(digest.to_hex())).await? == 0 {
-            return Err(Error::conflict("the upload was aborted or expired"));
+async fn commit(mut tx: Tx, upload: &Upload, pending: &Pending) -> Result<Option<SnapshotId>> {
+    pending.record(&mut tx).await?;
+    let captured = pending.captured();
+    let snapshot_id = match upload.kind {
+        Kind::Snapshot => {
+            let new = captured.snapshot(upload.project_id, upload.user_id, None);
+            Some(snapshots::create(&mut tx, &new).await?.id)
         }
-        Ok(snapshot_id)
+        Kind::Outputs => None,
+    };
+    let text = "UPDATE uploads SET state = 'sealed', snapshot_id = $2, manifest_digest = $3 WHERE id = $1 AND state = 'open'";
+    let query = sql(text)
+        .bind(upload.id)
+        .bind(snapshot_id)
+        .bind(captured.summary.manifest_digest.to_hex());
+    if execute(&mut tx, query).await? == 0 {
+        return Err(Error::conflict("the upload was aborted or expired"));
     }
+    Ok(snapshot_id)
 }

@@ -78,21 +78,7 @@ async fn an_upload_becomes_a_snapshot() {
     }
     assert_eq!(missing(store, id).await.unwrap(), []);
     let sealed = seal(store, id).await.unwrap();
-    assert_eq!(
-        (
-            sealed.captured.summary.files,
-            sealed.captured.summary.symlinks
-        ),
-        (4, 1)
-    );
-    let snapshot = snapshots::get(store.db(), sealed.snapshot_id.unwrap())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        snapshot.manifest_digest,
-        sealed.captured.summary.manifest_digest.to_hex()
-    );
+    is_the_snapshot(store, &sealed).await;
     assert_eq!(
         seal(store, id).await.unwrap(),
         sealed,
@@ -102,26 +88,41 @@ async fn an_upload_becomes_a_snapshot() {
         declare(store, id, &entries).await,
         Err(Error::Conflict(_))
     ));
-    let digest = sealed.captured.summary.manifest_digest;
     assert_eq!(
-        manifest::file(store, digest, "large")
-            .await
-            .unwrap()
-            .unwrap()
-            .bytes,
-        3_000_000
+        std::fs::read_dir(store.within("uploads")).unwrap().count(),
+        0
     );
+}
+
+async fn is_the_snapshot(store: &Store, sealed: &Sealed) {
+    let summary = sealed.captured.summary;
+    assert_eq!((summary.files, summary.symlinks), (4, 1));
+    let snapshot = snapshots::get(store.db(), sealed.snapshot_id.unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(snapshot.manifest_digest, summary.manifest_digest.to_hex());
+    let large = manifest::file(store, summary.manifest_digest, "large")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(large.bytes, 3_000_000);
     assert!(
         fsck::check(store, fsck::Mode::Full)
             .await
             .unwrap()
             .is_sound()
     );
-    assert_eq!(
-        std::fs::read_dir(store.within("uploads")).unwrap().count(),
-        0
-    );
-    // Only what is new is asked for the next time.
+}
+
+#[tokio::test]
+async fn only_what_is_new_is_asked_for() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = begin(&fixture, Kind::Outputs).await;
+    declare(store, id, &[file("a", b"one")]).await.unwrap();
+    send(&fixture, id, b"one").await.unwrap();
+    seal(store, id).await.unwrap();
     let next = begin(&fixture, Kind::Outputs).await;
     let wanted = declare(store, next, &[file("a", b"one"), file("d", b"new")])
         .await

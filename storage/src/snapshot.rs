@@ -12,7 +12,6 @@ pub use crate::capture::{Captured, Pending, Reason, Scan, Skipped};
 #[cfg(test)]
 mod tests;
 
-
 /// Files larger than this are left out unless the options say otherwise: 100 MB.
 pub const MAX_FILE_BYTES: u64 = 100_000_000;
 

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::db::{Db, Record, Row, Tx, execute, optional, sql};
+use crate::db::{Db, Read, Record, Row, Tx, execute, optional, sql};
 use crate::error::{Error, Result};
 use crate::ids::{DeviceId, UserId};
 use crate::names::{self, named};
@@ -120,6 +120,12 @@ pub async fn approve(tx: &mut Tx, code: &str, user_id: UserId) -> Result<bool> {
 pub async fn deny(tx: &mut Tx, code: &str) -> Result<bool> {
     let text = "UPDATE devices SET state = 'denied' WHERE user_code = $1 AND state = 'pending' AND expires_ms > $2";
     Ok(execute(tx, sql(text).bind(canonical(code)).bind(tx.now_ms())).await? > 0)
+}
+
+/// What the program that holds this secret called itself.
+pub async fn name<'c>(from: impl Read<'c>, secret: &str) -> Result<Option<String>> {
+    let text = "SELECT name FROM devices WHERE device_hash = $1";
+    optional(from, sql(text).bind(hash(secret))).await
 }
 
 /// Answers the program. An approval is told to one caller only.

@@ -148,6 +148,16 @@ pub async fn revoke_all(tx: &mut Tx, user_id: UserId) -> Result<usize> {
     Ok(ended.len())
 }
 
+/// Ends every session of a user but `kept`, as a change of password does. Returns how many there were.
+pub async fn revoke_others(tx: &mut Tx, user_id: UserId, kept: Option<SessionId>) -> Result<usize> {
+    let text = "DELETE FROM sessions WHERE user_id = $1 AND ($2 IS NULL OR id <> $2) RETURNING id";
+    let ended: Vec<String> = all(&mut *tx, sql(text).bind(user_id).bind(kept)).await?;
+    for id in &ended {
+        revoked(tx, user_id, id);
+    }
+    Ok(ended.len())
+}
+
 fn revoked(tx: &mut Tx, user_id: UserId, id: &str) {
     tx.notice(Notice {
         kind: Kind::SessionRevoked,

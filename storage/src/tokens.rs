@@ -173,6 +173,16 @@ pub async fn revoke(tx: &mut Tx, user_id: UserId, id: TokenId) -> Result<bool> {
     Ok(!ended.is_empty())
 }
 
+/// Revokes every personal token of a user. Returns how many there were.
+pub async fn revoke_personal(tx: &mut Tx, user_id: UserId) -> Result<usize> {
+    let text = "UPDATE tokens SET revoked_ms = $2 WHERE user_id = $1 AND revoked_ms IS NULL \
+         AND workspace_id IS NULL AND job_id IS NULL RETURNING *";
+    let query = sql(text).bind(user_id).bind(tx.now_ms());
+    let ended = all(&mut *tx, query).await?;
+    revoked(tx, &ended).await?;
+    Ok(ended.len())
+}
+
 /// Revokes every token made for a workspace.
 pub async fn revoke_of_workspace(tx: &mut Tx, id: WorkspaceId) -> Result<()> {
     let text = "UPDATE tokens SET revoked_ms = $2 WHERE workspace_id = $1 AND revoked_ms IS NULL RETURNING *";

@@ -62,6 +62,10 @@ pub struct Limits {
     pub password_wait: Duration,
     /// Passwords checked at the same time; each takes 19 MiB and tens of milliseconds of a core.
     pub password_checks: usize,
+    /// Device sign-ins begun from one address before it must wait.
+    pub device_starts: u32,
+    /// Wrong device codes typed by one person before they must wait.
+    pub device_guesses: u32,
     /// Event and log streams open at the same time for one person.
     pub streams: usize,
 }
@@ -138,6 +142,20 @@ impl Config {
         self.public_url.origin().ascii_serialization()
     }
 
+    /// Whether `origin`, as a browser sent it, is the app's. On a loopback address this machine's names are interchangeable.
+    pub fn is_app_origin(&self, origin: &[u8]) -> bool {
+        if origin == self.app_origin().as_bytes() {
+            return true;
+        }
+        let port = self.public_url.port_or_known_default().unwrap_or(80);
+        is_loopback(&self.public_url)
+            && ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+                let name = format!("{}://{host}", self.public_url.scheme());
+                origin == format!("{name}:{port}").as_bytes()
+                    || (port == 80 && origin == name.as_bytes())
+            })
+    }
+
     /// The name of the app's session cookie.
     pub fn session_cookie(&self) -> &'static str {
         if self.is_secure() {
@@ -196,6 +214,8 @@ impl Default for Limits {
             password_failures: 5,
             password_wait: Duration::from_secs(60),
             password_checks: 2,
+            device_starts: 30,
+            device_guesses: 20,
             streams: 64,
         }
     }

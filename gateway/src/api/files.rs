@@ -1,0 +1,227 @@
+//! Files of jobs: the code that they ran and what they left, as listings and as content.
+
+use axum::{body::Body, extract::State, response::Response};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use storage::{
+    jobs::Job,
+    manifest::{self, FileKind},
+    objects::Hash,
+    snapshots,
+};
+use utoipa::{IntoParams, ToSchema};
+
+use super::types::{Listing, PageQuery};
+use crate::{
+    app::App,
+    auth::Principal,
+    authz::{self, Action},
+    error::{ApiError, Envelope},
+    extract::{Json, Path, Query},
+    preview::{self, Content, Part},
+};
+
+/// What a path is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PathKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+}
+
+/// A file or folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct File {
+    /// Its whole path.
+    path: String,
+    /// What it is.
+    kind: PathKind,
+    /// Its size; 0 for folders and links.
+    bytes: u64,
+    /// The BLAKE3 of a file's content.
+    hash: Option<String>,
+    /// Whether a file may be executed.
+    executable: bool,
+    /// Where a symbolic link points.
+    target: Option<String>,
+}
+
+impl From<manifest::File> for File {
+    fn from(file: manifest::File) -> Self {
+        Self {
+            path: file.path,
+            kind: match file.kind {
+                FileKind::File => PathKind::File,
+                FileKind::Directory => PathKind::Directory,
+                FileKind::Symlink => PathKind::Symlink,
+            },
+            bytes: file.bytes,
+            hash: file.hash.map(|hash| hash.to_string()),
+            executable: file.executable,
+            target: file.target,
+        }
+    }
+}
+
+/// Which folder.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilesQuery {
+    /// A folder; the top one where left out.
+    #[serde(default)]
+    path: String,
+    /// How many items at most, 1 to 1000. Usually 100.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ContentQuery {
+    /// The file's whole path.
+    path: String,
+    /// `1`: as a download, whatever its type.
+    download: Option<u8>,
+}
+
+/// Lists a folder of the code that a job runs.
+#[utoipa::path(get, path = "/projects/{project}/jobs/{number}/files", operation_id = "list_job_files", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), FilesQuery),
+    responses((status = 200, body = Listing<File>), (status = "4XX", body = Envelope)))]
+pub(crate) async fn list_job_files(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Query(query): Query<FilesQuery>,
+) -> Result<Json<Listing<File>>, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = code(&app, &job).await?;
+    list(&app, manifest, query).await
+}
+
+/// Lists a folder of what a job left.
+#[utoipa::path(get, path = "/projects/{project}/jobs/{number}/outputs", operation_id = "list_job_outputs", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), FilesQuery),
+    responses((status = 200, body = Listing<File>), (status = "4XX", body = Envelope)))]
+pub(crate) async fn list_job_outputs(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Query(query): Query<FilesQuery>,
+) -> Result<Json<Listing<File>>, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    match outputs(&job)? {
+        Some(manifest) => list(&app, manifest, query).await,
+        None => Ok(Json(Listing {
+            items: Vec::new(),
+            next: None,
+        })),
+    }
+}
+
+/// Sends a file of the code that a job runs. Ranges are honoured.
+#[utoipa::path(get, path = "/projects/{project}/jobs/{number}/files/content", operation_id = "get_job_file", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), ContentQuery),
+    responses((status = 200, description = "The file", content_type = "application/octet-stream"),
+        (status = 206, description = "A range of it", content_type = "application/octet-stream"),
+        (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_job_file(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Query(query): Query<ContentQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = code(&app, &job).await?;
+    send(&app, manifest, &query, &headers).await
+}
+
+/// Sends a file that a job left. Ranges are honoured. Only types that can carry no script are shown in the browser.
+#[utoipa::path(get, path = "/projects/{project}/jobs/{number}/outputs/content", operation_id = "get_job_output", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), ContentQuery),
+    responses((status = 200, description = "The file", content_type = "application/octet-stream"),
+        (status = 206, description = "A range of it", content_type = "application/octet-stream"),
+        (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_job_output(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Query(query): Query<ContentQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = outputs(&job)?.ok_or_else(|| ApiError::not_found("file"))?;
+    send(&app, manifest, &query, &headers).await
+}
+
+async fn code(app: &App, job: &Job) -> Result<Hash, ApiError> {
+    let snapshot = snapshots::get(app.db(), job.snapshot_id).await?;
+    let snapshot = snapshot.ok_or_else(|| ApiError::not_found("snapshot"))?;
+    digest(&snapshot.manifest_digest)
+}
+
+fn outputs(job: &Job) -> Result<Option<Hash>, ApiError> {
+    let outputs = job.outputs.as_ref();
+    outputs
+        .map(|outputs| digest(&outputs.manifest_digest))
+        .transpose()
+}
+
+/// A digest as it is recorded.
+fn digest(text: &str) -> Result<Hash, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::internal("a recorded digest cannot be read"))
+}
+
+async fn list(
+    app: &App,
+    manifest: Hash,
+    query: FilesQuery,
+) -> Result<Json<Listing<File>>, ApiError> {
+    let page = PageQuery {
+        limit: query.limit,
+        cursor: query.cursor,
+    }
+    .page()?;
+    let (after, limit) = (page.cursor.as_deref(), page.limit as usize);
+    let folder = query.path.trim_end_matches('/');
+    let list = manifest::list(app.control().store(), manifest, folder, after, limit).await?;
+    let list = list.ok_or_else(|| ApiError::not_found("folder"))?;
+    Ok(Json(list.into()))
+}
+
+async fn send(
+    app: &App,
+    manifest: Hash,
+    query: &ContentQuery,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::not_found("file");
+    let store = app.control().store();
+    let file = manifest::file(store, manifest, &query.path).await?;
+    let file = file.ok_or_else(missing)?;
+    let hash = file.hash.ok_or_else(missing)?.to_string();
+    let content = Content {
+        name: file.path.rsplit('/').next().unwrap_or_default(),
+        bytes: file.bytes,
+        hash: &hash,
+        download: query.download == Some(1),
+    };
+    let part = preview::part(headers, &content)?;
+    let range = match &part {
+        Part::NotModified => return Ok(preview::respond(&content, &part, Body::empty())),
+        Part::Whole => None,
+        Part::Range(range) => Some(range.clone()),
+    };
+    let opened = manifest::read(store, manifest, &query.path, range).await?;
+    let body = Body::from_stream(opened.ok_or_else(missing)?.body);
+    Ok(preview::respond(&content, &part, body))
+}

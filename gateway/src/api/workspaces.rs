@@ -1,0 +1,440 @@
+//! Workspaces: making, starting, stopping, opening, and what is mounted into them.
+
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use storage::{
+    Page,
+    ids::{ProjectId, UserId, WorkspaceId},
+    links, members,
+    projects::{self, Project},
+    workspaces::{self as records, Filter},
+};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    inputs::{self, Input, NewInput},
+    logs::{LogPage, LogQuery},
+    types::{Listing, PageQuery},
+};
+use crate::{
+    app::App,
+    auth::{Bound, Credential, Principal, ms, next::local_path},
+    authz::{self, Action},
+    error::{ApiError, Envelope},
+    extract::{Json, Path, Query},
+};
+
+/// What a workspace is doing.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WorkspaceState {
+    /// Nothing runs.
+    Stopped,
+    /// Its server is on the way.
+    Starting,
+    /// Its server answers.
+    Running,
+    /// Its server is ending.
+    Stopping,
+    /// Its server could not start, or ended by itself; `message` says why.
+    Error,
+}
+
+impl From<records::State> for WorkspaceState {
+    fn from(state: records::State) -> Self {
+        match state {
+            records::State::Stopped => Self::Stopped,
+            records::State::Starting => Self::Starting,
+            records::State::Running => Self::Running,
+            records::State::Stopping => Self::Stopping,
+            records::State::Error => Self::Error,
+        }
+    }
+}
+
+/// One person's home directory in a project, with a choice of environment and machine type.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Workspace {
+    /// Never changes.
+    #[schema(value_type = String)]
+    id: WorkspaceId,
+    /// Its name, unique among the person's workspaces in the project.
+    name: String,
+    /// The project's id.
+    #[schema(value_type = String)]
+    project_id: ProjectId,
+    /// The project's name.
+    project: String,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// Their name.
+    user: String,
+    /// The name of its environment.
+    environment: String,
+    /// The name of its machine type.
+    machine: String,
+    /// What it is doing.
+    state: WorkspaceState,
+    /// What a start has come to.
+    phase: Option<String>,
+    /// What went wrong.
+    message: Option<String>,
+    /// What is mounted into it.
+    inputs: Vec<Input>,
+    /// Milliseconds since 1970, UTC.
+    created_ms: i64,
+    /// When its server was started, in milliseconds since 1970, UTC.
+    started_ms: Option<i64>,
+    /// When it was last used, in milliseconds since 1970, UTC.
+    last_activity_ms: Option<i64>,
+}
+
+impl From<records::Workspace> for Workspace {
+    fn from(workspace: records::Workspace) -> Self {
+        Self {
+            id: workspace.id,
+            name: workspace.name,
+            project_id: workspace.project_id,
+            project: workspace.project,
+            user_id: workspace.user_id,
+            user: workspace.user,
+            environment: workspace.environment,
+            machine: workspace.machine,
+            state: workspace.state.into(),
+            phase: workspace.phase,
+            message: workspace.message,
+            inputs: workspace.inputs.into_iter().map(Input::from).collect(),
+            created_ms: workspace.created_ms,
+            started_ms: workspace.started_ms,
+            last_activity_ms: workspace.last_activity_ms,
+        }
+    }
+}
+
+/// A workspace to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWorkspace {
+    /// Lower-case letters, digits, dots, underscores, hyphens.
+    name: String,
+    /// The name of an environment; `default` where left out.
+    environment: Option<String>,
+    /// The name of a machine type.
+    machine: Option<String>,
+    /// What to mount into it.
+    #[serde(default)]
+    inputs: Vec<NewInput>,
+}
+
+/// Where to start.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateMachine {
+    /// The name of another machine type; it stays where left out.
+    machine: Option<String>,
+}
+
+/// Where in the workspace to go.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenRequest {
+    /// A path below `/w/{workspace}/`; JupyterLab where left out.
+    next: Option<String>,
+}
+
+/// Where the browser enters the workspace.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Opened {
+    /// Good once, for a minute.
+    url: String,
+}
+
+/// What to attach under the name in the path.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InputRequest {
+    /// `[PROJECT]#NUMBER[/PATH]`.
+    #[serde(rename = "ref")]
+    reference: String,
+}
+
+/// Which workspaces.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WorkspacesQuery {
+    /// How many items at most, 1 to 1000. Usually 100.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `1`: everybody's. For administrators.
+    all: Option<u8>,
+}
+
+/// Lists the caller's workspaces in all projects.
+#[utoipa::path(get, path = "/workspaces", operation_id = "list_workspaces", tag = "workspaces", params(WorkspacesQuery),
+    responses((status = 200, body = Listing<Workspace>), (status = "4XX", body = Envelope)))]
+pub(crate) async fn list_workspaces(
+    State(app): State<App>,
+    principal: Principal,
+    Query(query): Query<WorkspacesQuery>,
+) -> Result<Json<Listing<Workspace>>, ApiError> {
+    authz::require_general(&principal, Action::ListProjects)?;
+    if let Bound::Workspace { workspace, .. } = principal.bound() {
+        let id = workspace.to_string();
+        let own = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
+        return Ok(Json(Listing::whole([own])));
+    }
+    let all = query.all == Some(1);
+    if all {
+        authz::require_general(&principal, Action::Administer)?;
+    }
+    let filter = Filter {
+        project_id: None,
+        user_id: (!all).then_some(principal.user.id),
+    };
+    let (limit, cursor) = (query.limit, query.cursor);
+    listing(&app, &filter, &PageQuery { limit, cursor }.page()?).await
+}
+
+/// Lists the workspaces of a project that the caller may see: their own, or everybody's for its owners.
+#[utoipa::path(get, path = "/projects/{project}/workspaces", operation_id = "list_project_workspaces", tag = "workspaces",
+    params(("project" = String, Path, description = "Id or name"), PageQuery),
+    responses((status = 200, body = Listing<Workspace>), (status = "4XX", body = Envelope)))]
+pub(crate) async fn list_project_workspaces(
+    State(app): State<App>,
+    principal: Principal,
+    Path(project): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Listing<Workspace>>, ApiError> {
+    let (project, role) = authz::project(&app, &principal, Action::ReadProject, &project).await?;
+    match principal.bound() {
+        Bound::None => {}
+        Bound::Job { .. } => {
+            return Ok(Json(Listing {
+                items: Vec::new(),
+                next: None,
+            }));
+        }
+        Bound::Workspace { workspace, .. } => {
+            let id = workspace.to_string();
+            let own = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
+            return Ok(Json(Listing::whole([own])));
+        }
+    }
+    let filter = Filter {
+        project_id: Some(project.id),
+        user_id: (role != members::Role::Owner).then_some(principal.user.id),
+    };
+    listing(&app, &filter, &page.page()?).await
+}
+
+async fn listing(
+    app: &App,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Json<Listing<Workspace>>, ApiError> {
+    Ok(Json(records::list(app.db(), filter, page).await?.into()))
+}
+
+/// Makes a workspace of the caller's own. It does not start by itself.
+#[utoipa::path(post, path = "/projects/{project}/workspaces", operation_id = "create_workspace", tag = "workspaces",
+    request_body = NewWorkspace, params(("project" = String, Path, description = "Id or name")),
+    responses((status = 201, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn create_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(project): Path<String>,
+    Json(new): Json<NewWorkspace>,
+) -> Result<(StatusCode, Json<Workspace>), ApiError> {
+    let action = Action::CreateWorkspace;
+    let (project, _) = authz::project(&app, &principal, action, &project).await?;
+    let new = control::workspaces::NewWorkspace {
+        name: new.name,
+        environment: new.environment,
+        machine: new.machine,
+        inputs: inputs::readable(&app, &principal, &project, new.inputs).await?,
+    };
+    let owner = principal.user.id;
+    let workspace = app
+        .control()
+        .create_workspace(owner, project.id, new)
+        .await?;
+    Ok((StatusCode::CREATED, Json(workspace.into())))
+}
+
+/// Shows a workspace.
+#[utoipa::path(get, path = "/workspaces/{workspace}", operation_id = "get_workspace", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id")),
+    responses((status = 200, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Workspace>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
+    Ok(Json(workspace.into()))
+}
+
+/// Deletes a workspace with its home directory. What jobs were run from it stays.
+#[utoipa::path(delete, path = "/workspaces/{workspace}", operation_id = "delete_workspace", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id")),
+    responses((status = 204), (status = "4XX", body = Envelope)))]
+pub(crate) async fn delete_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::DeleteWorkspace, &id).await?;
+    app.control().delete_workspace(workspace.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a workspace's server. Starting one that runs changes nothing.
+#[utoipa::path(post, path = "/workspaces/{workspace}/start", operation_id = "start_workspace", tag = "workspaces",
+    request_body = Option<UpdateMachine>, params(("workspace" = String, Path, description = "Id")),
+    responses((status = 202, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn start_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Option<Json<UpdateMachine>>,
+) -> Result<(StatusCode, Json<Workspace>), ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let machine = body.and_then(|Json(update)| update.machine);
+    let workspace = app
+        .control()
+        .start_workspace(workspace.id, machine.as_deref())
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+}
+
+/// Stops a workspace's server; its home directory stays. Stopping one that is stopped changes nothing.
+#[utoipa::path(post, path = "/workspaces/{workspace}/stop", operation_id = "stop_workspace", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id")),
+    responses((status = 202, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn stop_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Workspace>), ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::StopWorkspace, &id).await?;
+    let workspace = app.control().stop_workspace(workspace.id).await?;
+    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+}
+
+/// Stops a workspace's server and starts it again, on another machine type if one is given.
+#[utoipa::path(post, path = "/workspaces/{workspace}/restart", operation_id = "restart_workspace", tag = "workspaces",
+    request_body = Option<UpdateMachine>, params(("workspace" = String, Path, description = "Id")),
+    responses((status = 202, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn restart_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Option<Json<UpdateMachine>>,
+) -> Result<(StatusCode, Json<Workspace>), ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let machine = body.and_then(|Json(update)| update.machine);
+    let workspace = app
+        .control()
+        .restart_workspace(workspace.id, machine.as_deref())
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+}
+
+/// Makes the address at which the caller's browser enters the workspace's own origin.
+#[utoipa::path(post, path = "/workspaces/{workspace}/open", operation_id = "open_workspace", tag = "workspaces",
+    request_body = Option<OpenRequest>, params(("workspace" = String, Path, description = "Id")),
+    responses((status = 200, body = Opened), (status = "4XX", body = Envelope)))]
+pub(crate) async fn open_workspace(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    body: Option<Json<OpenRequest>>,
+) -> Result<Json<Opened>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::OpenWorkspace, &id).await?;
+    let base = format!("/w/{}/", workspace.id);
+    let next = body
+        .and_then(|Json(open)| open.next)
+        .unwrap_or_else(|| format!("{base}lab"));
+    let next = local_path(&next, &base)
+        .ok_or_else(|| ApiError::invalid("`next` is a path below /w/{workspace}/."))?;
+    let origin = app
+        .origins()
+        .of_workspace(&workspace.id)
+        .ok_or_else(|| ApiError::unavailable("no origin is configured for workspaces"))?;
+    let parent = match &principal.credential {
+        Credential::Session { id } => links::Parent::Session(*id),
+        Credential::Token { id, .. } => links::Parent::Token(*id),
+    };
+    let ttl_ms = ms(app.config().lifetimes.workspace_code);
+    let (user, id) = (principal.user.id, workspace.id);
+    let made = app
+        .db()
+        .write(move |mut tx| async move {
+            links::create_workspace(&mut tx, user, id, parent, ttl_ms).await
+        })
+        .await?;
+    let mut url =
+        url::Url::parse(&format!("{origin}{base}.cairn/enter")).map_err(ApiError::internal)?;
+    url.query_pairs_mut()
+        .append_pair("code", made.expose())
+        .append_pair("next", next);
+    Ok(Json(Opened { url: url.into() }))
+}
+
+/// Mounts something into a workspace, or something else under a name that is taken. It shows after the next start.
+#[utoipa::path(put, path = "/workspaces/{workspace}/inputs/{name}", operation_id = "put_workspace_input", tag = "workspaces",
+    request_body = InputRequest,
+    params(("workspace" = String, Path, description = "Id"), ("name" = String, Path, description = "The folder's name")),
+    responses((status = 200, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn put_workspace_input(
+    State(app): State<App>,
+    principal: Principal,
+    Path((id, name)): Path<(String, String)>,
+    Json(input): Json<InputRequest>,
+) -> Result<Json<Workspace>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let home = home(&app, workspace.project_id).await?;
+    let input = inputs::readable_named(&app, &principal, &home, (name, input.reference)).await?;
+    let workspace = app.control().attach_input(workspace.id, &input).await?;
+    Ok(Json(workspace.into()))
+}
+
+/// Takes an input out of a workspace. It is gone after the next start.
+#[utoipa::path(delete, path = "/workspaces/{workspace}/inputs/{name}", operation_id = "delete_workspace_input", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id"), ("name" = String, Path, description = "The folder's name")),
+    responses((status = 200, body = Workspace), (status = "4XX", body = Envelope)))]
+pub(crate) async fn delete_workspace_input(
+    State(app): State<App>,
+    principal: Principal,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Json<Workspace>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let workspace = app.control().detach_input(workspace.id, &name).await?;
+    Ok(Json(workspace.into()))
+}
+
+/// Reads the log of a workspace's server.
+#[utoipa::path(get, path = "/workspaces/{workspace}/log", operation_id = "get_workspace_log", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id"), LogQuery),
+    responses((status = 200, body = LogPage), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_workspace_log(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<LogPage>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
+    let page = app
+        .control()
+        .server_log(workspace.id, query.offset(), query.bytes())
+        .await?;
+    Ok(Json(page.into()))
+}
+
+async fn home(app: &App, id: ProjectId) -> Result<Project, ApiError> {
+    let project = projects::get(app.db(), id).await?;
+    project.ok_or_else(|| ApiError::not_found("project"))
+}

@@ -31,6 +31,13 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> 
     sync_parent(path)
 }
 
+/// As [`write_json`], but after a crash of the machine it may be as it was before.
+pub(crate) fn update_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, serde_json::to_vec(value)?)?;
+    fs::rename(&temporary, path)
+}
+
 /// As [`write_json`], but keeps what is there already; returns whether it wrote.
 pub(crate) fn write_json_once(path: &Path, value: &impl Serialize) -> io::Result<bool> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));

@@ -57,6 +57,11 @@ impl Folder {
         files::write_json(&self.0.join("state.json"), state)
     }
 
+    /// What is added later matters only until the machine restarts.
+    pub(crate) fn update_state(&self, state: &State) -> io::Result<()> {
+        files::update_json(&self.0.join("state.json"), state)
+    }
+
     pub(crate) fn read_exit(&self) -> io::Result<Option<Status>> {
         Ok(files::read_json::<Ended>(&self.0.join("exit.json"))?.map(|e| e.status))
     }

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::EnvironmentSpec;
 use super::interpreter::{unusable, uv_command};
 use crate::error::Context;
-use crate::{Error, Result, files};
+use crate::{Error, Result, files, host};
 
 const MARKER: &str = "cairn.json";
 /// How much of the log goes into an error.
@@ -108,7 +108,7 @@ impl Job {
         open_to_all(&self.path).context(failed)?;
         writeln!(log, "Ready.").context(failed)?;
         File::open(&self.path)
-            .and_then(|f| Ok(rustix::fs::syncfs(f)?))
+            .and_then(|f| host::sync_file_system(&f))
             .context(failed)?;
         files::write_json(&self.path.join(MARKER), &self.spec).context(failed)
     }

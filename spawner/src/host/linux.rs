@@ -117,6 +117,11 @@ pub(crate) fn handed_down_executable() -> io::Result<OwnedFd> {
     )?)
 }
 
+/// Makes everything durable that was written to the file system which holds `folder`.
+pub(crate) fn sync_file_system(folder: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
 /// Gathers the mounts' sources at paths that every uid can reach, in a mount table of this process's own, and returns the mounts with those.
 ///
 /// Never follows a link in a source's last component.

@@ -42,6 +42,8 @@ pub(super) fn look(folder: &Folder) -> Result<Found> {
         return Ok(Found::Ended(never_started()));
     };
     kill_leftovers(folder, &state);
+    // What cannot be removed yet is removed with the run.
+    drop(state.group.remove());
     let status = folder.write_exit(lost(folder, &state)).context(failed)?;
     Ok(Found::Ended(status))
 }

@@ -79,7 +79,7 @@ fn spawn(work: &Work) -> Result<Child, Refusal> {
     if !work.cwd.is_dir() {
         return Err((
             Failure::FolderNotFound,
-            format!("The working folder {folder} does not exist."),
+            format!("The working folder {folder} does not exist or cannot be entered."),
         ));
     }
     let name = work.argv.first().map_or("", String::as_str);

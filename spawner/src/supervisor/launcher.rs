@@ -71,6 +71,7 @@ fn become_work(order: &Order) -> Result<(), (Failure, String)> {
         fs::write(file, "0").map_err(refused("the control group cannot be joined"))?;
     }
     host::offer_to_oom_killer();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     limit(order).map_err(refused("a limit cannot be set"))?;
     if order.sandbox.is_none() {
         become_uid(order).map_err(refused("the uid cannot be taken"))?;

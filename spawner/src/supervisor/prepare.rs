@@ -49,7 +49,7 @@ pub(super) fn prepare(run: &mut Run) -> Result<Prepared, Refusal> {
     let mut notes = Vec::new();
     let group = group(run, &mut notes);
     run.state.group = group.clone();
-    run.folder.write_state(&run.state).map_err(|e| {
+    run.folder.update_state(&run.state).map_err(|e| {
         (
             Failure::Refused,
             format!("The run's state cannot be written: {e}."),
@@ -147,6 +147,9 @@ fn give(source: &Path, owner: (u32, u32)) -> Result<(), Refusal> {
         return Ok(());
     }
     give_below(source, owner).map_err(failed)?;
+    if meta.is_file() && meta.nlink() > 1 {
+        return Ok(());
+    }
     // Last, so that a walk that was cut short is taken up again.
     lchown(source, Some(owner.0), Some(owner.1)).map_err(failed)
 }

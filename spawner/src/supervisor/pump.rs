@@ -48,9 +48,8 @@ impl Pump {
         done: impl FnOnce(u64) + Send + 'static,
     ) -> io::Result<Self> {
         let (messages, inbox) = mpsc::channel();
-        let (woken, wake) = rustix::pipe::pipe_with(
-            rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
-        )?;
+        let (woken, wake) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&wake, true)?;
         let abandoned = Arc::new(AtomicBool::new(false));
         let bytes = log.file.metadata()?.len();
         let writer = Writer {
@@ -64,7 +63,7 @@ impl Pump {
         let worker = Worker {
             writer,
             sources,
-            woken,
+            woken: woken.into(),
             inbox,
             closed: false,
         };
@@ -73,7 +72,7 @@ impl Pump {
             .spawn(move || done(worker.run()))?;
         Ok(Self {
             messages,
-            wake,
+            wake: wake.into(),
             abandoned,
         })
     }

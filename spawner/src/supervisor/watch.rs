@@ -129,8 +129,8 @@ impl Watched {
         let mut first = frame::encode(&prepared.order)?;
         first.extend(frame::encode(&prepared.work)?);
         let (ours, theirs) = UnixStream::pair()?;
-        let (out, out_end) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let (err, err_end) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let (out, out_end) = io::pipe()?;
+        let (err, err_end) = io::pipe()?;
         let mut command =
             super::launcher(theirs.into(), Stdio::from(out_end), Stdio::from(err_end));
         let child = command.spawn()?;
@@ -146,7 +146,9 @@ impl Watched {
             grown,
         };
         let done = events.clone();
-        let pump = Pump::start(log, out, err, move |_| drop(done.send(Event::LogDone)))?;
+        let pump = Pump::start(log, out.into(), err.into(), move |_| {
+            drop(done.send(Event::LogDone));
+        })?;
         prepared.notes.iter().for_each(|n| pump.note(n));
         events::reap(child.id(), events.clone())?;
         let line = Line::open(first, ours.into(), events.clone())?;

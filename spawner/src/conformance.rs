@@ -1,4 +1,4 @@
-//! The behaviour that every [`Runtime`] shows: each function is one promise of the trait's contract. A runtime's tests are a list of calls.
+//! The behaviour that every [`crate::Runtime`] shows: each function is one promise of the trait's contract. A runtime's tests are a list of calls.
 //!
 //! Panics where the promise is broken. Needs a POSIX shell where the work runs.
 

@@ -89,6 +89,7 @@ impl ProcessRuntime {
             files::make_folder(folder, mode)
                 .context(|| format!("{} cannot be made", folder.display()))?;
         }
+        lost::sweep(&config.runs);
         Ok(Self {
             inner: Arc::new(Inner {
                 config,

@@ -1,7 +1,8 @@
 //! Runs without a supervisor: told apart from live ones by the lock, cleaned up after, and put on record.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirEntry, File, OpenOptions};
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -15,6 +16,9 @@ use crate::{Error, Result, Status, clock, files, host};
 
 /// How long a supervisor may take from its last record to its end.
 const LEAVING: Duration = Duration::from_secs(10);
+
+/// Nothing begun stays half done this long.
+const HALF_DONE: Duration = Duration::from_hours(1);
 
 pub(super) enum Found {
     /// Its supervisor lives, or someone is just starting it.
@@ -92,6 +96,22 @@ pub(super) fn forget(folder: &Folder) -> Result<()> {
     let aside = folder.path().with_file_name(format!(".removed-{name}"));
     std::fs::rename(folder.path(), &aside).context(failed)?;
     files::remove_all(&aside).context(failed)
+}
+
+/// Removes what starts and removals left that were cut short. Young ones may still be at work.
+pub(super) fn sweep(runs: &Path) {
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let half_done = |e: &DirEntry| e.file_name().as_encoded_bytes().starts_with(b".");
+    let old = |e: &DirEntry| {
+        e.metadata()
+            .and_then(|m| m.modified())
+            .is_ok_and(|m| m.elapsed().is_ok_and(|age| age > HALF_DONE))
+    };
+    for entry in entries.filter(half_done).filter(old) {
+        if let Err(e) = files::remove_all(&entry.path()) {
+            tracing::warn!(error = %e, path = %entry.path().display(), "a leftover cannot be removed");
+        }
+    }
 }
 
 /// The lock of a run that nobody looks after, or `None` if somebody does or it does not exist.

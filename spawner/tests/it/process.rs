@@ -316,3 +316,45 @@ async fn older_and_newer_programs_understand_each_other() {
     }
     bench.runtime.stop(&handle, Duration::ZERO).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_link_in_place_of_the_socket_leads_nowhere() {
+    let bench = Bench::new(true);
+    let mut victim = bench.command("victim", &[SELF, "serve", "/cairn/run/server.sock", "200"]);
+    victim.endpoint = Some(endpoint(60_000));
+    let victim = bench.start(victim).await;
+    bench.until(&victim, |s| s.ready).await;
+    let address = bench.runtime.address(&victim).await.unwrap().unwrap();
+    let script = format!(
+        "ln -s {} /cairn/run/server.sock; sleep 1000",
+        address.display()
+    );
+    let mut thief = bench.shell("thief", &script);
+    thief.endpoint = Some(endpoint(300));
+    let thief = bench.start(thief).await;
+    assert_eq!(
+        bench.end(&thief).await.failure,
+        Some(Failure::NeverListened)
+    );
+    bench.runtime.stop(&victim, Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn half_done_starts_are_swept_away() {
+    let bench = Bench::new(true);
+    let (old, young) = (bench.runs().join(".new-x-1"), bench.runs().join(".new-y-1"));
+    for folder in [&old, &young] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    assert!(
+        Command::new("touch")
+            .args(["-d", "2 hours ago"])
+            .arg(&old)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let later = (bench.rig.again)();
+    assert!(!old.exists() && young.exists());
+    assert!(later.list().await.unwrap().is_empty());
+}

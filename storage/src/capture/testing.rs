@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clock::System;
-use crate::db::{Db, Tx, execute, sql};
+use crate::db::Db;
 use crate::ids::{ProjectId, UserId};
 use crate::objects::Store;
+use crate::users::NewUser;
+use crate::{projects, users};
 
 /// A store with a project and a user, in a folder that goes away with it.
 pub(crate) struct Fixture {
@@ -21,13 +23,52 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), &dir.path().join("store")).await;
         let user = add_user(store.db()).await;
-        let project = add_project(store.db(), "vision").await;
+        let project = add_project(store.db(), user, "vision").await;
         Self {
             store,
             project,
             user,
             dir,
         }
+    }
+
+    /// The same on PostgreSQL, in a schema that this test alone uses; none, with the reason printed, where no server is named.
+    #[expect(clippy::print_stdout, reason = "a skipped test says why")]
+    pub(crate) async fn postgres() -> Option<(Self, String)> {
+        let Ok(server) = std::env::var("CAIRN_TEST_POSTGRES_URL") else {
+            println!(
+                "skipped: CAIRN_TEST_POSTGRES_URL is not set (deploy/testbed/postgres.sh start prints one)"
+            );
+            return None;
+        };
+        let schema = format!("t_{}", UserId::new(&System).to_string().replace('-', ""));
+        statement(&server, format!("CREATE SCHEMA {schema}")).await;
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(
+            &format!("{server}?options[search_path]={schema}"),
+            System::shared(),
+        )
+        .await
+        .unwrap();
+        let user = add_user(&db).await;
+        let project = add_project(&db, user, "vision").await;
+        let store = Store::open(&dir.path().join("store"), db).await.unwrap();
+        let drop = format!("DROP SCHEMA {schema} CASCADE");
+        Some((
+            Self {
+                store,
+                project,
+                user,
+                dir,
+            },
+            drop,
+        ))
+    }
+
+    /// Removes what [`Fixture::postgres`] made.
+    pub(crate) async fn drop_postgres(self, drop: String) {
+        self.store.db().close().await;
+        statement(&std::env::var("CAIRN_TEST_POSTGRES_URL").unwrap(), drop).await;
     }
 
     /// An empty folder beside the store.
@@ -45,22 +86,34 @@ pub(crate) async fn open(data: &Path, folder: &Path) -> Store {
     Store::open(folder, db).await.unwrap()
 }
 
-pub(crate) async fn add_user(db: &Db) -> UserId {
-    let id = UserId::new(&**db.clock());
-    let text = "INSERT INTO users (id, name, display_name, admin, disabled, created_ms) VALUES ($1, 'ada', 'Ada', 0, 0, 1)";
-    db.write(|mut tx: Tx| async move { execute(&mut tx, sql(text).bind(id)).await })
+async fn add_user(db: &Db) -> UserId {
+    let new = NewUser {
+        name: "ada".into(),
+        ..NewUser::default()
+    };
+    let new = &new;
+    db.write(|mut tx| async move { users::create(&mut tx, new).await })
         .await
-        .unwrap();
-    id
+        .unwrap()
+        .id
 }
 
-pub(crate) async fn add_project(db: &Db, name: &'static str) -> ProjectId {
-    let id = ProjectId::new(&**db.clock());
-    let text = "INSERT INTO projects (id, name, description, created_ms, next_number) VALUES ($1, $2, '', 1, 1)";
-    db.write(|mut tx: Tx| async move { execute(&mut tx, sql(text).bind(id).bind(name)).await })
+pub(crate) async fn add_project(db: &Db, owner: UserId, name: &str) -> ProjectId {
+    db.write(|mut tx| async move { projects::create(&mut tx, name, "", owner).await })
+        .await
+        .unwrap()
+        .id
+}
+
+async fn statement(server: &str, text: String) {
+    use sqlx::{AssertSqlSafe, Connection};
+    sqlx::any::install_default_drivers();
+    let mut connection = sqlx::AnyConnection::connect(server).await.unwrap();
+    sqlx::query(AssertSqlSafe(text))
+        .execute(&mut connection)
         .await
         .unwrap();
-    id
+    connection.close().await.unwrap();
 }
 
 /// Writes a file, making its folders.

@@ -130,7 +130,7 @@ async fn an_index_of_another_project_is_not_believed() {
     let folder = fixture.folder("work");
     write(&folder, "a", "a");
     snap(&fixture, &folder).await;
-    let other = crate::capture::testing::add_project(fixture.store.db(), "other").await;
+    let other = crate::capture::testing::add_project(fixture.store.db(), fixture.user, "other").await;
     let options = Options::new(other).index("ws");
     take(&fixture.store, &folder, options).await.unwrap().commit(&fixture.store).await.unwrap();
     let count = crate::db::sql("SELECT COUNT(*) FROM project_objects WHERE project_id = $1").bind(other);

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 
 use super::*;
-use crate::capture::testing::{Fixture, add_project, open as reopen};
+use crate::capture::testing::{Fixture, add_project, open as reopen, write};
+use crate::snapshot::{Options, take};
 use crate::{fsck, manifest, snapshots};
 
 fn file(path: &str, content: &[u8]) -> Declared {
@@ -140,7 +141,7 @@ async fn a_hash_is_no_capability() {
         .unwrap();
     send(&fixture, id, b"secret").await.unwrap();
     seal(store, id).await.unwrap();
-    let other = add_project(store.db(), "other").await;
+    let other = add_project(store.db(), fixture.user, "other").await;
     let theirs = create(store, other, fixture.user, Kind::Outputs)
         .await
         .unwrap()
@@ -386,4 +387,51 @@ async fn what_another_boot_wrote_is_checked_again() {
             .unwrap()
             .is_sound()
     );
+}
+
+#[tokio::test]
+async fn captures_and_uploads_are_the_same_on_postgres() {
+    let Some((fixture, drop)) = Fixture::postgres().await else {
+        return;
+    };
+    let store = &fixture.store;
+    let folder = fixture.folder("work");
+    for n in 0..150 {
+        write(&folder, &format!("f{n}"), n.to_string());
+    }
+    write(&folder, &format!("{}x", "long/".repeat(50)), "x");
+    let takes = (0..4).map(|_| async {
+        let options = Options::new(fixture.project);
+        take(store, &folder, options)
+            .await
+            .unwrap()
+            .commit(store)
+            .await
+            .unwrap()
+    });
+    let all = futures_util::future::join_all(takes).await;
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+
+    let id = begin(&fixture, Kind::Snapshot).await;
+    let long = format!("{}y", format!("{}/", "d".repeat(250)).repeat(16));
+    let entries: Vec<Declared> = (0..250)
+        .map(|n| file(&format!("g{n}"), n.to_string().as_bytes()))
+        .collect();
+    let mut wanted = declare(store, id, &entries).await.unwrap();
+    wanted.extend(declare(store, id, &[file(&long, b"new")]).await.unwrap());
+    assert_eq!(wanted.len(), 101);
+    for n in 150..250 {
+        send(&fixture, id, n.to_string().as_bytes()).await.unwrap();
+    }
+    send(&fixture, id, b"new").await.unwrap();
+    let sealed = seal(store, id).await.unwrap();
+    assert_eq!(sealed.captured.summary.files, 251);
+    assert_eq!(seal(store, id).await.unwrap(), sealed);
+    assert!(
+        fsck::check(store, fsck::Mode::Full)
+            .await
+            .unwrap()
+            .is_sound()
+    );
+    fixture.drop_postgres(drop).await;
 }

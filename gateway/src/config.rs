@@ -198,9 +198,9 @@ impl Default for Lifetimes {
         Self {
             session: Duration::from_secs(30 * DAY),
             session_idle: Duration::from_secs(14 * DAY),
-            sign_in_link: Duration::from_secs(15 * 60),
-            workspace_code: Duration::from_secs(60),
-            device_code: Duration::from_secs(10 * 60),
+            sign_in_link: Duration::from_mins(15),
+            workspace_code: Duration::from_mins(1),
+            device_code: Duration::from_mins(10),
             device_token: Duration::from_secs(90 * DAY),
         }
     }
@@ -212,7 +212,7 @@ impl Default for Limits {
             json_bytes: 8 << 20,
             request: Duration::from_secs(30),
             password_failures: 5,
-            password_wait: Duration::from_secs(60),
+            password_wait: Duration::from_mins(1),
             password_checks: 2,
             device_starts: 30,
             device_guesses: 20,

@@ -46,7 +46,7 @@ impl<W: Workspaces> Front<W> {
         let origin = match origin {
             Origin::Unknown if arrival.role == Role::App => match self.unknown(&request) {
                 Ok(origin) => origin,
-                Err(response) => return response,
+                Err(response) => return *response,
             },
             Origin::Unknown => return misdirected(),
             known => known,
@@ -69,7 +69,7 @@ impl<W: Workspaces> Front<W> {
 
     /// A host that is none of ours, on the app's listener. Probes know only an address, and a program that shows a token is not a
     /// browser that was led here; every other visitor is sent to the right address.
-    fn unknown(&self, request: &Request<Incoming>) -> Result<Origin, Response<Body>> {
+    fn unknown(&self, request: &Request<Incoming>) -> Result<Origin, Box<Response<Body>>> {
         if request.uri().path().starts_with("/health/")
             || request.headers().contains_key(header::AUTHORIZATION)
         {
@@ -82,14 +82,14 @@ impl<W: Workspaces> Front<W> {
         if request.method() != http::Method::GET
             || !visit.is_some_and(|accept| accept.contains("text/html"))
         {
-            return Err(misdirected());
+            return Err(Box::new(misdirected()));
         }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         let to = HeaderValue::from_str(&format!("{}/", self.origins.app()))
-            .map_err(|_| misdirected())?;
+            .map_err(|_| Box::new(misdirected()))?;
         response.headers_mut().insert(header::LOCATION, to);
-        Err(response)
+        Err(Box::new(response))
     }
 }
 

@@ -69,11 +69,9 @@ pub fn read(raw: &str) -> Result<Target, Error> {
         None => (below, None),
     };
     let workspace = id.parse().map_err(|_| Error::NoWorkspace)?;
-    // The prefix must also be literal in the bytes that are sent on.
-    if !raw
-        .strip_prefix("/w/")
-        .is_some_and(|raw| raw.starts_with(id))
-    {
+    // The prefix must also be literal in the bytes that are sent on, its slashes included.
+    let literal = raw.strip_prefix("/w/").and_then(|raw| raw.strip_prefix(id));
+    if !literal.is_some_and(|raw| raw.is_empty() || raw.starts_with('/')) {
         return Err(Error::Ambiguous);
     }
     Ok(Target::Workspace(WorkspacePath {

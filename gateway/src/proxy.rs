@@ -12,6 +12,7 @@ mod exchange;
 mod forgery;
 mod headers;
 mod live;
+mod refuse;
 mod site;
 mod socket;
 mod tunnel;
@@ -47,6 +48,7 @@ use credentials::Shown;
 use door::Door;
 use forgery::Attempt;
 use headers::Upgrade;
+use refuse::{Asks, explain};
 use site::Site;
 
 /// Who is at the other end of a connection, after trusted proxies were believed.
@@ -190,7 +192,7 @@ impl<W: Workspaces> Proxy<W> {
             Origin::Workspace(own) if own != workspace => return Err(Refusal::Missing),
             Origin::Unknown => return Err(Refusal::Missing),
             // Nothing of a workspace is ever a page of the app's origin, whatever token an address carries.
-            Origin::App if self.is_page(&visit) => return self.to_workspace_origin(&visit),
+            Origin::App if refuse::is_page(&visit) => return self.to_workspace_origin(&visit),
             _ => {}
         }
         let Some(rest) = visit.path.rest.as_deref() else {
@@ -298,62 +300,6 @@ impl<W: Workspaces> Proxy<W> {
             .await
     }
 
-    /// A path of a workspace's origin that is not below `/w/`.
-    fn outside(
-        &self,
-        parts: &http::request::Parts,
-        origin: Origin,
-    ) -> Result<Response<Body>, Refusal> {
-        match origin {
-            Origin::Workspace(id) if parts.uri.path() == "/" && parts.method == Method::GET => {
-                Ok(answers::redirect(&format!("/w/{id}/")))
-            }
-            Origin::Workspaces if parts.uri.path() == "/" && parts.method == Method::GET => {
-                Ok(answers::redirect(self.origins.app()))
-            }
-            _ => Err(Refusal::Missing),
-        }
-    }
-
-    fn is_page(&self, visit: &Visit) -> bool {
-        !visit.upgrade
-            && answers::is_page_visit(
-                &visit.parts.method,
-                &visit.parts.headers,
-                is_api(&visit.path),
-            )
-            || visit
-                .parts
-                .headers
-                .get("sec-fetch-mode")
-                .is_some_and(|mode| mode == "navigate")
-    }
-
-    fn to_workspace_origin(&self, visit: &Visit) -> Result<Response<Body>, Refusal> {
-        let origin = self
-            .origins
-            .of_workspace(&visit.path.workspace)
-            .ok_or(Refusal::Missing)?;
-        let query = visit.parts.uri.query().and_then(credentials::without_token);
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        Ok(answers::redirect(&format!(
-            "{origin}{}{query}",
-            visit.parts.uri.path()
-        )))
-    }
-
-    fn refuse(&self, refusal: Refusal, asks: &Asks, origin: Origin, line: &Line) -> Response<Body> {
-        let id = line.request.to_string();
-        let Some(workspace) = line.workspace.filter(|_| asks.page) else {
-            return answers::json(refusal, &id);
-        };
-        let app = door::open_address(self.origins.app(), &workspace, &asks.address);
-        match refusal {
-            Refusal::Stranger if origin != Origin::App => answers::redirect(&app),
-            _ => answers::page(refusal, &app, &id),
-        }
-    }
-
     fn site(&self, id: &WorkspaceId) -> Option<Arc<Site>> {
         self.sites
             .read()
@@ -381,56 +327,6 @@ impl<W: Workspaces> Proxy<W> {
 impl<W> Drop for Proxy<W> {
     fn drop(&mut self) {
         self.stop.cancel();
-    }
-}
-
-/// What the client wants to read if the answer is ours.
-struct Asks {
-    page: bool,
-    /// Path and query without a token, for coming back later.
-    address: String,
-}
-
-impl Asks {
-    fn of(request: &Request<Incoming>) -> Self {
-        let uri = request.uri();
-        let api =
-            uri.path().contains("/api/") || request.headers().contains_key(http::header::UPGRADE);
-        let page = answers::is_page_visit(request.method(), request.headers(), api);
-        if !page {
-            return Self {
-                page,
-                address: String::new(),
-            };
-        }
-        let query = uri.query().and_then(credentials::without_token);
-        Self {
-            page,
-            address: format!(
-                "{}{}",
-                uri.path(),
-                query.map(|query| format!("?{query}")).unwrap_or_default()
-            ),
-        }
-    }
-}
-
-/// Whether a program asks, by the path alone.
-fn is_api(path: &WorkspacePath) -> bool {
-    path.is_below("api")
-        || path
-            .rest
-            .as_deref()
-            .is_some_and(|rest| rest.contains("/api/"))
-}
-
-fn explain(error: path::Error) -> &'static str {
-    match error {
-        path::Error::Malformed => "The path is malformed.",
-        path::Error::Encoding => "The path's percent-encoding is malformed.",
-        path::Error::Control => "The path contains a control character.",
-        path::Error::Ambiguous => "The path is ambiguous.",
-        path::Error::NoWorkspace => "There is no such workspace.",
     }
 }
 

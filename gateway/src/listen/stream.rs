@@ -49,7 +49,7 @@ impl Stream {
 /// Has the system ask a silent peer whether it is still there, so that a laptop that went away does not hold its tunnels for ever.
 pub(super) fn keep_alive(socket: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
-    sockopt::set_tcp_keepidle(socket, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepidle(socket, Duration::from_mins(1))?;
     sockopt::set_tcp_keepintvl(socket, Duration::from_secs(15))?;
     sockopt::set_tcp_keepcnt(socket, 4)?;
     Ok(())

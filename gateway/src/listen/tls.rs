@@ -59,7 +59,7 @@ impl Reloading {
                     tracing::info!("the TLS certificate was read again");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the new TLS files cannot be used; the old certificate stays")
+                    tracing::warn!(%error, "the new TLS files cannot be used; the old certificate stays");
                 }
             }
         }

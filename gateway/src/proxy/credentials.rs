@@ -43,11 +43,6 @@ impl Shown {
             .chain(cookies.iter().map(|value| Credential::Cookie(value)))
     }
 
-    /// Whether an access token is shown.
-    pub(super) fn has_token(&self) -> bool {
-        self.token.is_some()
-    }
-
     /// The cookies' values.
     pub(super) fn cookies(&self) -> &[String] {
         &self.cookies

@@ -148,16 +148,15 @@ impl<W: Workspaces> Proxy<W> {
 
     async fn route(&self, site: &Site) -> Result<(Arc<Address>, http::HeaderValue), Refusal> {
         let change = *self.changes.borrow();
-        let route = match site.route(change) {
-            Some(route) => route,
-            None => {
-                let upstream = self
-                    .workspaces
-                    .resolve(&site.id)
-                    .await
-                    .map_err(|_| Refusal::Unanswered)?;
-                site.set_route(upstream, change)
-            }
+        let route = if let Some(route) = site.route(change) {
+            route
+        } else {
+            let upstream = self
+                .workspaces
+                .resolve(&site.id)
+                .await
+                .map_err(|_| Refusal::Unanswered)?;
+            site.set_route(upstream, change)
         };
         match route {
             Route::Running {
@@ -189,7 +188,7 @@ impl<W: Workspaces> Proxy<W> {
                 Some(link) => link,
                 None => Link::connect(address)
                     .await
-                    .map_err(|error| self.unreachable(site, &error))?,
+                    .map_err(|error| Self::unreachable(site, &error))?,
             };
             match link.send(request).await {
                 // Nobody asked for another protocol: whatever follows on that connection is not HTTP.
@@ -209,7 +208,7 @@ impl<W: Workspaces> Proxy<W> {
         Err(Refusal::Unreachable)
     }
 
-    fn unreachable(&self, site: &Site, error: &std::io::Error) -> Refusal {
+    fn unreachable(site: &Site, error: &std::io::Error) -> Refusal {
         tracing::debug!(workspace.id = %site.id, %error, "no connection to the server of a workspace");
         site.forget_route();
         Refusal::Unreachable

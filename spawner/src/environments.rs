@@ -46,12 +46,13 @@ pub struct Environment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Not built, and nobody is building it. The log tells of an attempt that failed, if there was one.
-    Missing,
+    /// Not built, and never tried.
     /// Some process is building it.
     Building,
     /// It can be used.
     Ready,
+    /// The last build failed or was interrupted; its log ended with this.
+    Failed(String),
 }
 
 /// All environments of one data folder. Cheap to clone.
@@ -128,11 +129,14 @@ impl Environments {
         }
         let building = build::is_locked(&path)
             .context(|| format!("{} cannot be looked at", path.display()))?;
-        Ok(if building {
-            State::Building
-        } else {
-            State::Missing
-        })
+        if building {
+            return Ok(State::Building);
+        }
+        // A build that was faster than this question has its log too.
+        if build::is_complete(&path) {
+            return Ok(State::Ready);
+        }
+        Ok(build::tail(&self.log_path(&digest)).map_or(State::Missing, State::Failed))
     }
 
     /// The log of the last build, visible while it runs: plain text.

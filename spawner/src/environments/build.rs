@@ -161,7 +161,8 @@ fn open_to_all(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn tail(path: &Path) -> io::Result<String> {
+/// The end of a log, for people; none if there is no log.
+pub(super) fn tail(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;

@@ -1,0 +1,25 @@
+/** A job's number and name as a link to it. */
+import type { Job } from "@cairn/api/types";
+import { Link } from "react-router";
+import { joinCommand } from "~/lib/shell";
+import { paths } from "~/paths";
+
+/** What a job runs, in one line. */
+export const runs = (job: Pick<Job, "command" | "notebook">): string =>
+  job.notebook ?? joinCommand(job.command ?? []);
+
+export const jobName = (job: Pick<Job, "name" | "command" | "notebook">): string => job.name || runs(job);
+
+export function JobTitle({ job }: { job: Job }) {
+  return (
+    <Link
+      to={paths.job(job.project, job.number)}
+      className="flex min-w-0 gap-2 rounded font-medium hover:underline"
+    >
+      <span className="shrink-0 font-normal text-muted">
+        {job.project}#{job.number}
+      </span>
+      <span className="truncate">{jobName(job)}</span>
+    </Link>
+  );
+}

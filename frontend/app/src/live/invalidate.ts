@@ -1,0 +1,70 @@
+/** Which cached queries an event makes old. Knows the events and the query keys; not how events arrive. */
+import type { Change, Job, List, Project, Workspace } from "@cairn/api/types";
+import type { Query, QueryClient } from "@tanstack/react-query";
+import { refreshJobs } from "~/queries/jobs";
+
+/** Query families that an event of a kind touches as a whole. */
+const FAMILIES: Record<string, string[]> = {
+  "project.changed": ["projects", "project"],
+  "member.changed": ["projects", "project", "members"],
+  "user.changed": ["users", "me"],
+  "session.revoked": ["sessions", "me"],
+  "token.revoked": ["tokens"],
+  "environment.changed": ["environments"],
+  "machine.changed": ["machines"],
+};
+
+const holds = (query: Query, id: string): boolean =>
+  (query.state.data as { id?: string } | undefined)?.id === id;
+
+function applyWorkspaces(changes: Change[], client: QueryClient): void {
+  const ids = new Set(changes.map(change => change.subject));
+  void client.invalidateQueries({ queryKey: ["workspaces"] });
+  void client.invalidateQueries({ queryKey: ["machines"] });
+  void client.invalidateQueries({
+    predicate: q => q.queryKey[0] === "workspace" && ids.has(String(q.queryKey[1])),
+  });
+}
+
+function applyJobs(changes: Change[], client: QueryClient): void {
+  const ids = new Set(changes.map(change => change.subject));
+  void client.invalidateQueries({ queryKey: ["jobs"] });
+  if (changes.some(change => change.kind === "job.changed")) {
+    void client.invalidateQueries({ queryKey: ["machines"] });
+  }
+  const touched: { project: string; number: number }[] = [];
+  void client.invalidateQueries({
+    predicate: q => {
+      if (q.queryKey[0] !== "job" || ![...ids].some(id => holds(q, id))) return false;
+      const job = q.state.data as Job;
+      touched.push({ project: String(q.queryKey[1]), number: job.number });
+      return true;
+    },
+  });
+  for (const { project, number } of touched) {
+    void client.invalidateQueries({ queryKey: ["series", project, number] });
+    void client.invalidateQueries({ queryKey: ["files", project, number, "outputs"] });
+  }
+  const projects = client.getQueryData<List<Project>>(["projects"])?.items ?? [];
+  for (const projectId of new Set(changes.map(change => change.project_id))) {
+    const mine = new Set(
+      changes.filter(change => change.project_id === projectId).map(change => change.subject),
+    );
+    const name = projects.find(project => project.id === projectId)?.name;
+    for (const key of [name, projectId]) if (key) void refreshJobs(key, mine, client).catch(() => undefined);
+  }
+}
+
+/** Makes the cache catch up with a batch of events. */
+export function applyChanges(changes: Change[], client: QueryClient): void {
+  const workspaces = changes.filter(change => change.kind.startsWith("workspace."));
+  const jobs = changes.filter(change => change.kind.startsWith("job."));
+  if (workspaces.length > 0) applyWorkspaces(workspaces, client);
+  if (jobs.length > 0) applyJobs(jobs, client);
+  const families = new Set(changes.flatMap(change => FAMILIES[change.kind] ?? []));
+  for (const family of families) void client.invalidateQueries({ queryKey: [family] });
+}
+
+/** Whether a list of workspaces has any that is on its way from one state to another. */
+export const isMoving = (workspace: Workspace): boolean =>
+  workspace.state === "starting" || workspace.state === "stopping";

@@ -1,0 +1,50 @@
+/** The places of the app, each a chunk of its own that is fetched when first needed. */
+import { createBrowserRouter, type RouteObject } from "react-router";
+import { ErrorPage } from "./pages/ErrorPage";
+import { Frame, loader as frameLoader } from "./pages/Frame";
+import { Loading } from "./ui/Skeleton";
+
+const jobTabs: RouteObject[] = [
+  { index: true, lazy: () => import("./pages/jobs/OverviewTab") },
+  { path: "log", lazy: () => import("./pages/jobs/LogTab") },
+  { path: "charts", lazy: () => import("./pages/jobs/ChartsTab") },
+  { path: "outputs", lazy: () => import("./pages/jobs/OutputsTab") },
+  { path: "code", lazy: () => import("./pages/jobs/CodeTab") },
+];
+
+const inside: RouteObject[] = [
+  { index: true, lazy: () => import("./pages/start/StartPage") },
+  { path: "account", lazy: () => import("./pages/account/AccountPage") },
+  { path: "admin", lazy: () => import("./pages/admin/UsersPage") },
+  { path: "admin/environments", lazy: () => import("./pages/admin/EnvironmentsPage") },
+  { path: "admin/machines", lazy: () => import("./pages/admin/MachinesPage") },
+  { path: "p/:project", lazy: () => import("./pages/ProjectRedirect") },
+  { path: "p/:project/workspaces", lazy: () => import("./pages/workspaces/WorkspacesPage") },
+  { path: "p/:project/workspaces/:id", lazy: () => import("./pages/workspaces/WorkspacePage") },
+  { path: "p/:project/jobs", lazy: () => import("./pages/jobs/JobsPage") },
+  { path: "p/:project/jobs/new", lazy: () => import("./pages/jobs/NewJobPage") },
+  { path: "p/:project/jobs/:number", lazy: () => import("./pages/jobs/JobPage"), children: jobTabs },
+  { path: "p/:project/settings", lazy: () => import("./pages/settings/SettingsPage") },
+  { path: "*", lazy: () => import("./pages/NotFoundPage") },
+];
+
+export function makeRouter() {
+  return createBrowserRouter([
+    {
+      HydrateFallback: Loading,
+      ErrorBoundary: ErrorPage,
+      children: [
+        { path: "sign-in", lazy: () => import("./pages/sign-in/SignInPage") },
+        { path: "device", lazy: () => import("./pages/sign-in/DevicePage") },
+        { path: "open/:id", lazy: () => import("./pages/open/OpenPage") },
+        {
+          id: "frame",
+          loader: frameLoader,
+          Component: Frame,
+          shouldRevalidate: () => false,
+          children: [{ ErrorBoundary: ErrorPage, children: inside }],
+        },
+      ],
+    },
+  ]);
+}

@@ -154,6 +154,7 @@ impl Db {
     ///
     /// Wakes after every transaction of this process that recorded an event, and within about a second (at once on PostgreSQL) of one in
     /// another process. A receiver that is late sees only the newest number; read what lies between with `events::after`.
+    /// Copy the number out of `borrow` before any `await`: while it is borrowed, writers wait.
     pub fn changed(&self) -> channel::Receiver<i64> {
         self.0.news.subscribe()
     }

@@ -159,7 +159,8 @@ async fn writer_wakes_followers(bed: &Bed) {
     changed.borrow_and_update();
     bed.user("ada").await;
     assert!(changed.has_changed().unwrap());
-    assert_eq!(*changed.borrow(), events::newest(&bed.db).await.unwrap());
+    let newest = events::newest(&bed.db).await.unwrap();
+    assert_eq!(*changed.borrow(), newest);
 }
 
 async fn other_process_wakes_followers(bed: &Bed) {

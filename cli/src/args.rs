@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    down, environment, jobs, login, logs, outputs, prepare, project, run, serve, token, workspace,
+    down, enter, environment, jobs, login, logs, outputs, project, run, serve, token, up, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -32,8 +32,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Stop the service on this machine, with every server and job it runs.
     Down(down::Args),
-    /// Make what a new installation needs: the data directory, the default environment, the example project.
-    Prepare(prepare::Args),
+    /// Prepare this machine, start the service in the background and print a sign-in link.
+    Up(up::Args),
     /// Sign in to a server.
     Login(login::Args),
     /// Sign out of a server: the token ends there and is forgotten here.
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Tokens for programs: make, list, end.
     #[command(subcommand)]
     Token(token::Action),
+    /// Become a job's command, with its token in the environment; used inside attempts.
+    #[command(hide = true)]
+    Enter(enter::Args),
     /// Run a notebook without a browser; used inside attempts.
     #[command(hide = true)]
     Execute(kernels::ExecuteArgs),

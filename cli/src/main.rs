@@ -6,7 +6,9 @@ mod api;
 mod args;
 mod browser;
 mod clock;
+mod config;
 mod down;
+mod enter;
 mod environment;
 mod exit;
 mod home;
@@ -15,14 +17,15 @@ mod login;
 mod logs;
 mod output;
 mod outputs;
-mod prepare;
 mod progress;
 mod project;
 mod reference;
 mod run;
 mod serve;
+mod service;
 mod session;
 mod token;
+mod up;
 mod workspace;
 
 use std::ffi::OsString;
@@ -55,7 +58,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Down(args) => down::run(args),
-        Command::Prepare(args) => prepare::run(args),
+        Command::Up(args) => up::run(args),
         Command::Login(args) => login::run(args, json),
         Command::Logout(args) => login::logout(&args, json),
         Command::Project(action) => project::run(action, json),
@@ -68,6 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Env(action) => environment::run(action, json),
         Command::Machines => environment::machines(json),
         Command::Token(action) => token::run(action, json),
+        Command::Enter(args) => enter::run(&args),
         Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),
         Command::Supervise { args } => Ok(spawner::supervise(&args)),
     }

@@ -1,5 +1,7 @@
 //! Environments by name: how far each is, building one, its log. The building itself is the spawner's.
 
+use std::path::Path;
+
 use serde::Serialize;
 use spawner::environments::State as Built;
 
@@ -14,7 +16,7 @@ pub struct Environment {
     pub digest: Option<String>,
     /// How far it is.
     pub state: State,
-    /// Why the last build failed.
+    /// What the last build said last, where it failed.
     pub message: Option<String>,
     /// Requirements as pip writes them.
     pub packages: Vec<String>,
@@ -32,7 +34,7 @@ pub enum State {
     Building,
     /// Ready for use.
     Ready,
-    /// The last build failed.
+    /// The last build failed; its log says why.
     Failed,
 }
 
@@ -64,15 +66,22 @@ impl Control {
     /// `NotFound` for a name that is not in the configuration.
     pub async fn environment(&self, name: &str) -> Result<Environment> {
         let spec = self.spec(name)?;
-        let (state, message) = match self.builder().state(spec).await? {
-            Built::Missing => (State::Missing, None),
-            Built::Building => (State::Building, None),
-            Built::Ready => (State::Ready, None),
-            Built::Failed(message) => (State::Failed, Some(message)),
+        let digest = self.builder().digest(spec).await?;
+        let log = self.builder().log_path(&digest);
+        let state = match self.builder().state(spec).await? {
+            Built::Building => State::Building,
+            Built::Ready => State::Ready,
+            Built::Missing if log.exists() => State::Failed,
+            Built::Missing => State::Missing,
+        };
+        let message = if state == State::Failed {
+            last_line(&log).await
+        } else {
+            None
         };
         Ok(Environment {
             name: name.to_owned(),
-            digest: self.builder().digest(spec).await.ok(),
+            digest: Some(digest),
             state,
             message,
             packages: spec.packages.clone(),
@@ -134,4 +143,15 @@ impl Control {
             .get(name)
             .ok_or_else(|| Error::NotFound("there is no such environment".to_owned()))
     }
+}
+
+/// The last line of a log that says something.
+async fn last_line(path: &Path) -> Option<String> {
+    let bytes = tokio::fs::read(path).await.ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map(|line| line.chars().take(500).collect())
 }

@@ -1,0 +1,378 @@
+//! `cairn.toml`: every key, its default and its check. Each key can also be given as `CAIRN_…` in the environment, which wins.
+//!
+//! `docs/configuration.md` describes the same keys for people.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized, Toml},
+};
+use gateway::config::{Listener, Role, Tls};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The whole configuration. Unknown keys in the file are an error: a misspelt key must not be silently without effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Address and port of the app.
+    pub(crate) listen: SocketAddr,
+    /// The address that people type. Default: `http://localhost:PORT` on loopback; required otherwise.
+    pub(crate) public_url: Option<Url>,
+    /// Parent domain of workspace origins, such as `workspaces.example.org`; needs a wildcard DNS record.
+    pub(crate) workspace_domain: Option<String>,
+    /// Where workspaces listen when there is no `workspace_domain`. Default: the next port.
+    pub(crate) workspace_listen: Option<SocketAddr>,
+    /// Public address of `workspace_listen`, where a reverse proxy gives it another.
+    pub(crate) workspace_url: Option<Url>,
+    /// PEM files, where the server itself ends TLS.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// See `tls_certificate`.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Peers whose `X-Forwarded-…` headers are believed.
+    pub(crate) trusted_proxies: Vec<String>,
+    /// Allows listening beyond loopback without https.
+    pub(crate) insecure_http: bool,
+    /// `postgres://…`; default: SQLite in the data directory.
+    pub(crate) database: Option<String>,
+    /// File with the database URL, where it holds a password.
+    pub(crate) database_file: Option<PathBuf>,
+    /// Key that seals secrets at rest. Default: `secret_key` in the data directory, made at the first start.
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// One log line for each request.
+    pub(crate) access_log: bool,
+    /// `text` or `json`.
+    pub(crate) log_format: LogFormat,
+    /// Jobs that run at the same time on this machine. Default: one for each core, at least two.
+    pub(crate) max_jobs: Option<usize>,
+    /// First uid, and how many, for work when the service runs as root.
+    pub(crate) uids: (u32, u32),
+    /// `uv`, which makes environments. Default: found on the PATH.
+    pub(crate) uv: Option<PathBuf>,
+    /// Environments by name; `default` is used where none is asked for.
+    pub(crate) environments: BTreeMap<String, Environment>,
+    /// Machine types by name.
+    pub(crate) machines: BTreeMap<String, Machine>,
+}
+
+/// How the server writes its own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// One readable line for each event.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+/// An environment of the process runtime.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Environment {
+    /// Requirement specifiers; JupyterLab and a kernel are added where none is named.
+    pub(crate) packages: Vec<String>,
+    /// Python version; default: what the machine has.
+    #[serde(default)]
+    pub(crate) python: Option<String>,
+}
+
+/// A machine type.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Machine {
+    /// Cores, as a decimal number; none means no limit.
+    pub(crate) cpus: Option<f64>,
+    /// Memory in bytes; none means no limit.
+    pub(crate) memory_bytes: Option<u64>,
+    /// A job on it is stopped after this time.
+    pub(crate) time_limit_ms: Option<i64>,
+}
+
+impl Machine {
+    /// Cores in thousandths.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be from 0.01 to 10,000"
+    )]
+    pub(crate) fn cpu_millicores(&self) -> Option<u64> {
+        self.cpus.map(|cpus| (cpus * 1000.0).round() as u64)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let packages = [
+            "jupyterlab==4.6.*",
+            "ipykernel",
+            "numpy",
+            "pandas",
+            "matplotlib",
+            "scikit-learn",
+        ];
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            public_url: None,
+            workspace_domain: None,
+            workspace_listen: None,
+            workspace_url: None,
+            tls_certificate: None,
+            tls_key: None,
+            trusted_proxies: Vec::new(),
+            insecure_http: false,
+            database: None,
+            database_file: None,
+            secret_key_file: None,
+            access_log: true,
+            log_format: LogFormat::Text,
+            max_jobs: None,
+            uids: (200_000, 100_000),
+            uv: None,
+            environments: BTreeMap::from([(
+                "default".to_owned(),
+                Environment {
+                    packages: packages.map(str::to_owned).to_vec(),
+                    python: None,
+                },
+            )]),
+            machines: BTreeMap::from([("local".to_owned(), Machine::default())]),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `file`, or `cairn.toml` in the data directory where there is one, then the environment; `listen` wins over both.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        data: &Path,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let path = file.map_or_else(|| data.join("cairn.toml"), Path::to_owned);
+        ensure!(
+            file.is_none() || path.is_file(),
+            "{} is not a file",
+            path.display()
+        );
+        let variables = Env::prefixed("CAIRN_").only(&KEYS);
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file_exact(&path))
+            .merge(variables)
+            .extract()
+            .with_context(|| {
+                format!(
+                    "the configuration ({} and CAIRN_… variables) cannot be read",
+                    path.display()
+                )
+            })?;
+        config.listen = listen.unwrap_or(config.listen);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The address that people type.
+    pub(crate) fn public_url(&self) -> Result<Url> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.clone());
+        }
+        let scheme = if self.tls_certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let port = self.listen.port();
+        let url = if self.listen.ip().is_loopback() {
+            format!("{scheme}://localhost:{port}")
+        } else {
+            format!("{scheme}://{}", self.listen)
+        };
+        Url::parse(&url).context("the address to listen on gives no URL: set public_url")
+    }
+
+    /// The database's URL.
+    pub(crate) fn database_url(&self, data: &Path) -> Result<String> {
+        match (&self.database, &self.database_file) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(file)) => Ok(std::fs::read_to_string(file)
+                .with_context(|| format!("database_file {} cannot be read", file.display()))?
+                .trim()
+                .to_owned()),
+            (None, None) => Ok(format!("sqlite:{}", data.join("cairn.db").display())),
+        }
+    }
+
+    /// What the gateway is told.
+    pub(crate) fn gateway(&self) -> Result<gateway::Config> {
+        let tls = self
+            .tls_certificate
+            .clone()
+            .zip(self.tls_key.clone())
+            .map(|(certificate, key)| Tls { certificate, key });
+        let mut config = gateway::Config::new(self.public_url()?, self.listen);
+        config.listeners[0].tls.clone_from(&tls);
+        config.access_log = self.access_log;
+        config.trusted_proxies = self
+            .trusted_proxies
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, String>>()
+            .map_err(anyhow::Error::msg)?;
+        if let Some(domain) = &self.workspace_domain {
+            config.workspace_domain = Some(domain.clone());
+        }
+        if config.workspace_domain.is_none() || self.workspace_listen.is_some() {
+            let address = match self.workspace_listen {
+                Some(address) => address,
+                None => SocketAddr::new(
+                    self.listen.ip(),
+                    self.listen
+                        .port()
+                        .checked_add(1)
+                        .context("there is no next port: set workspace_listen")?,
+                ),
+            };
+            config.workspace_url = Some(self.workspace_url(address)?);
+            config.listeners.push(Listener {
+                address,
+                role: Role::Workspaces,
+                tls,
+            });
+        }
+        Ok(config)
+    }
+
+    /// Where people reach the second listener: the app's own host on the other port, unless the configuration says otherwise.
+    fn workspace_url(&self, address: SocketAddr) -> Result<Url> {
+        if let Some(url) = &self.workspace_url {
+            return Ok(url.clone());
+        }
+        let mut url = self.public_url()?;
+        url.set_port(Some(address.port()))
+            .map_err(|()| anyhow::anyhow!("public_url cannot have a port: set workspace_url"))?;
+        Ok(url)
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.environments.contains_key("default"),
+            "the configuration names no environment `default`"
+        );
+        ensure!(
+            !self.machines.is_empty(),
+            "the configuration names no machine type"
+        );
+        ensure!(
+            self.tls_certificate.is_some() == self.tls_key.is_some(),
+            "tls_certificate and tls_key go together: one of them is missing"
+        );
+        for (name, machine) in &self.machines {
+            let sane = machine
+                .cpus
+                .is_none_or(|cpus| (0.01..=10_000.0).contains(&cpus));
+            ensure!(sane, "machines.{name}.cpus must be between 0.01 and 10000");
+        }
+        ensure!(
+            self.uids.0 > 0 && self.uids.1 >= 1000,
+            "uids must begin above 0 and hold at least 1000"
+        );
+        let url = self.public_url()?;
+        ensure!(
+            matches!(url.scheme(), "http" | "https"),
+            "public_url must begin with http:// or https://"
+        );
+        ensure!(
+            url.path() == "/" && url.query().is_none(),
+            "public_url must have no path"
+        );
+        let open = !self.listen.ip().is_loopback()
+            || self
+                .workspace_listen
+                .is_some_and(|address| !address.ip().is_loopback());
+        if open && url.scheme() == "http" && !self.insecure_http {
+            bail!(
+                "listening on {} without https would send passwords and notebooks in the clear: set tls_certificate and tls_key, or a public_url \
+                 with https behind a reverse proxy, or insecure_http = true on a network that you trust",
+                self.listen
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Keys that may come from the environment; tables come from the file only.
+const KEYS: [&str; 16] = [
+    "listen",
+    "public_url",
+    "workspace_domain",
+    "workspace_listen",
+    "workspace_url",
+    "tls_certificate",
+    "tls_key",
+    "trusted_proxies",
+    "insecure_http",
+    "database",
+    "database_file",
+    "secret_key_file",
+    "access_log",
+    "log_format",
+    "max_jobs",
+    "uv",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("cairn.toml"), text).expect("written");
+        Config::load(None, folder.path(), None)
+    }
+
+    #[test]
+    fn defaults_need_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config::load(None, folder.path(), None).expect("loads");
+        assert_eq!(
+            config.public_url().expect("a URL").as_str(),
+            "http://localhost:8000/"
+        );
+        assert!(
+            config
+                .database_url(folder.path())
+                .expect("a URL")
+                .starts_with("sqlite:")
+        );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_by_name() {
+        let error = format!(
+            "{:#}",
+            load("lisetn = \"127.0.0.1:1\"").expect_err("refused")
+        );
+        assert!(error.contains("lisetn"), "{error}");
+    }
+
+    #[test]
+    fn open_listeners_need_https_or_a_plain_word() {
+        let error = format!(
+            "{:#}",
+            load("listen = \"0.0.0.0:8000\"").expect_err("refused")
+        );
+        assert!(error.contains("insecure_http"), "{error}");
+        load("listen = \"0.0.0.0:8000\"\ninsecure_http = true").expect("said so");
+        load("listen = \"0.0.0.0:8000\"\npublic_url = \"https://cairn.example.org\"")
+            .expect("behind a proxy");
+    }
+
+    #[test]
+    fn half_of_tls_is_refused() {
+        load("tls_key = \"/x\"").expect_err("refused");
+    }
+}

@@ -1,0 +1,132 @@
+//! The service put together: data directory, records, objects, spawner and control. What `serve`, `up`, `down` and the commands that
+//! work on the host share. Starts nothing.
+
+mod folder;
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use control::{Control, Layout, MachineType, Parts, Settings};
+use spawner::{EnvironmentSpec, Environments, ProcessRuntime};
+use storage::{
+    Db, Store,
+    clock::System,
+    links,
+    secret::SealingKey,
+    users::{self, NewUser, User},
+};
+
+use crate::config::Config;
+
+pub(crate) use folder::{DataFolder, Running, build, tail};
+
+/// How long a sign-in link works.
+const LINK_MS: i64 = 15 * 60 * 1000;
+
+/// Opens the records of a data directory.
+pub(crate) async fn open_db(config: &Config, folder: &DataFolder) -> Result<Db> {
+    let url = config.database_url(folder.path())?;
+    Db::open(&url, Arc::new(System))
+        .await
+        .context("the database cannot be opened")
+}
+
+/// Puts control together over a data directory.
+pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Control> {
+    let data = folder.path();
+    let layout = Layout::new(data);
+    let db = open_db(config, folder).await?;
+    let store = Store::open(&layout.store(), db.clone())
+        .await
+        .context("the object store cannot be opened")?;
+    let key_file = config
+        .secret_key_file
+        .clone()
+        .unwrap_or_else(|| data.join("secret_key"));
+    let key = SealingKey::load_or_create(&key_file).context("the secret key cannot be used")?;
+    let runtime = ProcessRuntime::open(runtime(config, folder)?)?;
+    let isolated = tokio::task::block_in_place(|| runtime.capabilities().sandbox);
+    let parts = Parts {
+        db,
+        store,
+        runtime: Arc::new(runtime),
+        environments: environments(config, data),
+        key,
+    };
+    Ok(Control::new(parts, settings(config, layout, isolated)?))
+}
+
+/// The configuration of the process runtime.
+pub(crate) fn runtime(config: &Config, folder: &DataFolder) -> Result<spawner::Config> {
+    let mut runtime = spawner::Config::new(Layout::new(folder.path()).runs(), folder.sockets()?);
+    runtime.hidden = vec![folder.path().to_owned()];
+    runtime.uids = config.uids;
+    Ok(runtime)
+}
+
+/// What builds environments.
+pub(crate) fn environments(config: &Config, data: &Path) -> Environments {
+    let uv = config.uv.clone().unwrap_or_else(|| "uv".into());
+    Environments::new(Layout::new(data).environments(), uv)
+}
+
+/// The environments of the configuration, as the spawner builds them.
+pub(crate) fn specs(config: &Config) -> impl Iterator<Item = (String, EnvironmentSpec)> + '_ {
+    config.environments.iter().map(|(name, environment)| {
+        let spec = EnvironmentSpec {
+            name: name.clone(),
+            python: environment.python.clone(),
+            packages: environment.packages.clone(),
+        };
+        (name.clone(), spec)
+    })
+}
+
+fn settings(config: &Config, layout: Layout, isolated: bool) -> Result<Settings> {
+    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let machines = config.machines.iter().map(|(name, machine)| {
+        let kind = MachineType {
+            cpu_millicores: machine.cpu_millicores(),
+            memory_bytes: machine.memory_bytes,
+            time_limit_ms: machine.time_limit_ms,
+        };
+        (name.clone(), kind)
+    });
+    Ok(Settings {
+        layout,
+        isolated,
+        environments: specs(config).collect(),
+        machines: machines.collect(),
+        max_jobs: NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
+            .context("max_jobs must be at least 1")?,
+        api_url: config
+            .public_url()?
+            .to_string()
+            .trim_end_matches('/')
+            .to_owned(),
+    })
+}
+
+/// The administrator, made where there is none.
+pub(crate) async fn administrator(db: &Db) -> Result<User> {
+    if let Some(found) = users::first_admin(db).await? {
+        return Ok(found);
+    }
+    let new = &NewUser {
+        name: "admin".to_owned(),
+        display_name: "Administrator".to_owned(),
+        admin: true,
+    };
+    Ok(db
+        .write(move |mut tx| async move { users::create(&mut tx, new).await })
+        .await?)
+}
+
+/// A fresh link that signs `user` in, once, within 15 minutes.
+pub(crate) async fn sign_in_link(config: &Config, db: &Db, user: &User) -> Result<String> {
+    let id = user.id;
+    let code = db
+        .write(move |mut tx| async move { links::create_sign_in(&mut tx, id, LINK_MS).await })
+        .await?;
+    Ok(format!("{}sign-in#{}", config.public_url()?, code.expose()))
+}

@@ -1,0 +1,191 @@
+//! The data directory as a whole: where it is, who serves it, and the files at its top.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+use serde::{Deserialize, Serialize};
+
+/// A data directory that exists.
+#[derive(Clone, Debug)]
+pub(crate) struct DataFolder(PathBuf);
+
+/// Who serves a data directory, as the server itself wrote it down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// Its process.
+    pub(crate) pid: u32,
+    /// Where people reach it.
+    pub(crate) url: String,
+    /// Which executable it is, so that a newer build is noticed.
+    pub(crate) build: String,
+}
+
+/// The right to serve a data directory; given up by dropping it, also by a crash.
+pub(crate) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
+
+impl DataFolder {
+    /// The directory named, or the usual one: `$XDG_DATA_HOME/cairn`, else `~/.local/share/cairn`. Made if missing, private to its owner.
+    pub(crate) fn open(named: Option<&Path>) -> Result<Self> {
+        let path = match named {
+            Some(path) => {
+                std::path::absolute(path).context("the data directory has no absolute path")?
+            }
+            None => usual()?,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("the data directory {} cannot be entered", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Its absolute path, without links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A short folder for sockets, the same for every process of this user that works on this directory.
+    pub(crate) fn sockets(&self) -> Result<PathBuf> {
+        let name = &blake3::hash(self.0.as_os_str().as_encoded_bytes()).to_hex()[..8];
+        let uid = rustix::process::getuid();
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_dir() && path.as_os_str().len() < 40);
+        let folder = match runtime {
+            Some(runtime) if !uid.is_root() => runtime.join(format!("cairn-{name}")),
+            _ if uid.is_root() => PathBuf::from(format!("/run/cairn-{name}")),
+            _ => PathBuf::from(format!("/tmp/cairn-{}-{name}", uid.as_raw())),
+        };
+        Ok(folder)
+    }
+
+    /// Takes the right to serve it.
+    ///
+    /// # Errors
+    /// Another server has it; the text says which.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let path = self.0.join("serve.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("{} cannot be opened", path.display()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock(file)),
+            Err(Errno::WOULDBLOCK) => {
+                let who = self
+                    .running()
+                    .map(|running| format!(" (process {}, {})", running.pid, running.url))
+                    .unwrap_or_default();
+                bail!(
+                    "{} is being served already{who}; stop that server first, or give another --data-dir",
+                    self.0.display()
+                )
+            }
+            Err(error) => {
+                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            }
+        }
+    }
+
+    /// Who serves it now, if anybody does.
+    pub(crate) fn running(&self) -> Option<Running> {
+        let file = File::open(self.0.join("serve.lock")).ok()?;
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+            return None;
+        }
+        serde_json::from_slice(&fs::read(self.0.join("serve.json")).ok()?).ok()
+    }
+
+    /// Writes down who serves it.
+    pub(crate) fn record(&self, running: &Running) -> Result<()> {
+        self.write("serve.json", &serde_json::to_string(running)?)
+    }
+
+    /// Keeps a sign-in link where only its owner can read it.
+    pub(crate) fn keep_link(&self, link: &str) -> Result<()> {
+        self.write("sign-in-link", &format!("{link}\n"))
+    }
+
+    /// Where a server in the background logs.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.0.join("serve.log")
+    }
+
+    /// Writes a small private file, whole or not at all.
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let (path, fresh) = (self.0.join(name), self.0.join(format!(".{name}.new")));
+        let written = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&fresh)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+        written
+            .and_then(|()| fs::rename(&fresh, &path))
+            .with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+/// Names this executable: its content would be exact, its size and time of change are quick and change with every build.
+pub(crate) fn build() -> String {
+    let about = std::env::current_exe().and_then(fs::metadata);
+    about.map_or_else(
+        |_| "unknown".to_owned(),
+        |about| {
+            use std::os::unix::fs::MetadataExt as _;
+            format!(
+                "{}-{}-{}.{}",
+                env!("CARGO_PKG_VERSION"),
+                about.len(),
+                about.mtime(),
+                about.mtime_nsec()
+            )
+        },
+    )
+}
+
+fn usual() -> Result<PathBuf> {
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    if let Some(path) = from("CAIRN_DATA_DIR") {
+        return Ok(path);
+    }
+    from("XDG_DATA_HOME")
+        .or_else(|| from("HOME").map(|home| home.join(".local/share")))
+        .map(|data| data.join("cairn"))
+        .context("neither HOME nor XDG_DATA_HOME is set: give --data-dir")
+}
+
+/// Reads at most 4 KiB of the end of a file as text; empty where there is none.
+pub(crate) fn tail(path: &Path) -> String {
+    use std::io::{Seek as _, SeekFrom};
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    read().unwrap_or_default()
+}

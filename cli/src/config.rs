@@ -160,8 +160,11 @@ impl Config {
             path.display()
         );
         let variables = Env::prefixed("CAIRN_").only(&KEYS);
-        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file_exact(&path))
+        let mut layers = Figment::from(Serialized::defaults(Self::default()));
+        if path.is_file() {
+            layers = layers.merge(Toml::file_exact(&path));
+        }
+        let mut config: Self = layers
             .merge(variables)
             .extract()
             .with_context(|| {

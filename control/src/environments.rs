@@ -1,7 +1,5 @@
 //! Environments by name: how far each is, building one, its log. The building itself is the spawner's.
 
-use std::path::Path;
-
 use serde::Serialize;
 use spawner::environments::State as Built;
 
@@ -67,17 +65,11 @@ impl Control {
     pub async fn environment(&self, name: &str) -> Result<Environment> {
         let spec = self.spec(name)?;
         let digest = self.builder().digest(spec).await?;
-        let log = self.builder().log_path(&digest);
-        let state = match self.builder().state(spec).await? {
-            Built::Building => State::Building,
-            Built::Ready => State::Ready,
-            Built::Missing if log.exists() => State::Failed,
-            Built::Missing => State::Missing,
-        };
-        let message = if state == State::Failed {
-            last_line(&log).await
-        } else {
-            None
+        let (state, message) = match self.builder().state(spec).await? {
+            Built::Missing => (State::Missing, None),
+            Built::Building => (State::Building, None),
+            Built::Ready => (State::Ready, None),
+            Built::Failed(message) => (State::Failed, Some(message)),
         };
         Ok(Environment {
             name: name.to_owned(),
@@ -143,15 +135,4 @@ impl Control {
             .get(name)
             .ok_or_else(|| Error::NotFound("there is no such environment".to_owned()))
     }
-}
-
-/// The last line of a log that says something.
-async fn last_line(path: &Path) -> Option<String> {
-    let bytes = tokio::fs::read(path).await.ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .map(|line| line.chars().take(500).collect())
 }

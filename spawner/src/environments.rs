@@ -47,6 +47,7 @@ pub struct Environment {
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Not built, and never tried.
+    Missing,
     /// Some process is building it.
     Building,
     /// It can be used.

@@ -97,7 +97,7 @@ mod tests {
                 let value = argument
                     .get_value_names()
                     .and_then(|names| names.first())
-                    .map_or_else(String::new, |name| name.to_string());
+                    .map_or_else(String::new, ToString::to_string);
                 let takes_value = argument.get_action().takes_values();
                 words.push(match argument.get_long() {
                     Some(long) if takes_value => format!("--{long} {value}"),

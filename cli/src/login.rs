@@ -47,13 +47,14 @@ enum Way {
 
 /// A token that was just made.
 struct Issued {
-    token: Token,
+    secret: Token,
     id: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Device {
-    device_code: String,
+    #[serde(rename = "device_code")]
+    own_code: String,
     user_code: String,
     verification_url: String,
     interval_s: u64,
@@ -185,7 +186,7 @@ async fn by_device(client: &Client, name: &str) -> anyhow::Result<Issued> {
     let pause = Duration::from_secs(device.interval_s.clamp(1, 60));
     loop {
         tokio::time::sleep(pause).await;
-        let body = json!({ "device_code": device.device_code });
+        let body = json!({ "device_code": device.own_code });
         let answer = client
             .call(Call::post(&["devices", "token"]).body(body)?.repeats())
             .await;
@@ -205,7 +206,7 @@ async fn by_device(client: &Client, name: &str) -> anyhow::Result<Issued> {
 }
 
 fn token_of(answer: &Value) -> anyhow::Result<Issued> {
-    let token = answer
+    let secret = answer
         .get("token")
         .and_then(Value::as_str)
         .map(Token::new)
@@ -214,13 +215,13 @@ fn token_of(answer: &Value) -> anyhow::Result<Issued> {
         .pointer("/info/id")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    Ok(Issued { token, id })
+    Ok(Issued { secret, id })
 }
 
 /// Remembers a token that works.
 async fn finish(server: Server, issued: Issued, json: bool) -> anyhow::Result<()> {
     let Issued {
-        token,
+        secret: token,
         id: token_id,
     } = issued;
     let client = Client::new(Server {

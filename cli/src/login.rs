@@ -160,7 +160,7 @@ async fn by_link(client: &Client, code: &str, name: &str) -> anyhow::Result<Issu
         .call(Call::post(&["link-tokens"]).body(json!({ "link": code, "name": name }))?)
         .await;
     let answer = answer.map_err(|error| match status_of(&error).map(|status| status.as_u16()) {
-        Some(400 | 401 | 404 | 410) => error.context(
+        Some(400 | 401 | 404 | 410) => anyhow::anyhow!(
             "the link was not accepted: each is good for one use and for 15 minutes. On the server's machine `cairn user link NAME` makes a new one",
         ),
         _ => error,
@@ -193,7 +193,7 @@ async fn by_device(client: &Client, name: &str) -> anyhow::Result<Issued> {
         let answer =
             answer.map_err(
                 |error| match status_of(&error).map(|status| status.as_u16()) {
-                    Some(400 | 401 | 403 | 404 | 410) => error.context(
+                    Some(400 | 401 | 403 | 404 | 410) => anyhow::anyhow!(
                         "the code was not approved: run `cairn login` again for a new one",
                     ),
                     _ => error,

@@ -7,13 +7,11 @@ mod args;
 mod browser;
 mod clock;
 mod config;
-mod doctor;
 mod down;
 mod enter;
 mod environment;
 mod exit;
 mod home;
-mod host;
 mod jobs;
 mod login;
 mod logs;
@@ -28,7 +26,6 @@ mod service;
 mod session;
 mod token;
 mod up;
-mod user;
 mod workspace;
 
 use std::ffi::OsString;
@@ -62,8 +59,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Down(args) => down::run(args),
         Command::Up(args) => up::run(args),
-        Command::Doctor(args) => doctor::run(&args, json),
-        Command::User(args) => user::run(&args, json),
         Command::Login(args) => login::run(args, json),
         Command::Logout(args) => login::logout(&args, json),
         Command::Project(action) => project::run(action, json),

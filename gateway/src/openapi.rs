@@ -5,7 +5,9 @@ use utoipa::{
     Modify,
     openapi::{
         self, Info, OpenApiBuilder, RefOr, Schema,
-        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+        },
         server::Server,
     },
 };
@@ -23,6 +25,7 @@ pub(crate) fn describe(paths: openapi::OpenApi) -> openapi::OpenApi {
     whole.servers = Some(vec![Server::new("/api/v1")]);
     Credentials.modify(&mut whole);
     require_what_is_sent(&mut whole);
+    require_credentials(&mut whole);
     whole
 }
 
@@ -42,6 +45,28 @@ fn require_what_is_sent(whole: &mut openapi::OpenApi) {
             name.starts_with("New") || name.starts_with("Update") || name.ends_with("Request");
         if let (RefOr::T(Schema::Object(object)), false) = (schema, is_request) {
             object.required = object.properties.keys().cloned().collect();
+        }
+    }
+}
+
+/// An operation that does not say otherwise takes a token or a session.
+fn require_credentials(whole: &mut openapi::OpenApi) {
+    let none: [&str; 0] = [];
+    for item in whole.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.head,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            operation.security.get_or_insert_with(|| {
+                ["token", "session"]
+                    .map(|way| SecurityRequirement::new(way, none))
+                    .into()
+            });
         }
     }
 }

@@ -2,6 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod suite {
+    mod app;
+    mod authz;
+    mod client;
+    mod content;
+    mod devices;
+    mod forgery;
+    mod openapi;
+    mod pages;
+    mod people;
     mod proxy_access;
     mod proxy_echo;
     mod proxy_fixture;
@@ -12,4 +21,9 @@ mod suite {
     mod proxy_sessions;
     mod proxy_streams;
     mod proxy_tunnels;
+    mod runtime;
+    mod sign_in;
+    mod streams;
+    mod workspaces;
+    mod world;
 }

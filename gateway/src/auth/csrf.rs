@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_origin_may_change_something() {
-        assert!(post(&[("origin", &config())]));
+        assert!(post(&[("origin", APP)]));
         for origin in [
             "null",
             "",
@@ -83,19 +83,13 @@ mod tests {
                 "{origin}"
             );
         }
-        assert!(!post(&[
-            ("origin", &config()),
-            ("origin", "http://evil.org")
-        ]));
+        assert!(!post(&[("origin", APP), ("origin", "http://evil.org")]));
     }
 
     #[test]
     fn fetch_metadata_can_replace_a_missing_origin_but_never_outvote_it() {
         assert!(post(&[("sec-fetch-site", "same-origin")]));
-        assert!(post(&[
-            ("sec-fetch-site", "same-origin"),
-            ("origin", &config())
-        ]));
+        assert!(post(&[("sec-fetch-site", "same-origin"), ("origin", APP)]));
         for site in [
             "cross-site",
             "same-site",

@@ -10,15 +10,14 @@ export const runs = (job: Pick<Job, "command" | "notebook">): string =>
 
 export const jobName = (job: Pick<Job, "name" | "command" | "notebook">): string => job.name || runs(job);
 
-/** `short` leaves the project out where the place says it already. */
-export function JobTitle({ job, short }: { job: Job; short?: boolean }) {
+export function JobTitle({ job }: { job: Job }) {
   return (
     <Link
       to={paths.job(job.project, job.number)}
       className="flex min-w-0 gap-2 rounded font-medium hover:underline"
     >
       <span className="shrink-0 font-normal text-muted">
-        {short ? "" : job.project}#{job.number}
+        {job.project}#{job.number}
       </span>
       <span className="truncate">{jobName(job)}</span>
     </Link>

@@ -40,6 +40,7 @@ pub fn base_path(id: &storage::ids::WorkspaceId) -> String {
 /// The spec of a workspace's server.
 pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     let base = base_path(&parts.workspace.id);
+    let argv = argv(&parts, &base);
     let mut mounts = vec![Mount::read_write(parts.home, HOME)];
     mounts.extend(parts.environment.mounts.iter().cloned());
     mounts.extend(
@@ -50,7 +51,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     );
     Spec {
         id: parts.run_id,
-        argv: argv(&parts.environment.path, &base),
+        argv,
         env: variables(&parts.environment.path, parts.workspace, parts.api_url),
         secrets: vec![
             Secret {
@@ -80,8 +81,13 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
 
 /// The gateway checks who asks and from which page, so the server trusts its forwarded headers and any Host
 /// (reference: `jupyter_server` configuration, `ServerApp`).
-fn argv(environment: &Path, base: &str) -> Vec<String> {
-    let python = environment
+///
+/// The settings `hub_…` are those of JupyterHub: they keep the server's token out of its pages, and JupyterLab's own menu and its
+/// "server unavailable" dialog then lead to the app (source: `jupyterlab/labapp.py`, `initialize_handlers`).
+fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
+    let python = parts
+        .environment
+        .path
         .join("bin/python")
         .to_string_lossy()
         .into_owned();
@@ -97,6 +103,13 @@ fn argv(environment: &Path, base: &str) -> Vec<String> {
     ];
     let mut argv = vec![python];
     argv.extend(fixed.map(str::to_owned));
+    for (key, value) in [
+        ("hub_prefix", "/hub/"),
+        ("hub_host", parts.api_url),
+        ("user", &parts.workspace.id.to_string()),
+    ] {
+        argv.push(format!("--ServerApp.tornado_settings={key}={value}"));
+    }
     argv.push(format!("--ServerApp.sock={SOCKET}"));
     argv.push(format!("--ServerApp.base_url={base}"));
     argv.push(format!("--ServerApp.root_dir={HOME}"));

@@ -1,5 +1,6 @@
 /** The places of the app, each a chunk of its own that is fetched when first needed. */
-import { createBrowserRouter, type RouteObject } from "react-router";
+import { createBrowserRouter, type RouteObject, redirect } from "react-router";
+import { paths } from "./paths";
 import { ErrorPage } from "./pages/ErrorPage";
 import { Frame, loader as frameLoader } from "./pages/Frame";
 import { Loading } from "./ui/Skeleton";
@@ -37,6 +38,9 @@ export function makeRouter() {
         { path: "sign-in", lazy: () => import("./pages/sign-in/SignInPage") },
         { path: "device", lazy: () => import("./pages/sign-in/DevicePage") },
         { path: "open/:id", lazy: () => import("./pages/open/OpenPage") },
+        // Where JupyterLab's own menu and its "server unavailable" dialog lead.
+        { path: "hub/home", loader: () => redirect(paths.start()) },
+        { path: "hub/spawn/:id/*", loader: ({ params }) => redirect(paths.open(params.id ?? "")) },
         {
           id: "frame",
           loader: frameLoader,

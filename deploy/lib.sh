@@ -74,7 +74,8 @@ build_frontend() {
   local stamp=node_modules/.cairn-installed
   if [ ! -e "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
     say "Installing the front end's packages"
-    npm ci --no-audit --no-fund --loglevel=error >&2
+    # Not `npm ci`: it refuses a lock file from which a registry left out the packages of other platforms.
+    npm install --no-save --no-audit --no-fund --loglevel=error >&2
     touch "$stamp"
   fi
   if [ ! -e app/dist/index.html ] || [ -n "$(find api app package.json -newer app/dist/index.html -not -path '*/node_modules*' -not -path '*/dist/*' -type f -print -quit)" ]; then

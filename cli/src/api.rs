@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
     }
 
     /// Adds a query parameter.
-    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn query(mut self, name: &'static str, value: u64) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
@@ -190,7 +190,7 @@ impl Client {
         let mut items = Vec::new();
         let mut next = None::<String>;
         loop {
-            let mut call = Call::get(path).query("limit", (limit - items.len()).min(PAGE));
+            let mut call = Call::get(path).query("limit", (limit - items.len()).min(PAGE) as u64);
             call.query.extend(query.iter().cloned());
             call.query
                 .extend(next.take().map(|cursor| ("cursor", cursor)));

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    down, enter, environment, jobs, login, logs, outputs, project, run, serve, token, up, workspace,
+    doctor, down, enter, environment, jobs, login, logs, outputs, project, run, serve, token, up,
+    user, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -34,6 +35,10 @@ pub(crate) enum Command {
     Down(down::Args),
     /// Prepare this machine, start the service in the background and print a sign-in link.
     Up(up::Args),
+    /// Say what this machine offers, and what each missing part costs.
+    Doctor(doctor::Args),
+    /// People: add, give a sign-in link, shut out. On the server's machine also without being signed in.
+    User(user::Args),
     /// Sign in to a server.
     Login(login::Args),
     /// Sign out of a server: the token ends there and is forgotten here.
@@ -97,7 +102,7 @@ mod tests {
                 let value = argument
                     .get_value_names()
                     .and_then(|names| names.first())
-                    .map_or_else(String::new, |name| name.to_string());
+                    .map_or_else(String::new, ToString::to_string);
                 let takes_value = argument.get_action().takes_values();
                 words.push(match argument.get_long() {
                     Some(long) if takes_value => format!("--{long} {value}"),

@@ -128,11 +128,12 @@ impl Home {
         let Ok(meta) = fs::metadata(&path) else {
             return Ok(Credentials::default());
         };
-        anyhow::ensure!(
-            meta.mode() & 0o077 == 0,
-            "{} can be read by other users of this machine, and holds your tokens: run `chmod 600 {0}`, and sign in anew if they are not to be trusted",
-            path.display()
-        );
+        if meta.mode() & 0o077 != 0 {
+            anyhow::bail!(
+                "{} can be read by other users of this machine, and holds your tokens: run `chmod 600 {0}`, and sign in anew if they are not to be trusted",
+                path.display()
+            );
+        }
         read(&path)
     }
 

@@ -47,13 +47,14 @@ enum Way {
 
 /// A token that was just made.
 struct Issued {
-    token: Token,
+    secret: Token,
     id: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Device {
-    device_code: String,
+    #[serde(rename = "device_code")]
+    own_code: String,
     user_code: String,
     verification_url: String,
     interval_s: u64,
@@ -159,7 +160,7 @@ async fn by_link(client: &Client, code: &str, name: &str) -> anyhow::Result<Issu
         .call(Call::post(&["link-tokens"]).body(json!({ "link": code, "name": name }))?)
         .await;
     let answer = answer.map_err(|error| match status_of(&error).map(|status| status.as_u16()) {
-        Some(400 | 401 | 404 | 410) => error.context(
+        Some(400 | 401 | 404 | 410) => anyhow::anyhow!(
             "the link was not accepted: each is good for one use and for 15 minutes. On the server's machine `cairn user link NAME` makes a new one",
         ),
         _ => error,
@@ -185,14 +186,14 @@ async fn by_device(client: &Client, name: &str) -> anyhow::Result<Issued> {
     let pause = Duration::from_secs(device.interval_s.clamp(1, 60));
     loop {
         tokio::time::sleep(pause).await;
-        let body = json!({ "device_code": device.device_code });
+        let body = json!({ "device_code": device.own_code });
         let answer = client
             .call(Call::post(&["devices", "token"]).body(body)?.repeats())
             .await;
         let answer =
             answer.map_err(
                 |error| match status_of(&error).map(|status| status.as_u16()) {
-                    Some(400 | 401 | 403 | 404 | 410) => error.context(
+                    Some(400 | 401 | 403 | 404 | 410) => anyhow::anyhow!(
                         "the code was not approved: run `cairn login` again for a new one",
                     ),
                     _ => error,
@@ -205,7 +206,7 @@ async fn by_device(client: &Client, name: &str) -> anyhow::Result<Issued> {
 }
 
 fn token_of(answer: &Value) -> anyhow::Result<Issued> {
-    let token = answer
+    let secret = answer
         .get("token")
         .and_then(Value::as_str)
         .map(Token::new)
@@ -214,13 +215,13 @@ fn token_of(answer: &Value) -> anyhow::Result<Issued> {
         .pointer("/info/id")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    Ok(Issued { token, id })
+    Ok(Issued { secret, id })
 }
 
 /// Remembers a token that works.
 async fn finish(server: Server, issued: Issued, json: bool) -> anyhow::Result<()> {
     let Issued {
-        token,
+        secret: token,
         id: token_id,
     } = issued;
     let client = Client::new(Server {

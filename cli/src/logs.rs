@@ -15,7 +15,7 @@ use crate::reference::JobRef;
 use crate::session::{Place, Session, block_on};
 
 /// Bytes of the log that one page holds, about.
-const PAGE_BYTES: u32 = 1024 * 1024;
+const PAGE_BYTES: u64 = 1024 * 1024;
 
 /// Arguments of `cairn logs`.
 #[derive(Debug, clap::Args)]

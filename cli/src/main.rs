@@ -7,11 +7,13 @@ mod args;
 mod browser;
 mod clock;
 mod config;
+mod doctor;
 mod down;
 mod enter;
 mod environment;
 mod exit;
 mod home;
+mod host;
 mod jobs;
 mod login;
 mod logs;
@@ -26,6 +28,7 @@ mod service;
 mod session;
 mod token;
 mod up;
+mod user;
 mod workspace;
 
 use std::ffi::OsString;
@@ -59,6 +62,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Down(args) => down::run(args),
         Command::Up(args) => up::run(args),
+        Command::Doctor(args) => doctor::run(&args, json),
+        Command::User(args) => user::run(&args, json),
         Command::Login(args) => login::run(args, json),
         Command::Logout(args) => login::logout(&args, json),
         Command::Project(action) => project::run(action, json),

@@ -134,9 +134,12 @@ async fn get(
     json: bool,
 ) -> anyhow::Result<()> {
     let job: Job = session.client.fetch(Call::get(&place.path(&[]))).await?;
-    let outputs = job.outputs.as_ref().with_context(|| match job.is_over() {
-        true => format!("{place} left no outputs"),
-        false => format!("{place} has not ended yet: its outputs are kept when it does"),
+    let outputs = job.outputs.as_ref().with_context(|| {
+        if job.is_over() {
+            format!("{place} left no outputs")
+        } else {
+            format!("{place} has not ended yet: its outputs are kept when it does")
+        }
     })?;
     let items = walk(&session.client, place, wanted.path.trim_matches('/')).await?;
     let files: Vec<File> = items

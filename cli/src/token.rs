@@ -1,11 +1,13 @@
 //! `cairn token`: personal access tokens, for programs.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use crate::api::Call;
 use crate::api::types::{self, TokenRecord};
+use crate::host::Host;
 use crate::output::{self, Table};
 use crate::session::{Session, block_on};
 use crate::{clock, exit, reference};
@@ -37,6 +39,12 @@ pub(crate) struct Create {
     /// What it may do; may be given several times; default all that you may.
     #[arg(long = "scope", value_name = "S")]
     scopes: Vec<String>,
+    /// On the server's machine: for whom, without being signed in.
+    #[arg(long, value_name = "NAME", requires = "data_dir", value_parser = reference::name)]
+    user: Option<String>,
+    /// On the server's machine: its data directory.
+    #[arg(long, value_name = "D", requires = "user")]
+    data_dir: Option<PathBuf>,
 }
 
 /// Carries it out.
@@ -55,17 +63,23 @@ async fn create(args: Create, json: bool) -> anyhow::Result<()> {
     let expires_ms = args
         .expires
         .map(|span| clock::now_ms().saturating_add(span));
-    let mut body = json!({ "name": args.name });
-    if !args.scopes.is_empty() {
-        body["scopes"] = json!(args.scopes);
-    }
-    if let Some(expires_ms) = expires_ms {
-        body["expires_ms"] = json!(expires_ms);
-    }
-    let answer = Session::open()?
-        .client
-        .call(Call::post(&["tokens"]).body(body)?)
-        .await?;
+    let answer = if let (Some(user), Some(folder)) = (&args.user, &args.data_dir) {
+        let host = Host::open(Some(folder), None).await?;
+        host.token(user, &args.name, &args.scopes, expires_ms)
+            .await?
+    } else {
+        let mut body = json!({ "name": args.name });
+        if !args.scopes.is_empty() {
+            body["scopes"] = json!(args.scopes);
+        }
+        if let Some(expires_ms) = expires_ms {
+            body["expires_ms"] = json!(expires_ms);
+        }
+        Session::open()?
+            .client
+            .call(Call::post(&["tokens"]).body(body)?)
+            .await?
+    };
     if json {
         return output::json(&answer);
     }

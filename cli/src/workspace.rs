@@ -128,42 +128,23 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
         match action {
             Action::Create(args) => create(&session, args, json).await,
             Action::Start { which, wait } => {
-                act(
-                    &session,
-                    &which,
-                    "start",
-                    json!({}),
-                    Some("running").filter(|_| wait),
-                    json,
-                )
-                .await
+                let change = Change::to("start", "running", wait);
+                act(&session, &which, change, json).await
             }
             Action::Stop { which, wait } => {
-                act(
-                    &session,
-                    &which,
-                    "stop",
-                    json!({}),
-                    Some("stopped").filter(|_| wait),
-                    json,
-                )
-                .await
+                let change = Change::to("stop", "stopped", wait);
+                act(&session, &which, change, json).await
             }
             Action::Restart {
                 which,
                 machine,
                 wait,
             } => {
-                let body = machine.map_or(json!({}), |machine| json!({ "machine": machine }));
-                act(
-                    &session,
-                    &which,
-                    "restart",
-                    body,
-                    Some("running").filter(|_| wait),
-                    json,
-                )
-                .await
+                let mut change = Change::to("restart", "running", wait);
+                if let Some(machine) = machine {
+                    change.body = json!({ "machine": machine });
+                }
+                act(&session, &which, change, json).await
             }
             Action::Ls { place, mine } => list(&session, &place, mine, json).await,
             Action::Open { which, wait } => open(&session, &which, wait, json).await,
@@ -205,25 +186,35 @@ async fn find(session: &Session, which: &Which) -> anyhow::Result<Workspace> {
         .await
 }
 
-async fn act(
-    session: &Session,
-    which: &Which,
-    verb: &str,
+/// What to ask of a workspace, and what to wait for.
+struct Change {
+    verb: &'static str,
     body: Value,
-    wait_for: Option<&str>,
-    json: bool,
-) -> anyhow::Result<()> {
+    until: Option<&'static str>,
+}
+
+impl Change {
+    fn to(verb: &'static str, state: &'static str, wait: bool) -> Self {
+        let until = wait.then_some(state);
+        Self {
+            verb,
+            body: json!({}),
+            until,
+        }
+    }
+}
+
+async fn act(session: &Session, which: &Which, change: Change, json: bool) -> anyhow::Result<()> {
+    let Change { verb, body, until } = change;
     let workspace = find(session, which).await?;
     let path = ["workspaces", &workspace.id, verb];
-    let call = Call::post(&path).body(body)?;
+    let mut call = Call::post(&path).body(body)?;
     // Asking twice for the same state is asking once; a restart is not.
-    let call = if verb == "restart" {
-        call
-    } else {
-        call.repeats()
-    };
+    if verb != "restart" {
+        call = call.repeats();
+    }
     let mut value = session.client.call(call).await?;
-    if let Some(state) = wait_for {
+    if let Some(state) = until {
         value = wait::until(session, &workspace.id, state).await?;
     }
     if json {

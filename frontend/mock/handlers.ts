@@ -118,14 +118,12 @@ const projects = [
   http.post(at("/projects"), () => refuse(409, "name_taken", "A project with this name exists already.")),
   http.get(at("/projects/:project/members"), () =>
     list(
-      data.users
-        .slice(0, 2)
-        .map((user, index) => ({
-          user_id: user.id,
-          name: user.name,
-          display_name: user.display_name,
-          role: index ? "editor" : "owner",
-        })),
+      data.users.slice(0, 2).map((user, index) => ({
+        user_id: user.id,
+        name: user.name,
+        display_name: user.display_name,
+        role: index ? "editor" : "owner",
+      })),
     ),
   ),
   http.get(at("/environments"), () => list(data.environments)),

@@ -21,7 +21,7 @@ pub(crate) enum Error {
         is_unsent: bool,
     },
     /// The server does not know who we are.
-    #[error("{url} does not accept your sign-in ({message}): run `cairn login {url}`{}", numbered(.request_id))]
+    #[error("{url} does not accept your sign-in ({message}): run `cairn login {url}`{}", numbered(.request_id.as_deref()))]
     SignedOut {
         /// The server.
         url: String,
@@ -31,7 +31,7 @@ pub(crate) enum Error {
         request_id: Option<String>,
     },
     /// The server said no.
-    #[error("{message}{}", numbered(.request_id))]
+    #[error("{message}{}", numbered(.request_id.as_deref()))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -157,9 +157,8 @@ pub(crate) fn status_of(error: &anyhow::Error) -> Option<StatusCode> {
     error.downcast_ref::<Error>().and_then(Error::status)
 }
 
-fn numbered(id: &Option<String>) -> String {
-    id.as_ref()
-        .map(|id| format!(" (request {})", crate::output::clean(id)))
+fn numbered(id: Option<&str>) -> String {
+    id.map(|id| format!(" (request {})", crate::output::clean(id)))
         .unwrap_or_default()
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn read(
                 }
                 match bytes.next().await {
                     Some(Ok(chunk)) if parser.buffer.len() + chunk.len() <= MAX_EVENT_BYTES => {
-                        parser.buffer.extend_from_slice(&chunk)
+                        parser.buffer.extend_from_slice(&chunk);
                     }
                     Some(Ok(_)) => {
                         ended = true;

@@ -13,35 +13,37 @@ pub(super) async fn run<T, F: Future<Output = anyhow::Result<T>>>(
     repeats: bool,
     call: impl Fn() -> F,
 ) -> anyhow::Result<T> {
-    for pause in PAUSES_MS {
+    run_with(PAUSES_MS, repeats, call).await
+}
+
+async fn run_with<T, F: Future<Output = anyhow::Result<T>>>(
+    pauses_ms: [u64; 4],
+    repeats: bool,
+    call: impl Fn() -> F,
+) -> anyhow::Result<T> {
+    for pause in pauses_ms {
         let error = match call().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let Some(asked) = asked_pause(&error, repeats) else {
+        let Some(pause) = pause_after(&error, repeats, Duration::from_millis(pause)) else {
             return Err(error);
         };
-        tokio::time::sleep(asked.unwrap_or(Duration::from_millis(pause))).await;
+        tokio::time::sleep(pause).await;
     }
     call().await
 }
 
-/// `None`: do not try again. `Some(None)`: after our own pause. `Some(pause)`: the server named one.
-fn asked_pause(error: &anyhow::Error, repeats: bool) -> Option<Option<Duration>> {
-    let error = error
-        .downcast_ref::<Error>()
-        .filter(|error| error.is_passing(repeats))?;
-    match error {
-        Error::Refused {
-            retry_after_s: Some(seconds),
-            ..
-        } if *seconds > LONGEST_PAUSE_S => None,
-        Error::Refused {
-            retry_after_s: Some(seconds),
-            ..
-        } => Some(Some(Duration::from_secs(*seconds))),
-        _ => Some(None),
-    }
+/// How long to wait before the next try: as long as the server asked for, else `usual`. None where there shall be no next try.
+fn pause_after(error: &anyhow::Error, repeats: bool, usual: Duration) -> Option<Duration> {
+    let error = error.downcast_ref::<Error>()?;
+    let asked_s = match error {
+        Error::Refused { retry_after_s, .. } => *retry_after_s,
+        _ => None,
+    };
+    let worth_it =
+        error.is_passing(repeats) && asked_s.is_none_or(|seconds| seconds <= LONGEST_PAUSE_S);
+    worth_it.then(|| asked_s.map_or(usual, Duration::from_secs))
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
 
     async fn tries(repeats: bool, is_unsent: bool) -> u32 {
         let count = Cell::new(0);
-        let result: anyhow::Result<()> = run(repeats, || async {
+        let result: anyhow::Result<()> = run_with([0; 4], repeats, || async {
             count.set(count.get() + 1);
             Err(lost(is_unsent))
         })
@@ -69,17 +71,17 @@ mod tests {
         count.get()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_may_have_arrived_is_not_sent_twice() {
         assert_eq!(tries(false, false).await, 1);
         assert_eq!(tries(false, true).await, 5);
         assert_eq!(tries(true, false).await, 5);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn success_ends_the_trying() {
         let count = Cell::new(0);
-        let value = run(true, || async {
+        let value = run_with([0; 4], true, || async {
             count.set(count.get() + 1);
             if count.get() < 3 {
                 Err(lost(false))

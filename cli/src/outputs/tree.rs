@@ -215,7 +215,7 @@ mod tests {
 
     fn put(tree: &Tree, path: &str, text: &str, replace: bool) -> io::Result<()> {
         tree.part("p")?.write_all(text.as_bytes())?;
-        let result = tree.place("p", path, path.ends_with(".sh"), replace);
+        let result = tree.place("p", path, path == "run.sh", replace);
         tree.discard("p")?;
         result
     }

@@ -33,14 +33,28 @@ pub(crate) struct Running {
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl DataFolder {
+    /// Where the directory named is, or the usual one would be. Makes nothing.
+    pub(crate) fn place(named: Option<&Path>) -> Result<PathBuf> {
+        match named {
+            Some(path) => {
+                std::path::absolute(path).context("the data directory has no absolute path")
+            }
+            None => usual(),
+        }
+    }
+
+    /// The same directory, if a server has ever kept its data there. Makes nothing.
+    pub(crate) fn find(named: Option<&Path>) -> Result<Option<Self>> {
+        let path = Self::place(named)?;
+        if !path.join("serve.lock").is_file() {
+            return Ok(None);
+        }
+        Self::open(Some(&path)).map(Some)
+    }
+
     /// The directory named, or the usual one: `$XDG_DATA_HOME/cairn`, else `~/.local/share/cairn`. Made if missing, private to its owner.
     pub(crate) fn open(named: Option<&Path>) -> Result<Self> {
-        let path = match named {
-            Some(path) => {
-                std::path::absolute(path).context("the data directory has no absolute path")?
-            }
-            None => usual()?,
-        };
+        let path = Self::place(named)?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -41,14 +41,23 @@ pub(crate) enum WorkspaceState {
     Error,
 }
 
-impl From<records::State> for WorkspaceState {
-    fn from(state: records::State) -> Self {
-        match state {
-            records::State::Stopped => Self::Stopped,
-            records::State::Starting => Self::Starting,
-            records::State::Running => Self::Running,
-            records::State::Stopping => Self::Stopping,
-            records::State::Error => Self::Error,
+impl WorkspaceState {
+    /// What was asked counts at once: between a request and its first effect nobody sees the old state as if nothing had been asked.
+    fn of(workspace: &records::Workspace) -> Self {
+        use records::{Desired, State};
+        let asked_again = workspace.run_generation < workspace.generation;
+        match (workspace.state, workspace.desired) {
+            (State::Stopped, Desired::Running) => Self::Starting,
+            (State::Error, Desired::Running) if asked_again => Self::Starting,
+            (State::Starting | State::Running, Desired::Stopped | Desired::Deleted) => {
+                Self::Stopping
+            }
+            (State::Running, Desired::Running) if asked_again => Self::Stopping,
+            (State::Stopped, _) => Self::Stopped,
+            (State::Starting, _) => Self::Starting,
+            (State::Running, _) => Self::Running,
+            (State::Stopping, _) => Self::Stopping,
+            (State::Error, _) => Self::Error,
         }
     }
 }
@@ -93,6 +102,7 @@ pub(crate) struct Workspace {
 
 impl From<records::Workspace> for Workspace {
     fn from(workspace: records::Workspace) -> Self {
+        let state = WorkspaceState::of(&workspace);
         Self {
             id: workspace.id,
             name: workspace.name,
@@ -102,7 +112,7 @@ impl From<records::Workspace> for Workspace {
             user: workspace.user,
             environment: workspace.environment,
             machine: workspace.machine,
-            state: workspace.state.into(),
+            state,
             phase: workspace.phase,
             message: workspace.message,
             inputs: workspace.inputs.into_iter().map(Input::from).collect(),

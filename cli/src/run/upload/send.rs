@@ -94,9 +94,9 @@ async fn one(target: &Target<'_>, entry: &Declared) -> anyhow::Result<()> {
         );
         fruitless = if offset > before { 0 } else { fruitless + 1 };
         if offset >= before {
-            target.bar.add(offset - before)
+            target.bar.add(offset - before);
         } else {
-            target.bar.undo(before - offset)
+            target.bar.undo(before - offset);
         }
         if fruitless >= TRIES {
             return result.and_then(|_| anyhow::bail!("{} does not get through", entry.path));

@@ -10,14 +10,15 @@ export const runs = (job: Pick<Job, "command" | "notebook">): string =>
 
 export const jobName = (job: Pick<Job, "name" | "command" | "notebook">): string => job.name || runs(job);
 
-export function JobTitle({ job }: { job: Job }) {
+/** `short` leaves the project out where the place says it already. */
+export function JobTitle({ job, short }: { job: Job; short?: boolean }) {
   return (
     <Link
       to={paths.job(job.project, job.number)}
       className="flex min-w-0 gap-2 rounded font-medium hover:underline"
     >
       <span className="shrink-0 font-normal text-muted">
-        {job.project}#{job.number}
+        {short ? "" : job.project}#{job.number}
       </span>
       <span className="truncate">{jobName(job)}</span>
     </Link>

@@ -40,7 +40,9 @@ function convert(node: Node, key: string, depth: number, budget: { left: number 
   if (DROPPED.has(name)) return null;
   const children = VOID.has(name) ? [] : inside(element, key, depth, budget);
   if (!KEPT.has(name)) return children;
-  return createElement(name, { key, ...spans(element) }, ...(children as ReactNode[]));
+  // A header without words is only a corner of the table.
+  const tag = name === "th" && !element.textContent?.trim() ? "td" : name;
+  return createElement(tag, { key, ...spans(element) }, ...(children as ReactNode[]));
 }
 
 /** White space between the rows of a table is not text of it. */

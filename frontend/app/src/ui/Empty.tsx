@@ -13,7 +13,7 @@ interface EmptyProps {
 
 export function Empty({ icon, title, children, action, command }: EmptyProps) {
   return (
-    <div className="grid justify-items-center gap-3 rounded-lg border border-dashed border-line-strong px-5 py-10 text-center">
+    <div className="grid grid-cols-[minmax(0,1fr)] justify-items-center gap-3 rounded-lg border border-dashed border-line-strong px-5 py-10 text-center">
       <span className="grid size-10 place-items-center rounded-full bg-accent-soft text-accent">
         <Icon name={icon} />
       </span>
@@ -23,7 +23,7 @@ export function Empty({ icon, title, children, action, command }: EmptyProps) {
       </div>
       {action}
       {command ? (
-        <div className="grid max-w-full gap-1.5 text-sm text-muted">
+        <div className="grid w-full min-w-0 grid-cols-[minmax(0,1fr)] justify-items-center gap-1.5 text-sm text-muted">
           or from a terminal
           <Command text={command} />
         </div>

@@ -40,7 +40,7 @@ function Log({ job }: { job: Job }) {
     );
   }
   return (
-    <div className="flex min-h-0 flex-1 flex-col gap-2 md:h-[calc(100dvh-250px)] md:flex-none max-md:h-[70dvh]">
+    <div className="flex h-[70dvh] min-h-90 flex-none flex-col gap-2 md:h-[calc(100dvh-250px)]">
       <ErrorNotice error={error} title="The log is interrupted; trying again" />
       <LogView
         store={store}

@@ -119,7 +119,6 @@ export function Component() {
         </Section>
         <Section
           title="Metadata"
-          about="The latest value of each key."
           actions={
             <ButtonLink size="sm" look="quiet" icon="chart" to={paths.job(job.project, job.number, "charts")}>
               Charts

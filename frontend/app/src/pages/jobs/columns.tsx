@@ -16,7 +16,7 @@ export interface Column {
 }
 
 const FIXED: Column[] = [
-  { key: "name", label: "Job", width: "minmax(220px, 2.4fr)", cell: job => <JobTitle job={job} /> },
+  { key: "name", label: "Job", width: "minmax(220px, 2.4fr)", cell: job => <JobTitle job={job} short /> },
   { key: "state", label: "State", width: "116px", cell: job => <JobBadge state={job.state} /> },
   {
     key: "created",

@@ -1,0 +1,82 @@
+/** Driving a real JupyterLab as a person does: with its file browser, its cells and Shift+Enter. */
+import { expect, type Locator, type Page } from "@playwright/test";
+
+export class Lab {
+  constructor(readonly page: Page) {}
+
+  async ready(): Promise<void> {
+    await expect(this.page.locator("#jp-main-dock-panel")).toBeVisible({ timeout: 60_000 });
+    await expect(this.page.locator("#jupyterlab-splash")).toHaveCount(0, { timeout: 60_000 });
+  }
+
+  /** Opens a notebook from the file browser and waits until its kernel rests. */
+  async open(notebook: string): Promise<void> {
+    await this.page.locator(".jp-DirListing-itemText", { hasText: notebook }).dblclick();
+    await expect(this.panel()).toBeVisible({ timeout: 30_000 });
+    await this.idle();
+  }
+
+  panel(): Locator {
+    return this.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)");
+  }
+
+  cells(): Locator {
+    return this.panel().locator(".jp-Cell.jp-CodeCell");
+  }
+
+  async idle(): Promise<void> {
+    await expect(this.panel().locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).toBeVisible({
+      timeout: 60_000,
+    });
+  }
+
+  /** Runs one code cell with Shift+Enter. Does not wait for its end. */
+  async start(index: number): Promise<void> {
+    const cell = this.cells().nth(index);
+    await cell.scrollIntoViewIfNeeded();
+    await cell.locator(".jp-InputArea-prompt").click();
+    await this.page.keyboard.press("Shift+Enter");
+  }
+
+  /** Waits until a code cell has its number, that is until it has run. */
+  async finished(index: number, timeout = 120_000): Promise<void> {
+    await expect(this.cells().nth(index).locator(".jp-InputArea-prompt")).toHaveText(/\[\d+\]:/, { timeout });
+  }
+
+  async run(index: number): Promise<void> {
+    await this.start(index);
+    await this.finished(index);
+  }
+
+  output(index: number): Locator {
+    return this.cells().nth(index).locator(".jp-Cell-outputArea");
+  }
+
+  /** Replaces the source of a code cell. */
+  async write(index: number, source: string): Promise<void> {
+    const cell = this.cells().nth(index);
+    await cell.scrollIntoViewIfNeeded();
+    await cell.locator(".cm-content").click();
+    await this.page.keyboard.press("ControlOrMeta+a");
+    await this.page.keyboard.insertText(source);
+  }
+
+  /** Adds a code cell below the last one that ran, with this source, and returns its index. */
+  async append(source: string): Promise<number> {
+    const index = await this.cells().count();
+    await this.cells()
+      .nth(index - 1)
+      .locator(".jp-InputArea-prompt")
+      .click();
+    await this.page.keyboard.press("Escape");
+    await this.page.keyboard.press("b");
+    await expect(this.cells()).toHaveCount(index + 1);
+    await this.write(index, source);
+    return index;
+  }
+
+  async save(): Promise<void> {
+    await this.page.keyboard.press("ControlOrMeta+s");
+    await expect(this.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).toHaveCount(0);
+  }
+}

@@ -1,0 +1,42 @@
+/** How the browser tests run: one after the other, against one real server that `CAIRN_E2E_URL` names. */
+import { defineConfig } from "@playwright/test";
+import { chromium, resultsFolder, serverUrl, stateFile } from "./env.ts";
+
+const signedIn = { storageState: stateFile };
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: `${resultsFolder}/tests`,
+  globalSetup: "./global-setup.ts",
+  workers: 1,
+  fullyParallel: false,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  reporter: [["list"]],
+  use: {
+    baseURL: serverUrl,
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    viewport: { width: 1280, height: 860 },
+    launchOptions: {
+      executablePath: chromium,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "sign-in", testMatch: "sign-in.setup.ts" },
+    { name: "loop", testMatch: "loop.spec.ts", dependencies: ["sign-in"], use: signedIn },
+    { name: "crash", testMatch: "crash.spec.ts", dependencies: ["loop"], use: signedIn },
+    { name: "pages", testMatch: "pages.spec.ts", dependencies: ["crash"], use: signedIn },
+    { name: "screenshots", testMatch: "screenshots.spec.ts", dependencies: ["sign-in"], use: signedIn },
+  ],
+});

@@ -4,7 +4,7 @@ use std::{
     fs::{self, Permissions},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use storage::{materialise, projects, workspaces::Workspace};
@@ -31,6 +31,31 @@ pub(super) async fn prepare(control: &Control, workspace: &Workspace) -> Result<
     Ok(())
 }
 
+/// What JupyterLab in a workspace begins with: no question about news from elsewhere. A person's own settings win.
+const PAGE_CONFIG: &str =
+    r#"{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}"#;
+
+/// Makes the folder of JupyterLab's settings that all workspaces share, and returns it. It holds nothing secret.
+pub(super) fn lab_config(control: &Control) -> Result<PathBuf> {
+    let folder = control.settings().layout.root().join("jupyter");
+    let file = folder.join("labconfig/page_config.json");
+    if fs::read_to_string(&file).is_ok_and(|text| text == PAGE_CONFIG) {
+        return Ok(folder);
+    }
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    let write = || {
+        make_folder(&folder.join("labconfig"))?;
+        let fresh = file.with_extension("new");
+        fs::write(&fresh, PAGE_CONFIG)?;
+        open(&fresh, 0o444)?;
+        fs::rename(&fresh, &file)?;
+        open(&folder.join("labconfig"), 0o755)?;
+        open(&folder, 0o755)
+    };
+    write().map_err(|error| Error::internal("JupyterLab's settings cannot be written", error))?;
+    Ok(folder)
+}
+
 /// Makes a folder and those above it that only their owner can enter. Fine where it exists.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
@@ -40,7 +65,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Removes a tree, also where work has left folders in it that their owner may not write.
-pub(crate) async fn remove_tree(path: std::path::PathBuf) -> Result<()> {
+pub(crate) async fn remove_tree(path: PathBuf) -> Result<()> {
     let work = move || match fs::remove_dir_all(&path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             open_folders(&path)?;

@@ -14,6 +14,7 @@ use crate::settings::MachineType;
 pub(crate) const HOME: &str = "/home/cairn";
 /// Where inputs are mounted, one folder each.
 pub(crate) const INPUTS: &str = "/cairn/inputs";
+const LAB_CONFIG: &str = "/cairn/jupyter";
 const SOCKET: &str = "/cairn/run/server.sock";
 const START_TIMEOUT_MS: u64 = 60_000;
 
@@ -24,6 +25,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) run_id: String,
     pub(crate) environment: &'a Environment,
     pub(crate) home: PathBuf,
+    /// JupyterLab's settings that all workspaces share.
+    pub(crate) lab_config: PathBuf,
     /// Name and folder of each input.
     pub(crate) inputs: Vec<(String, PathBuf)>,
     pub(crate) server_token: String,
@@ -41,7 +44,10 @@ pub fn base_path(id: &storage::ids::WorkspaceId) -> String {
 pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     let base = base_path(&parts.workspace.id);
     let argv = argv(&parts, &base);
-    let mut mounts = vec![Mount::read_write(parts.home, HOME)];
+    let mut mounts = vec![
+        Mount::read_write(parts.home, HOME),
+        Mount::read_only(parts.lab_config, LAB_CONFIG),
+    ];
     mounts.extend(parts.environment.mounts.iter().cloned());
     mounts.extend(
         parts
@@ -134,6 +140,7 @@ fn variables(environment: &Path, workspace: &Workspace, api_url: &str) -> BTreeM
             "JUPYTER_TOKEN_FILE",
             "/cairn/secrets/server-token".to_owned(),
         ),
+        ("JUPYTER_CONFIG_PATH", LAB_CONFIG.to_owned()),
         ("JUPYTER_RUNTIME_DIR", "/cairn/run/jupyter".to_owned()),
         ("CAIRN_API_URL", api_url.to_owned()),
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
@@ -199,6 +206,7 @@ mod tests {
             run_id: "w-1".to_owned(),
             environment,
             home: "/data/homes/1".into(),
+            lab_config: "/data/jupyter".into(),
             inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
             server_token: "server-secret".to_owned(),
             api_url: "http://localhost:8000",

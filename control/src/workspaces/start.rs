@@ -102,6 +102,7 @@ async fn start(control: &Control, workspace: &Workspace, run: String) -> Result<
         run_id: run,
         environment: &environment,
         home: control.settings().layout.home(&workspace.id),
+        lab_config: home::lab_config(control)?,
         inputs,
         server_token: unseal(control, workspace.id, sealed)?,
         api_url: &control.settings().api_url,

@@ -59,14 +59,15 @@ async fn started(
     if let Some(status) = control.runtime().status(&handle).await? {
         return Ok(Some(status));
     }
-    tokio::select! {
-        status = prepare::start(control, job, attempt) => status.map(Some),
-        // It may have been started in the same instant: then it is stopped and its outputs kept like any other's.
+    let spec = tokio::select! {
+        spec = prepare::ready(control, job, attempt) => spec?,
         asked = asked_to_stop(control, job.id, nudge) => {
             asked?;
-            Ok(control.runtime().status(&handle).await?)
+            return Ok(None);
         }
-    }
+    };
+    // Who asks to stop from here on finds a process, which is stopped and its outputs kept like any other's.
+    prepare::start(control, spec).await.map(Some)
 }
 
 /// Follows the run to its exit: its log is read for metadata as it grows, and it is ended when somebody asks.

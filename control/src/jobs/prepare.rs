@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use spawner::Status;
+use spawner::{Spec, Status};
 use storage::{
     attempts::Attempt,
     jobs::Job,
@@ -13,13 +13,13 @@ use storage::{
 use super::process;
 use crate::{Control, Error, Result, workspaces::make_folder};
 
-/// Starts the attempt's process and returns how it is.
-pub(super) async fn start(control: &Control, job: &Job, attempt: &Attempt) -> Result<Status> {
+/// Makes everything that the attempt's process needs. Dropping the future leaves nothing that runs.
+pub(super) async fn ready(control: &Control, job: &Job, attempt: &Attempt) -> Result<Spec> {
     let (_, spec) = control.settings().environment(Some(&job.environment))?;
     let environment = control.builder().ensure(spec).await?;
     lay_out(control, job, attempt).await?;
     let (_, machine) = control.settings().machine(Some(&job.machine))?;
-    let spec = process::spec(&process::Parts {
+    Ok(process::spec(&process::Parts {
         job,
         machine,
         run_id: attempt.run_id.clone(),
@@ -29,7 +29,11 @@ pub(super) async fn start(control: &Control, job: &Job, attempt: &Attempt) -> Re
         api_url: &control.settings().api_url,
         api_token: api_token(control, job).await?,
         uid_slot: Some(control.uid_slot(job.user_id).await?),
-    });
+    }))
+}
+
+/// Starts the process and returns how it is. To be waited for: a start that is dropped may still bring the process up, with nobody to end it.
+pub(super) async fn start(control: &Control, spec: Spec) -> Result<Status> {
     let handle = control.runtime().start(spec).await?;
     control
         .runtime()

@@ -91,7 +91,7 @@ mod tests {
     fn tree(command: &clap::Command, path: &str, lines: &mut Vec<String>) {
         for command in command
             .get_subcommands()
-            .filter(|command| command.get_name() != "help")
+            .filter(|command| command.get_name() != "help" && !command.is_hide_set())
         {
             let path = format!("{path} {}", command.get_name());
             let mut words = vec![path.clone()];

@@ -164,15 +164,12 @@ impl Config {
         if path.is_file() {
             layers = layers.merge(Toml::file_exact(&path));
         }
-        let mut config: Self = layers
-            .merge(variables)
-            .extract()
-            .with_context(|| {
-                format!(
-                    "the configuration ({} and CAIRN_… variables) cannot be read",
-                    path.display()
-                )
-            })?;
+        let mut config: Self = layers.merge(variables).extract().with_context(|| {
+            format!(
+                "the configuration ({} and CAIRN_… variables) cannot be read",
+                path.display()
+            )
+        })?;
         config.listen = listen.unwrap_or(config.listen);
         config.check()?;
         Ok(config)

@@ -166,7 +166,7 @@ impl Home {
             None => match &saved.current {
                 Some(current) => base_url(current)?,
                 None => anyhow::bail!(
-                    "not signed in: run `cairn login URL`, or `cairn login` with the link that `cairn serve` printed"
+                    "not signed in: run `cairn login URL`, or `cairn login LINK` with the link that the server wrote"
                 ),
             },
         };

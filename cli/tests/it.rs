@@ -1,0 +1,17 @@
+//! The command line against the real service: the built binary serves a temporary data directory, and the same binary talks to it.
+//!
+//! What needs a Python environment is passed over, with a printed reason, where there is no `uv`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, their helpers too"
+)]
+
+mod it {
+    pub(crate) mod rig;
+
+    mod follow;
+    mod host;
+    mod run;
+    mod sign_in;
+}

@@ -1,0 +1,232 @@
+//! A server of its own for a test, and a person with a home of their own.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
+/// Far beyond what a start takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server. Dropping it stops it and everything it runs.
+pub(crate) struct Rig {
+    folder: TempDir,
+    port: u16,
+    server: Child,
+}
+
+/// What a command printed.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// The command's JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.out, self.err))
+    }
+}
+
+/// Is there a `uv`, without which no environment can be made?
+pub(crate) fn has_uv() -> bool {
+    let found = Command::new("uv")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: there is no uv on the PATH, and running a job needs an environment");
+    }
+    found
+}
+
+impl Rig {
+    /// A server on a free port, and a project folder to stand in.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["data", "home", "project"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(
+            folder.path().join("data/cairn.toml"),
+            "[environments.default]\npackages = [\"ipykernel\"]\n",
+        )
+        .unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let server = serve(folder.path(), port);
+        Self {
+            folder,
+            port,
+            server,
+        }
+    }
+
+    /// As [`new`](Self::new), and signed in as the administrator with the link that the server wrote.
+    pub(crate) fn signed_in() -> Self {
+        let rig = Self::new();
+        let said = rig.cairn(&["login", &rig.link()]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        rig
+    }
+
+    /// The sign-in link.
+    pub(crate) fn link(&self) -> String {
+        std::fs::read_to_string(self.data().join("sign-in-link"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The command line's own folder.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home/cairn")
+    }
+
+    /// A file of the project folder, or a path beside it.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join("project").join(path)
+    }
+
+    /// Writes a file into the project folder.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    /// The address of the server.
+    pub(crate) fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    /// Runs `cairn` in the project folder.
+    pub(crate) fn cairn(&self, arguments: &[&str]) -> Said {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said {
+            code: status.code().unwrap_or(-1),
+            out: text(stdout),
+            err: text(stderr),
+        }
+    }
+
+    /// `cairn` in the project folder, to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(CAIRN);
+        command
+            .args(arguments)
+            .current_dir(self.folder.path().join("project"))
+            .stdin(Stdio::null());
+        clean(&mut command, self.folder.path());
+        command
+    }
+
+    /// Ends the server as a power cut would end it, and starts it again on the same port.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        self.server = serve(self.folder.path(), self.port);
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let data = self.data();
+        let mut down = Command::new(CAIRN);
+        down.arg("down")
+            .arg("--data-dir")
+            .arg(&data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        clean(&mut down, self.folder.path());
+        let _ = down.status();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Starts the server and returns once it says that it serves.
+fn serve(folder: &Path, port: u16) -> Child {
+    let mut command = Command::new(CAIRN);
+    command
+        .arg("serve")
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .args(["--listen", &format!("127.0.0.1:{port}")]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    clean(&mut command, folder);
+    let mut server = command.spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let begun = Instant::now();
+    let mut seen = Vec::new();
+    while let Some(Ok(line)) = lines.next() {
+        let is_up = line.contains("serving");
+        seen.push(line);
+        if is_up {
+            // Whoever writes to a pipe that nobody reads comes to a stop.
+            std::thread::spawn(move || lines.for_each(drop));
+            return server;
+        }
+        if begun.elapsed() > PATIENCE {
+            break;
+        }
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+    panic!("the server does not come up: {}", seen.join("\n"));
+}
+
+/// Nothing of the environment that the tests run in reaches the command, but what finds programs.
+fn clean(command: &mut Command, folder: &Path) {
+    let kept = [
+        "PATH",
+        "UV_CACHE_DIR",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX_URL",
+        "PIP_INDEX_URL",
+        "SSL_CERT_FILE",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+    ];
+    let values: Vec<_> = kept
+        .iter()
+        .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
+        .collect();
+    let uv_cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/uv"));
+    let uv_config = std::env::var_os("HOME")
+        .map(|home| Path::new(&home).join(".config/uv/uv.toml"))
+        .filter(|path| path.is_file());
+    command
+        .env_clear()
+        .envs(values)
+        .env("HOME", folder.join("home"))
+        .env("CAIRN_HOME", folder.join("home/cairn"));
+    if let Some(cache) = uv_cache.filter(|_| std::env::var_os("UV_CACHE_DIR").is_none()) {
+        command.env("UV_CACHE_DIR", cache);
+    }
+    if let Some(config) = uv_config {
+        command.env("UV_CONFIG_FILE", config);
+    }
+}

@@ -40,9 +40,8 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
         if empty {
             return Ok(None);
         }
-        <Self as FromRequest<S>>::from_request(request, state)
-            .await
-            .map(Some)
+        let body = <Json<Option<T>> as FromRequest<S>>::from_request(request, state).await?;
+        Ok(body.0.map(Self))
     }
 }
 

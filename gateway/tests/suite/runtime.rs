@@ -63,7 +63,7 @@ impl Runtime for Quiet {
             offset: start as u64,
             next: log.len() as u64,
             bytes: log[start..].to_vec(),
-            ended: false,
+            ended: true,
         })
     }
 

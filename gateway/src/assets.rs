@@ -1,4 +1,4 @@
-//! The front end, embedded: hashed assets cached for ever, everything else checked by ETag, unknown places answered with the app itself.
+//! The front end, embedded: hashed assets cached for ever, everything else checked by `ETag`, unknown places answered with the app itself.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};

@@ -175,24 +175,24 @@ impl Action {
 
 /// Whether `principal` may do `action` to `resource`.
 pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Decision {
-    let rule = action.rule();
+    let needs = action.rule();
     let role = effective_role(principal, resource);
     if resource.project.is_some() && (role.is_none() || !is_visible(principal, role, resource)) {
         return Decision::NotFound;
     }
-    let bound_allows = match principal.bound() {
+    let is_in_bounds = match principal.bound() {
         Bound::None => true,
-        Bound::Workspace { .. } => rule.by_workspace,
-        Bound::Job { .. } => rule.by_job,
+        Bound::Workspace { .. } => needs.by_workspace,
+        Bound::Job { .. } => needs.by_job,
     };
     let is_admin_enough = action != Action::Administer || principal.is_admin();
-    let is_role_enough = rule
+    let is_role_enough = needs
         .least
         .is_none_or(|least| role.is_some_and(|role| rank(role) >= rank(least)));
     let is_session_enough = !action.needs_session() || principal.session().is_some();
     let is_person_right = !action.is_personal() || resource.owner == Some(principal.user.id);
-    let is_allowed = bound_allows
-        && principal.has_scope(rule.scope)
+    let is_allowed = is_in_bounds
+        && principal.has_scope(needs.scope)
         && is_admin_enough
         && is_role_enough
         && is_session_enough

@@ -1,8 +1,11 @@
 //! Counters of the gateway, printed in the Prometheus text format. It knows no label that a client could choose.
 
 use std::{
-    fmt::Write as _,
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    fmt::{self, Write as _},
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -57,10 +60,21 @@ pub struct Metrics {
     areas: [Requests; 2],
     /// Event and log streams that are open.
     pub streams: Gauge,
+    /// Says how many tunnels to workspaces are open.
+    tunnels: OnceLock<Count>,
     /// Sign-ins refused: wrong name, password, link or code.
     pub sign_in_failures: AtomicU64,
     /// Requests that ended in a caught panic.
     pub panics: AtomicU64,
+}
+
+/// Asks for a number.
+struct Count(Box<dyn Fn() -> usize + Send + Sync>);
+
+impl fmt::Debug for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", (self.0)())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +86,16 @@ struct Requests {
 }
 
 impl Metrics {
+    /// Takes the number of open tunnels from whoever keeps them; the first to say counts.
+    pub fn take_tunnels_from(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+        // A second proxy in one process would be another gateway, with counters of its own.
+        let _ = self.tunnels.set(Count(Box::new(count)));
+    }
+
+    fn tunnels(&self) -> usize {
+        self.tunnels.get().map_or(0, |count| (count.0)())
+    }
+
     /// Counts a request that was answered with `status` after `took`.
     pub fn answered(&self, area: Area, status: StatusCode, took: Duration) {
         let requests = &self.areas[area as usize];
@@ -92,6 +116,12 @@ impl Metrics {
         self.print_latency(&mut out);
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
         for (name, kind, help, value) in [
+            (
+                "cairn_tunnels",
+                "gauge",
+                "Open tunnels to workspaces.",
+                self.tunnels().to_string(),
+            ),
             (
                 "cairn_streams",
                 "gauge",
@@ -190,7 +220,7 @@ mod tests {
     fn counts_come_out_as_prometheus_reads_them() {
         let metrics = Metrics::default();
         metrics.answered(Area::Api, StatusCode::OK, Duration::from_millis(2));
-        metrics.answered(Area::Api, StatusCode::NOT_FOUND, Duration::from_secs(60));
+        metrics.answered(Area::Api, StatusCode::NOT_FOUND, Duration::from_mins(1));
         let held = metrics.streams.hold();
         let text = metrics.print();
         assert!(text.contains("cairn_http_requests_total{area=\"api\",status=\"2xx\"} 1\n"));

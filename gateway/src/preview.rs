@@ -13,7 +13,7 @@ pub(crate) struct Content<'a> {
     pub(crate) name: &'a str,
     /// Its whole size.
     pub(crate) bytes: u64,
-    /// Its hash, which is its ETag.
+    /// Its hash, which is its `ETag`.
     pub(crate) hash: &'a str,
     /// Send as a download whatever its type.
     pub(crate) download: bool,
@@ -32,7 +32,7 @@ pub(crate) enum Part {
 
 /// Which part of the content to read.
 ///
-/// One range is honoured; several, or a unit that is not bytes, get the whole. `If-Range` holds for the exact ETag only.
+/// One range is honoured; several, or a unit that is not bytes, get the whole. `If-Range` holds for the exact `ETag` only.
 ///
 /// # Errors
 /// 416 where the range begins at or after the end.

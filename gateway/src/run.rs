@@ -24,6 +24,9 @@ impl App {
         let config = Arc::new(self.config().clone());
         let entrance = Arc::new(Entrance::new(self.clone()));
         let proxy = Proxy::new(&config, entrance, Bounds::default());
+        let kept = Arc::downgrade(&proxy);
+        let tunnels = move || kept.upgrade().map_or(0, |proxy| proxy.tunnels());
+        self.metrics().take_tunnels_from(tunnels);
         let front = Arc::new(Front::new(&config, self.router(), Arc::clone(&proxy)));
         let connections = Arc::new(Semaphore::new(connections_for_open_files()));
         let drain = Drain::new();

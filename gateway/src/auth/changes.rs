@@ -36,17 +36,16 @@ async fn tell(db: Db, changed: watch::Sender<u64>) {
         if matters {
             changed.send_modify(|number| *number += 1);
         }
-        match newer
+        if let Some(newest) = newer
             .ok()
             .and_then(|newer| newer.last().map(|event| event.number))
         {
-            Some(number) => seen = number,
-            None => {
-                let waited = tokio::time::timeout(AGAIN, news.changed()).await;
-                if waited.is_ok_and(|waited| waited.is_err()) {
-                    return;
-                }
-            }
+            seen = newest;
+            continue;
+        }
+        let waited = tokio::time::timeout(AGAIN, news.changed()).await;
+        if waited.is_ok_and(|waited| waited.is_err()) {
+            return;
         }
     }
 }

@@ -5,7 +5,7 @@
 /// Refused: anything that a browser could read as another origin (`//e`, `/\e`, `https:e`, `javascript:`), control characters,
 /// white space, and dot segments in any spelling, which could leave the prefix.
 ///
-/// Source: jupyterhub CVE-2019-10255, CVE-2026-33709; jupyter_server CVE-2020-26232, CVE-2023-39968.
+/// Source: `jupyterhub` CVE-2019-10255, CVE-2026-33709; `jupyter_server` CVE-2020-26232, CVE-2023-39968.
 pub fn local_path<'a>(next: &'a str, prefix: &str) -> Option<&'a str> {
     let path_end = next.find(['?', '#']).unwrap_or(next.len());
     let path = &next[..path_end];
@@ -26,7 +26,8 @@ fn percent_decodes_clean(path: &str) -> bool {
     let Some(decoded) = decode(path) else {
         return false;
     };
-    let hides = path.matches('/').count() != decoded.iter().filter(|&&byte| byte == b'/').count();
+    let segments = decoded.split(|&byte| byte == b'/');
+    let hides = segments.count() != path.split('/').count();
     !hides
         && !decoded
             .iter()

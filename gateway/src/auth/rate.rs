@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn too_many_failures_wait_and_then_start_afresh() {
         let clock = Fixed::at(1_000_000);
-        let failures = Failures::new(3, Duration::from_secs(60));
+        let failures = Failures::new(3, Duration::from_mins(1));
         for _ in 0..3 {
             assert_eq!(failures.attempt(1, &clock), Ok(()));
         }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn success_forgets_and_a_clock_set_back_locks_nobody_out_for_long() {
         let clock = Fixed::at(1_000_000);
-        let failures = Failures::new(1, Duration::from_secs(60));
+        let failures = Failures::new(1, Duration::from_mins(1));
         assert_eq!(failures.attempt(1, &clock), Ok(()));
         failures.succeeded(1);
         assert_eq!(failures.attempt(1, &clock), Ok(()));
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded() {
         let clock = Fixed::at(1_000_000);
-        let failures = Failures::new(3, Duration::from_secs(3600));
+        let failures = Failures::new(3, Duration::from_hours(1));
         for key in 0..50_000 {
             clock.advance(1);
             failures.attempt(key, &clock).unwrap();

@@ -180,7 +180,8 @@ impl Messages {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let message = parse(block);
-                self.text = rest.to_owned();
+                let end = self.text.len() - rest.len();
+                self.text.drain(..end);
                 if message != Message::default() {
                     return Some(message);
                 }

@@ -1,5 +1,7 @@
 //! What surrounds the API: pages, headers, health, metrics, limits, errors.
 
+use std::sync::{Arc, Mutex};
+
 use http::Method;
 use serde_json::json;
 
@@ -146,4 +148,64 @@ async fn a_database_that_is_gone_is_503_and_tells_nothing() {
         "unavailable"
     );
     assert_eq!(app.anonymous().get("/health/live").await.status, 200);
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_and_no_endless_or_forged_line_reaches_a_log() {
+    let kept = Kept::default();
+    let sink = kept.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || sink.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let app = TestApp::start().await;
+    let user = app.user("ada", false).await;
+    let (token, session) = (
+        app.token(user.id, &["read"]).await,
+        app.session(user.id).await,
+    );
+    let password =
+        json!({"name": "a\r\nb\u{1b}[2J".repeat(100_000), "password": "hunter2 hunter2"});
+    app.anonymous().post("/api/v1/session", password).await;
+    app.anonymous()
+        .post("/api/v1/session", json!({"link": "c0de-of-a-link"}))
+        .await;
+    app.anonymous()
+        .get(&format!("/{}", "x".repeat(50_000)))
+        .await;
+    app.db().close().await;
+    let client = app
+        .browser(&session)
+        .header("referer", &format!("{}/?token={token}", app.origin));
+    client
+        .get(&format!("/api/v1/me?token={token}"))
+        .await
+        .refused(503);
+    let reply = app.with_token(&token).get("/api/v1/me").await;
+    reply.refused(503);
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let id = reply.headers["x-request-id"].to_str().unwrap();
+    assert!(log.contains(id), "a failure is found by its request id");
+    for secret in [token.as_str(), &session, "hunter2", "c0de-of-a-link"] {
+        assert!(!log.contains(secret), "{secret} was logged");
+    }
+    assert!(!log.contains('\u{1b}'));
+    assert!(log.lines().all(|line| line.len() < 4096));
 }

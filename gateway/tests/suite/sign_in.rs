@@ -128,9 +128,9 @@ async fn a_password_signs_in_and_a_wrong_one_waits() {
 async fn a_new_password_needs_the_old_one_and_ends_other_sessions() {
     let app = TestApp::start().await;
     let user = app.user("ada", false).await;
-    let (here, there) = (app.signed_in(user.id).await, app.signed_in(user.id).await);
+    let (here, elsewhere) = (app.signed_in(user.id).await, app.signed_in(user.id).await);
     set_password(&here, Value::Null, PASSWORD).await.expect(200);
-    assert_eq!(there.get("/api/v1/me").await.status, 401);
+    assert_eq!(elsewhere.get("/api/v1/me").await.status, 401);
     here.get("/api/v1/me").await.expect(200);
     assert_eq!(
         set_password(&here, Value::Null, "another password")
@@ -185,11 +185,11 @@ async fn signing_out_everywhere_takes_tokens_along_unless_told_not_to() {
     let app = TestApp::start().await;
     let user = app.user("ada", false).await;
     let token = app.with_token(&app.token(user.id, &["read"]).await);
-    let (here, there) = (app.signed_in(user.id).await, app.signed_in(user.id).await);
+    let (here, elsewhere) = (app.signed_in(user.id).await, app.signed_in(user.id).await);
     here.delete("/api/v1/sessions?keep_tokens=1")
         .await
         .expect(204);
-    assert_eq!(there.get("/api/v1/me").await.status, 401);
+    assert_eq!(elsewhere.get("/api/v1/me").await.status, 401);
     token.get("/api/v1/me").await.expect(200);
     app.signed_in(user.id)
         .await
@@ -206,13 +206,13 @@ async fn a_session_ends_when_it_is_idle_and_at_the_end_of_its_life() {
     let idle = app.signed_in(user.id).await;
     app.clock.advance(14 * DAY_MS);
     assert_eq!(idle.get("/api/v1/me").await.status, 401);
-    let used = app.signed_in(user.id).await;
+    let kept = app.signed_in(user.id).await;
     for _ in 0..3 {
         app.clock.advance(9 * DAY_MS);
-        used.get("/api/v1/me").await.expect(200);
+        kept.get("/api/v1/me").await.expect(200);
     }
     app.clock.advance(4 * DAY_MS);
-    assert_eq!(used.get("/api/v1/me").await.status, 401);
+    assert_eq!(kept.get("/api/v1/me").await.status, 401);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use storage::{
-    ids::{AttemptId, JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
+    ids::{AttemptId, JobId, ProjectId, SnapshotId, TokenId, UserId, WorkspaceId},
     jobs::{self, Ending, NewJob, Outputs, State},
     members::{self, Role},
     projects,
@@ -39,8 +39,6 @@ pub(crate) struct World {
     /// An upload of the editor's that is open.
     pub(crate) upload: String,
     pub(crate) hash: String,
-    /// Job 1 runs.
-    pub(crate) running: JobId,
     pub(crate) clients: Vec<Client>,
     pub(crate) token: String,
     pub(crate) user_code: String,
@@ -64,45 +62,22 @@ impl World {
         let upload = upload(&ed).await;
         let hash = blake3(b"print(2)\n");
         declare(&ed, &upload, &hash, 9).await;
-        let token = |workspace_id, job_id, expires_ms| NewToken {
-            user_id: editor,
-            name: "test".to_owned(),
-            scopes: ["read", "write", "workspaces", "account"]
-                .map(str::to_owned)
-                .to_vec(),
-            expires_ms,
-            workspace_id,
-            job_id,
-        };
-        let (revoked, revoked_secret) = app.make_token(&token(None, None, None)).await;
-        let (_, expired) = app.make_token(&token(None, None, Some(NOW_MS + 1))).await;
-        let (_, of_workspace) = app.make_token(&token(Some(workspace), None, None)).await;
-        let (_, of_job) = app.make_token(&token(None, Some(running), None)).await;
-        app.write(move |mut tx| async move { tokens::revoke(&mut tx, editor, revoked.id).await })
-            .await;
-        app.clock.advance(2);
-        let (kept, _) = app
-            .make_token(&token(None, None, Some(NOW_MS + DAY_MS)))
-            .await;
+        let (programs, kept) = programs(&app, editor, workspace, running).await;
         let device = app
             .anonymous()
             .post("/api/v1/devices", json!({"name": "x"}))
             .await
             .expect(201);
-        let clients = vec![
+        let mut clients = vec![
             app.anonymous(),
             app.signed_in(stranger).await,
             app.signed_in(viewer).await,
             ed,
             app.signed_in(owner).await,
             app.signed_in(admin).await,
-            app.with_token(&revoked_secret),
-            app.with_token(&expired),
-            app.with_token(&of_workspace),
-            app.with_token(&of_job),
         ];
+        clients.extend(programs);
         let user_code = device["user_code"].as_str().unwrap().to_owned();
-        let token = kept.id.to_string();
         Self {
             app,
             project,
@@ -111,9 +86,8 @@ impl World {
             snapshot,
             upload,
             hash,
-            running,
             clients,
-            token,
+            token: kept.to_string(),
             user_code,
         }
     }
@@ -122,6 +96,36 @@ impl World {
     pub(crate) fn client(&self, caller: &str) -> &Client {
         &self.clients[CALLERS.iter().position(|name| *name == caller).unwrap()]
     }
+}
+
+/// Clients with a revoked, an expired, a workspace's and a job's token, and the id of one more token.
+async fn programs(
+    app: &TestApp,
+    user_id: UserId,
+    workspace: WorkspaceId,
+    job: JobId,
+) -> (Vec<Client>, TokenId) {
+    let token = |workspace_id, job_id, expires_ms| NewToken {
+        user_id,
+        name: "test".to_owned(),
+        scopes: ["read", "write", "workspaces", "account"]
+            .map(str::to_owned)
+            .to_vec(),
+        expires_ms,
+        workspace_id,
+        job_id,
+    };
+    let (revoked, first) = app.make_token(&token(None, None, None)).await;
+    let (_, second) = app.make_token(&token(None, None, Some(NOW_MS + 1))).await;
+    let (_, third) = app.make_token(&token(Some(workspace), None, None)).await;
+    let (_, fourth) = app.make_token(&token(None, Some(job), None)).await;
+    app.write(move |mut tx| async move { tokens::revoke(&mut tx, user_id, revoked.id).await })
+        .await;
+    app.clock.advance(2);
+    let lasting = token(None, None, Some(NOW_MS + DAY_MS));
+    let (kept, _) = app.make_token(&lasting).await;
+    let clients = [first, second, third, fourth].map(|secret| app.with_token(&secret));
+    (clients.to_vec(), kept.id)
 }
 
 async fn project(app: &TestApp, owner: UserId, editor: UserId, viewer: UserId) -> ProjectId {

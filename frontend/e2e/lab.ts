@@ -4,7 +4,9 @@ import { expect, type Locator, type Page } from "@playwright/test";
 export class Lab {
   constructor(readonly page: Page) {}
 
+  /** Waits until Lab is there. The window is tall, because Lab keeps only the cells in sight in its page. */
   async ready(): Promise<void> {
+    await this.page.setViewportSize({ width: 1280, height: 2400 });
     await expect(this.page.locator("#jp-main-dock-panel")).toBeVisible({ timeout: 60_000 });
     await expect(this.page.locator("#jupyterlab-splash")).toHaveCount(0, { timeout: 60_000 });
   }

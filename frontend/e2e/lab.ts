@@ -11,10 +11,11 @@ export class Lab {
     await expect(this.page.locator("#jupyterlab-splash")).toHaveCount(0, { timeout: 60_000 });
   }
 
-  /** Opens a notebook from the file browser and waits until its kernel rests. */
-  async open(notebook: string): Promise<void> {
+  /** Opens a notebook with this many code cells from the file browser and waits until all are there and its kernel rests. */
+  async open(notebook: string, codeCells: number): Promise<void> {
     await this.page.locator(".jp-DirListing-itemText", { hasText: notebook }).dblclick();
     await expect(this.panel()).toBeVisible({ timeout: 30_000 });
+    await expect(this.cells()).toHaveCount(codeCells, { timeout: 30_000 });
     await this.idle();
   }
 

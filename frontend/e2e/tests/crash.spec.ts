@@ -18,7 +18,7 @@ test("Lab reconnects, the cell's output arrives and the job completes with every
   await expectRunning(page);
   const lab = new Lab(await openLab(page));
   await lab.ready();
-  await lab.open("use-model.ipynb");
+  await lab.open("use-model.ipynb", 2);
   const cell = await lab.append(TICKS);
   await lab.save();
 

@@ -1,18 +1,14 @@
-/** One function for each operation of the API. Knows its path and types; caching is the app's. */
-import { apiPath, call, type Query } from "./client.ts";
+/** One function for each operation that the app uses, named after it. Knows paths and types; caching is the app's. */
+import { client, take, takeAs } from "./client.ts";
+import type { components } from "./schema.ts";
 import type {
-  BuildLog,
-  Device,
   Environment,
   File,
-  Info,
   Job,
   Json,
   List,
-  LogPage,
   Machine,
   Member,
-  NewToken,
   Project,
   Role,
   Series,
@@ -22,145 +18,175 @@ import type {
   Workspace,
 } from "./types.ts";
 
-type Page = { limit?: number; cursor?: string | null };
+type Schemas = components["schemas"];
 type Signal = AbortSignal | undefined;
-
-function get<T>(path: string, signal?: Signal, query?: Query): Promise<T> {
-  return call<T>("GET", path, { ...(signal ? { signal } : {}), ...(query ? { query } : {}) });
-}
+const ALL = { limit: 1000 };
+const abort = (signal: Signal) => (signal ? { signal } : {});
 
 // Sign-in and one's own account
-export const getInfo = (signal?: Signal) => get<Info>(apiPath("info"), signal);
-export const createSession = (body: { link: string } | { name: string; password: string }) =>
-  call<{ user: User }>("POST", apiPath("session"), { body });
-export const deleteSession = () => call<void>("DELETE", apiPath("session"));
-export const listSessions = (signal?: Signal) => get<List<Session>>(apiPath("sessions"), signal);
-export const deleteSessions = () => call<void>("DELETE", apiPath("sessions"));
-export const getDevice = (code: string, signal?: Signal) => get<Device>(apiPath("devices", code), signal);
-export const approveDevice = (code: string) => call<void>("POST", apiPath("devices", code, "approve"));
-export const denyDevice = (code: string) => call<void>("POST", apiPath("devices", code, "deny"));
-export const getMe = (signal?: Signal) => get<User>(apiPath("me"), signal);
-export interface MeChange {
-  display_name?: string;
-  password?: { current?: string; new: string };
-}
-export const updateMe = (body: MeChange) => call<User>("PATCH", apiPath("me"), { body });
-export const listTokens = (signal?: Signal) => get<List<Token>>(apiPath("tokens"), signal);
-export const createToken = (body: { name: string; expires_ms?: number; scopes?: string[] }) =>
-  call<NewToken>("POST", apiPath("tokens"), { body });
-export const deleteToken = (id: string) => call<void>("DELETE", apiPath("tokens", id));
+export const getInfo = (signal?: Signal) => take(client.GET("/info", abort(signal)));
+export const createSession = (body: Schemas["NewSession"]) => take(client.POST("/session", { body }));
+export const deleteSession = () => take(client.DELETE("/session"));
+export const listSessions = (signal?: Signal) =>
+  takeAs<List<Session>>(client.GET("/sessions", abort(signal)));
+export const deleteSessions = () => take(client.DELETE("/sessions"));
+export const getDevice = (user_code: string, signal?: Signal) =>
+  take(client.GET("/devices/{user_code}", { params: { path: { user_code } }, ...abort(signal) }));
+export const approveDevice = (user_code: string) =>
+  take(client.POST("/devices/{user_code}/approve", { params: { path: { user_code } } }));
+export const denyDevice = (user_code: string) =>
+  take(client.POST("/devices/{user_code}/deny", { params: { path: { user_code } } }));
+export const getMe = (signal?: Signal) => take(client.GET("/me", abort(signal)));
+export const updateMe = (body: Schemas["UpdateMe"]) => take(client.PATCH("/me", { body }));
+export const listTokens = (signal?: Signal) =>
+  takeAs<List<Token>>(client.GET("/tokens", { params: { query: ALL }, ...abort(signal) }));
+export const createToken = (body: Schemas["NewToken"]) => take(client.POST("/tokens", { body }));
+export const deleteToken = (token: string) =>
+  take(client.DELETE("/tokens/{token}", { params: { path: { token } } }));
 
 // People
-export interface NewUser {
-  name: string;
-  display_name?: string;
-  admin?: boolean;
-}
-export const listUsers = (signal?: Signal) => get<List<User>>(apiPath("users"), signal, { limit: 1000 });
-export const createUser = (body: NewUser) =>
-  call<{ user: User; link: string }>("POST", apiPath("users"), { body });
-export const updateUser = (
-  id: string,
-  body: { disabled?: boolean; admin?: boolean; display_name?: string },
-) => call<User>("PATCH", apiPath("users", id), { body });
-export const createUserLink = (id: string) => call<{ link: string }>("POST", apiPath("users", id, "link"));
+export const listUsers = (signal?: Signal) =>
+  takeAs<List<User>>(client.GET("/users", { params: { query: ALL }, ...abort(signal) }));
+export const createUser = (body: Schemas["NewUser"]) => take(client.POST("/users", { body }));
+export const updateUser = (user: string, body: Schemas["UpdateUser"]) =>
+  take(client.PATCH("/users/{user}", { params: { path: { user } }, body }));
+export const createUserLink = (user: string) =>
+  take(client.POST("/users/{user}/link", { params: { path: { user } } }));
 
 // Projects
+const inProject = (project: string) => ({ path: { project } });
 export const listProjects = (signal?: Signal) =>
-  get<List<Project>>(apiPath("projects"), signal, { limit: 1000 });
+  takeAs<List<Project>>(client.GET("/projects", { params: { query: ALL }, ...abort(signal) }));
 export const getProject = (project: string, signal?: Signal) =>
-  get<Project>(apiPath("projects", project), signal);
-export const createProject = (body: { name: string; description?: string }) =>
-  call<Project>("POST", apiPath("projects"), { body });
-export const updateProject = (project: string, body: { name?: string; description?: string }) =>
-  call<Project>("PATCH", apiPath("projects", project), { body });
-export const deleteProject = (project: string) => call<void>("DELETE", apiPath("projects", project));
+  take(client.GET("/projects/{project}", { params: inProject(project), ...abort(signal) }));
+export const createProject = (body: Schemas["NewProject"]) => take(client.POST("/projects", { body }));
+export const updateProject = (project: string, body: Schemas["UpdateProject"]) =>
+  take(client.PATCH("/projects/{project}", { params: inProject(project), body }));
+export const deleteProject = (project: string) =>
+  take(client.DELETE("/projects/{project}", { params: inProject(project) }));
 export const listMembers = (project: string, signal?: Signal) =>
-  get<List<Member>>(apiPath("projects", project, "members"), signal, { limit: 1000 });
+  takeAs<List<Member>>(
+    client.GET("/projects/{project}/members", { params: inProject(project), ...abort(signal) }),
+  );
 export const putMember = (project: string, user: string, role: Role) =>
-  call<Member>("PUT", apiPath("projects", project, "members", user), { body: { role } });
+  take(
+    client.PUT("/projects/{project}/members/{user}", { params: { path: { project, user } }, body: { role } }),
+  );
 export const deleteMember = (project: string, user: string) =>
-  call<void>("DELETE", apiPath("projects", project, "members", user));
+  take(client.DELETE("/projects/{project}/members/{user}", { params: { path: { project, user } } }));
 
 // Workspaces
-export interface InputRef {
-  name?: string;
-  ref: string;
-}
-export interface NewWorkspace {
-  name: string;
-  environment?: string;
-  machine?: string;
-  inputs?: InputRef[];
-}
+const ofWorkspace = (workspace: string) => ({ path: { workspace } });
 export const listMyWorkspaces = (signal?: Signal) =>
-  get<List<Workspace>>(apiPath("workspaces"), signal, { limit: 200 });
+  takeAs<List<Workspace>>(client.GET("/workspaces", { params: { query: ALL }, ...abort(signal) }));
 export const listWorkspaces = (project: string, signal?: Signal) =>
-  get<List<Workspace>>(apiPath("projects", project, "workspaces"), signal, { limit: 1000 });
+  takeAs<List<Workspace>>(
+    client.GET("/projects/{project}/workspaces", {
+      params: { ...inProject(project), query: ALL },
+      ...abort(signal),
+    }),
+  );
 export const getWorkspace = (id: string, signal?: Signal) =>
-  get<Workspace>(apiPath("workspaces", id), signal);
-export const createWorkspace = (project: string, body: NewWorkspace) =>
-  call<Workspace>("POST", apiPath("projects", project, "workspaces"), { body });
-export const deleteWorkspace = (id: string) => call<void>("DELETE", apiPath("workspaces", id));
+  take(client.GET("/workspaces/{workspace}", { params: ofWorkspace(id), ...abort(signal) }));
+export const createWorkspace = (project: string, body: Schemas["NewWorkspace"]) =>
+  take(client.POST("/projects/{project}/workspaces", { params: inProject(project), body }));
+export const deleteWorkspace = (id: string) =>
+  take(client.DELETE("/workspaces/{workspace}", { params: ofWorkspace(id) }));
 export type WorkspaceAction = "start" | "stop" | "restart";
-export const actOnWorkspace = (id: string, action: WorkspaceAction, machine?: string) =>
-  call<Workspace>("POST", apiPath("workspaces", id, action), { body: machine ? { machine } : {} });
+export const actOnWorkspace = (id: string, action: WorkspaceAction, machine?: string) => {
+  const params = ofWorkspace(id);
+  const body = machine ? { machine } : {};
+  if (action === "stop") return take(client.POST("/workspaces/{workspace}/stop", { params }));
+  if (action === "start") return take(client.POST("/workspaces/{workspace}/start", { params, body }));
+  return take(client.POST("/workspaces/{workspace}/restart", { params, body }));
+};
 export const openWorkspace = (id: string, next?: string) =>
-  call<{ url: string }>("POST", apiPath("workspaces", id, "open"), { body: next ? { next } : {} });
-export const attachInput = (id: string, name: string, ref: string) =>
-  call<Workspace>("PUT", apiPath("workspaces", id, "inputs", name), { body: { ref } });
-export const detachInput = (id: string, name: string) =>
-  call<void>("DELETE", apiPath("workspaces", id, "inputs", name));
+  take(client.POST("/workspaces/{workspace}/open", { params: ofWorkspace(id), body: next ? { next } : {} }));
+export const attachInput = (workspace: string, name: string, ref: string) =>
+  take(
+    client.PUT("/workspaces/{workspace}/inputs/{name}", {
+      params: { path: { workspace, name } },
+      body: { ref },
+    }),
+  );
+export const detachInput = (workspace: string, name: string) =>
+  take(client.DELETE("/workspaces/{workspace}/inputs/{name}", { params: { path: { workspace, name } } }));
 export const getWorkspaceLog = (id: string, offset: number, signal?: Signal) =>
-  get<LogPage>(apiPath("workspaces", id, "log"), signal, { offset });
+  take(
+    client.GET("/workspaces/{workspace}/log", {
+      params: { ...ofWorkspace(id), query: { offset } },
+      ...abort(signal),
+    }),
+  );
 
 // Jobs
-export interface NewJob {
-  name?: string;
-  command?: string[];
-  notebook?: string;
-  parameters?: Record<string, Json>;
-  inputs?: InputRef[];
-  environment?: string;
-  machine?: string;
-  workspace_id?: string;
-  snapshot_id?: string;
-  idempotency_key?: string;
-  time_limit_ms?: number;
-}
-export const listLatestJobs = (signal?: Signal) => get<List<Job>>(apiPath("jobs"), signal, { limit: 12 });
-export const listJobs = (project: string, page: Page, signal?: Signal) =>
-  get<List<Job>>(apiPath("projects", project, "jobs"), signal, page);
+export type NewJob = Schemas["NewJob"];
+const ofJob = (project: string, number: number) => ({ path: { project, number } });
+export const listLatestJobs = (signal?: Signal) =>
+  takeAs<List<Job>>(client.GET("/jobs", { params: { query: { limit: 12 } }, ...abort(signal) }));
+export const listJobs = (project: string, query: { limit: number; cursor?: string }, signal?: Signal) =>
+  takeAs<List<Job>>(
+    client.GET("/projects/{project}/jobs", { params: { ...inProject(project), query }, ...abort(signal) }),
+  );
 export const getJob = (project: string, number: number, signal?: Signal) =>
-  get<Job>(apiPath("projects", project, "jobs", number), signal);
+  takeAs<Job>(
+    client.GET("/projects/{project}/jobs/{number}", { params: ofJob(project, number), ...abort(signal) }),
+  );
 export const createJob = (project: string, body: NewJob) =>
-  call<Job>("POST", apiPath("projects", project, "jobs"), { body });
+  takeAs<Job>(client.POST("/projects/{project}/jobs", { params: inProject(project), body }));
 export const stopJob = (project: string, number: number) =>
-  call<Job>("POST", apiPath("projects", project, "jobs", number, "stop"));
-export const rerunJob = (project: string, number: number, parameters?: Record<string, Json>) =>
-  call<Job>("POST", apiPath("projects", project, "jobs", number, "rerun"), {
-    body: parameters ? { parameters } : {},
-  });
+  takeAs<Job>(client.POST("/projects/{project}/jobs/{number}/stop", { params: ofJob(project, number) }));
+export const rerunJob = (project: string, number: number, parameters: Record<string, Json>) =>
+  takeAs<Job>(
+    client.POST("/projects/{project}/jobs/{number}/rerun", {
+      params: ofJob(project, number),
+      body: { parameters },
+    }),
+  );
 export const getJobLog = (
   project: string,
   number: number,
   query: { offset: number; limit?: number },
   signal?: Signal,
-) => get<LogPage>(apiPath("projects", project, "jobs", number, "log"), signal, query);
+) =>
+  take(
+    client.GET("/projects/{project}/jobs/{number}/log", {
+      params: { ...ofJob(project, number), query },
+      ...abort(signal),
+    }),
+  );
 export interface SeriesQuery {
   key: string;
   points: number;
 }
 export const getSeries = (project: string, number: number, query: SeriesQuery, signal?: Signal) =>
-  get<List<Series>>(apiPath("projects", project, "jobs", number, "series"), signal, { ...query });
+  takeAs<List<Series>>(
+    client.GET("/projects/{project}/jobs/{number}/series", {
+      params: { ...ofJob(project, number), query },
+      ...abort(signal),
+    }),
+  );
 export type Tree = "files" | "outputs";
-export const listFiles = (project: string, number: number, tree: Tree, path: string, signal?: Signal) =>
-  get<List<File>>(apiPath("projects", project, "jobs", number, tree), signal, { path, limit: 1000 });
+export const listFiles = (project: string, number: number, tree: Tree, path: string, signal?: Signal) => {
+  const params = { ...ofJob(project, number), query: { path, ...ALL } };
+  return tree === "files"
+    ? takeAs<List<File>>(client.GET("/projects/{project}/jobs/{number}/files", { params, ...abort(signal) }))
+    : takeAs<List<File>>(
+        client.GET("/projects/{project}/jobs/{number}/outputs", { params, ...abort(signal) }),
+      );
+};
 
 // Software and hardware
-export const listEnvironments = (signal?: Signal) => get<List<Environment>>(apiPath("environments"), signal);
-export const buildEnvironment = (name: string) =>
-  call<Environment>("POST", apiPath("environments", name, "build"));
-export const getEnvironmentLog = (name: string, offset: number, signal?: Signal) =>
-  get<BuildLog>(apiPath("environments", name, "log"), signal, { offset });
-export const listMachines = (signal?: Signal) => get<List<Machine>>(apiPath("machines"), signal);
+export const listEnvironments = (signal?: Signal) =>
+  takeAs<List<Environment>>(client.GET("/environments", abort(signal)));
+export const buildEnvironment = (environment: string) =>
+  take(client.POST("/environments/{environment}/build", { params: { path: { environment } } }));
+export const getEnvironmentLog = (environment: string, offset: number, signal?: Signal) =>
+  take(
+    client.GET("/environments/{environment}/log", {
+      params: { path: { environment }, query: { offset } },
+      ...abort(signal),
+    }),
+  );
+export const listMachines = (signal?: Signal) =>
+  takeAs<List<Machine>>(client.GET("/machines", abort(signal)));

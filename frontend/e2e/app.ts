@@ -3,6 +3,19 @@ import { expect, type Page } from "@playwright/test";
 
 export const PROJECT = "examples";
 
+interface Named {
+  name: string;
+}
+
+/** `base`, or with a number behind it where an earlier run on the same server took the name. */
+export async function freeName(page: Page, base: string): Promise<string> {
+  const response = await page.request.get(`/api/v1/projects/${PROJECT}/workspaces?limit=1000`);
+  const taken = new Set(((await response.json()) as { items: Named[] }).items.map(each => each.name));
+  let name = base;
+  for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`;
+  return name;
+}
+
 /** Creates a workspace of the example project, started, and waits until its server runs. Returns its id. */
 export async function createWorkspace(page: Page, name: string): Promise<string> {
   await page.goto(`/p/${PROJECT}/workspaces?new=1`);

@@ -28,7 +28,8 @@ export class Lab {
   }
 
   async idle(): Promise<void> {
-    await expect(this.panel().locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).toBeVisible({
+    await expect(this.panel().locator(".jp-Spinner")).toHaveCount(0, { timeout: 60_000 });
+    await expect(this.page.locator("#jp-main-statusbar").getByText(/\| Idle$/)).toBeVisible({
       timeout: 60_000,
     });
   }

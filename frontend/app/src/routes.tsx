@@ -1,8 +1,8 @@
 /** The places of the app, each a chunk of its own that is fetched when first needed. */
 import { createBrowserRouter, type RouteObject, redirect } from "react-router";
-import { paths } from "./paths";
 import { ErrorPage } from "./pages/ErrorPage";
 import { Frame, loader as frameLoader } from "./pages/Frame";
+import { paths } from "./paths";
 import { Loading } from "./ui/Skeleton";
 
 const jobTabs: RouteObject[] = [

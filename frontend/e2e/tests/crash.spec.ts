@@ -1,6 +1,6 @@
 /** `kill -9` of the server while a cell and a job run: both go on, Lab comes back by itself, the log has every line once. */
 import { execSync } from "node:child_process";
-import { createWorkspace, expectRunning, jobBadge, openLab, PROJECT } from "../app.ts";
+import { createWorkspace, expectRunning, freeName, jobBadge, openLab, PROJECT } from "../app.ts";
 import { restartCommand } from "../env.ts";
 import { expect, test } from "../fixtures.ts";
 import { Lab } from "../lab.ts";
@@ -14,7 +14,8 @@ test("Lab reconnects, the cell's output arrives and the job completes with every
 }) => {
   test.skip(!restartCommand, "CAIRN_E2E_RESTART says how to kill and start the server");
   test.setTimeout(480_000);
-  await createWorkspace(page, "crash");
+  const name = await freeName(page, "crash");
+  await createWorkspace(page, name);
   await expectRunning(page);
   const lab = new Lab(await openLab(page));
   await lab.ready();
@@ -24,7 +25,7 @@ test("Lab reconnects, the cell's output arrives and the job completes with every
 
   const job = await context.newPage();
   await job.goto(`/p/${PROJECT}/jobs/new`);
-  await job.getByLabel("From workspace").selectOption({ label: "crash" });
+  await job.getByLabel("From workspace").selectOption({ label: name });
   await job.getByRole("radio", { name: "A command" }).check();
   await job.getByLabel("Command", { exact: true }).fill(`python -u -c '${TICKS}'`);
   await job.getByRole("button", { name: "Run job" }).click();

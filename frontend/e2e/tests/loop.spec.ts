@@ -1,6 +1,6 @@
 /** The loop, end to end: workspace, notebook in the browser, job with a live chart, outputs in the next workspace. */
 import type { Page } from "@playwright/test";
-import { createWorkspace, expectRunning, jobBadge, openLab, PROJECT } from "../app.ts";
+import { createWorkspace, expectRunning, freeName, jobBadge, openLab, PROJECT } from "../app.ts";
 import { expect, test } from "../fixtures.ts";
 import { Lab } from "../lab.ts";
 
@@ -8,6 +8,7 @@ test.describe.configure({ mode: "serial" });
 
 const NOTEBOOK = "digits.ipynb";
 let jobNumber = "";
+let labName = "";
 
 async function expectOwnOrigin(lab: Page, id: string): Promise<void> {
   const url = new URL(lab.url());
@@ -24,7 +25,8 @@ test("a workspace starts, Lab opens at its own origin and the notebook runs cell
   page,
 }) => {
   test.setTimeout(480_000);
-  const id = await createWorkspace(page, "lab");
+  labName = await freeName(page, "lab");
+  const id = await createWorkspace(page, labName);
   await expectRunning(page);
   const tab = await openLab(page);
   await expectOwnOrigin(tab, id);
@@ -39,7 +41,7 @@ test("a workspace starts, Lab opens at its own origin and the notebook runs cell
 test("the notebook runs as a job with another parameter value and its chart is live", async ({ page }) => {
   test.setTimeout(300_000);
   await page.goto(`/p/${PROJECT}/workspaces`);
-  await page.getByRole("link", { name: "lab", exact: true }).click();
+  await page.getByRole("link", { name: labName, exact: true }).click();
   await page.getByRole("link", { name: "New job from this workspace" }).click();
   await page.getByLabel("Notebook", { exact: true }).fill(NOTEBOOK);
   await page.getByRole("button", { name: "Add a parameter" }).click();
@@ -103,7 +105,7 @@ test("a second workspace with the job's outputs attached loads the model", async
   test.setTimeout(480_000);
   await page.goto(`/p/${PROJECT}/workspaces?new=1`);
   const dialog = page.getByRole("dialog", { name: "New workspace" });
-  await dialog.getByLabel("Name", { exact: true }).fill("use-model");
+  await dialog.getByLabel("Name", { exact: true }).fill(await freeName(page, "use-model"));
   await dialog.getByRole("button", { name: "Attach a job’s outputs" }).click();
   await dialog.getByRole("radio", { name: new RegExp(`^#${jobNumber} `) }).check();
   await dialog.getByLabel("Folder name").fill("digits");

@@ -1,0 +1,62 @@
+import { jobs, projects } from "@cairn/mock/fixtures";
+import { QueryClient } from "@tanstack/react-query";
+import { expect, test } from "vitest";
+import { faviconSvg } from "~/components/favicon";
+import { best, score } from "~/components/match";
+import { mergeJobs } from "~/queries/jobs";
+import { parseChange } from "./events";
+import { applyChanges } from "./invalidate";
+
+const [first, second] = jobs;
+if (!first || !second) throw new Error("the fixtures have jobs");
+
+test("newer jobs replace older ones and new ones come first", () => {
+  const merged = mergeJobs([second], [{ ...second, name: "fresh" }, first]);
+  expect(merged.map(job => [job.number, job.name])).toEqual([
+    [first.number, first.name],
+    [second.number, "fresh"],
+  ]);
+});
+
+test("an event makes old what it touches and nothing else", () => {
+  const client = new QueryClient();
+  client.setQueryData(["projects"], { items: projects });
+  client.setQueryData(["workspace", "w-1"], { id: "w-1" });
+  client.setQueryData(["workspace", "w-2"], { id: "w-2" });
+  client.setQueryData(["job", "examples", first.number], first);
+  client.setQueryData(["series", "examples", first.number, "loss", 100], {});
+  client.setQueryData(["series", "examples", second.number, "loss", 100], {});
+  const isOld = (key: unknown[]) => client.getQueryState(key)?.isInvalidated;
+
+  applyChanges(
+    [
+      { number: 1, kind: "workspace.changed", project_id: "p-1", subject: "w-1" },
+      { number: 2, kind: "job.metadata", project_id: "p-1", subject: first.id },
+    ],
+    client,
+  );
+  expect(isOld(["workspace", "w-1"])).toBe(true);
+  expect(isOld(["workspace", "w-2"])).toBe(false);
+  expect(isOld(["job", "examples", first.number])).toBe(true);
+  expect(isOld(["series", "examples", first.number, "loss", 100])).toBe(true);
+  expect(isOld(["series", "examples", second.number, "loss", 100])).toBe(false);
+  expect(isOld(["projects"])).toBe(false);
+});
+
+test("what is no change is ignored", () => {
+  expect(parseChange("{")).toBeNull();
+  expect(parseChange('{"number":1}')).toBeNull();
+  expect(parseChange('{"number":1,"kind":"job.changed","subject":"x","project_id":null}')?.number).toBe(1);
+});
+
+test("a few letters find what was meant", () => {
+  expect(score("dgts", "digits")).toBeGreaterThan(0);
+  expect(score("xyz", "digits")).toBe(0);
+  expect(best("job", ["new job", "jobs", "start"], item => item, 5)[0]).toBe("jobs");
+});
+
+test("the favicon counts running jobs", () => {
+  expect(faviconSvg(0)).not.toContain("<text");
+  expect(faviconSvg(3)).toContain(">3</text>");
+  expect(faviconSvg(12)).toContain(">9+</text>");
+});

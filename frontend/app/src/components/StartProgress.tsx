@@ -33,11 +33,17 @@ async function readTail(id: string, signal: AbortSignal): Promise<LogLine[]> {
   return lines;
 }
 
+/** The end of a log is what one looks for. */
+const atEnd = (element: HTMLElement | null) => {
+  if (element) element.scrollTop = element.scrollHeight;
+};
+
 export function ServerLog({ workspace, lines = 8 }: { workspace: Workspace; lines?: number }) {
   const tail = useTail(workspace).slice(-lines);
   if (tail.length === 0) return null;
   return (
     <pre
+      ref={atEnd}
       tabIndex={0}
       aria-label="Last lines of the server’s log"
       className="max-h-80 overflow-auto rounded border border-line bg-sunken px-3 py-2 text-[12px] leading-[18px] text-muted"
@@ -47,13 +53,44 @@ export function ServerLog({ workspace, lines = 8 }: { workspace: Workspace; line
   );
 }
 
-export function StartProgress({ workspace }: { workspace: Workspace }) {
+/** What a start goes through, in the order in which it does. */
+const PHASES = ["Building the environment", "Fetching the inputs", "Starting JupyterLab"];
+
+function Phases({ phase }: { phase: string }) {
+  const at = PHASES.indexOf(phase);
+  if (at < 0) return null;
   return (
-    <div className="grid gap-3" role="status">
-      <p className="flex items-center gap-2.5 text-lg">
-        <Icon name="ring" turning className="text-busy" />
-        <span className={cx("first-letter:uppercase")}>{workspace.phase || "Starting"}</span>
-      </p>
+    <ol className="flex flex-wrap gap-x-5 gap-y-1.5">
+      {PHASES.map((name, index) => (
+        <li
+          key={name}
+          aria-current={index === at ? "step" : undefined}
+          className={cx("flex items-center gap-1.5", index === at ? "font-medium" : "text-muted")}
+        >
+          {index < at ? <Icon name="check" className="text-ok" /> : null}
+          {index === at ? <Icon name="ring" turning className="text-busy" /> : null}
+          {index > at ? <Icon name="circle" className="text-faint" /> : null}
+          {name}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+export function StartProgress({ workspace }: { workspace: Workspace }) {
+  const phase = workspace.phase || "Starting";
+  return (
+    <div className="grid min-w-0 gap-3">
+      <div role="status">
+        {PHASES.includes(phase) ? (
+          <Phases phase={phase} />
+        ) : (
+          <p className="flex items-center gap-2 font-medium">
+            <Icon name="ring" turning className="text-busy" />
+            {phase}
+          </p>
+        )}
+      </div>
       <div className="relative h-0.5 overflow-hidden rounded-full bg-hover">
         <span className="sweep absolute inset-y-0 left-0 w-1/3 rounded-full bg-busy" />
       </div>

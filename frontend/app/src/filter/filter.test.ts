@@ -1,14 +1,15 @@
+import type { Job } from "@cairn/api/types";
 import { jobs } from "@cairn/mock/fixtures";
 import { expect, test } from "vitest";
 import { complete, fieldOf, keysOf, matches, parseFilter, sortJobs, suggest, tokens } from "./filter";
 
 const [base] = jobs;
 if (!base) throw new Error("the fixtures have jobs");
-const job = {
+const job: Job = {
   ...base,
   number: 7,
   name: "Digits run",
-  state: "error" as const,
+  state: "error",
   user: "ada",
   parameters: { lr: 0.05, optimizer: "adam", augment: true },
   metadata: { loss: 0.2, "val/acc": 0.91 },
@@ -49,7 +50,7 @@ test("a condition that is still being typed hides nothing", () => {
 });
 
 test("jobs without the value come last in both directions", () => {
-  const list = [
+  const list: Job[] = [
     { ...job, number: 3, metadata: {} },
     { ...job, number: 2, metadata: { loss: 0.5 } },
     { ...job, number: 1, metadata: { loss: 0.1 } },

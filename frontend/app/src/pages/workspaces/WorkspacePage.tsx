@@ -203,7 +203,6 @@ export function Component() {
               "Machine",
               <span key="m" title={machine ? share(machine) : undefined}>
                 {workspace.machine}
-                {machine ? <span className="text-muted"> · {share(machine)}</span> : null}
               </span>,
             ],
             ["Environment", workspace.environment],

@@ -36,14 +36,21 @@ pub(crate) struct TestApp {
     pub(crate) origin: String,
     port: u16,
     shutdown: CancellationToken,
+    schema: Option<Schema>,
     _folder: TempDir,
+}
+
+/// A schema of its own on a PostgreSQL server, dropped with this.
+struct Schema {
+    server: String,
+    name: String,
 }
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Fixed::at(NOW_MS);
-        let db = open(&folder, &clock).await;
+        let (db, schema) = open(&folder, &clock).await;
         let runtime = Quiet::default();
         let control = control(&folder, db, runtime.clone()).await;
         let address = "127.0.0.1:0".parse().unwrap();
@@ -69,6 +76,7 @@ impl TestApp {
             origin,
             port,
             shutdown,
+            schema,
             _folder: folder,
         }
     }
@@ -154,23 +162,43 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        let Some(schema) = self.schema.take() else {
+            return;
+        };
+        // A drop cannot wait for a future of the test's own runtime.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let drop = schema.run("DROP SCHEMA", "CASCADE");
+            runtime.unwrap().block_on(drop);
+        });
+        let _ = dropped.join();
     }
 }
 
-async fn open(folder: &TempDir, clock: &Fixed) -> Db {
+async fn open(folder: &TempDir, clock: &Fixed) -> (Db, Option<Schema>) {
     let clock = Arc::new(clock.clone());
     let Ok(server) = std::env::var("CAIRN_TEST_POSTGRES_URL") else {
         let url = Db::sqlite_url(&folder.path().join("cairn.db")).unwrap();
-        return Db::open(&url, clock).await.unwrap();
+        return (Db::open(&url, clock).await.unwrap(), None);
     };
-    let schema = format!("g_{}", JobId::new(&storage::clock::System)).replace('-', "");
-    sqlx::any::install_default_drivers();
-    let pool = sqlx::AnyPool::connect(&server).await.unwrap();
-    let text = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
-    sqlx::query(text).execute(&pool).await.unwrap();
-    pool.close().await;
-    let url = format!("{server}?options[search_path]={schema}");
-    Db::open(&url, clock).await.unwrap()
+    let name = format!("g_{}", JobId::new(&storage::clock::System)).replace('-', "");
+    let schema = Schema { server, name };
+    schema.run("CREATE SCHEMA", "").await;
+    let Schema { server, name } = &schema;
+    let url = format!("{server}?options[search_path]={name}");
+    (Db::open(&url, clock).await.unwrap(), Some(schema))
+}
+
+impl Schema {
+    async fn run(&self, before: &str, after: &str) {
+        sqlx::any::install_default_drivers();
+        let pool = sqlx::AnyPool::connect(&self.server).await.unwrap();
+        let text = sqlx::AssertSqlSafe(format!("{before} {} {after}", self.name));
+        sqlx::query(text).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
 }
 
 async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {

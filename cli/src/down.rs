@@ -26,7 +26,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the command. Workspaces are stopped, jobs end as stopped with what they left kept. Fine where nothing runs.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = DataFolder::open(args.data_dir.as_deref())?;
     let config = Config::load(args.config.as_deref(), folder.path(), None)?;
     if let Some(running) = folder.running() {

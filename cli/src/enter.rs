@@ -2,7 +2,10 @@
 //!
 //! It runs inside the attempt, so that the token stands in no argument list and in no file but the one on tmpfs.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, process::ExitCode};
+use std::{
+    ffi::OsString, io::Write as _, os::unix::process::CommandExt as _, process::Command,
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -33,7 +36,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     } else {
         126
     };
-    use std::io::Write as _;
     writeln!(
         std::io::stderr(),
         "cairn: {}: {error}",

@@ -59,9 +59,9 @@ fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let json = cli.json;
     match cli.command {
-        Command::Serve(args) => serve::run(args),
-        Command::Down(args) => down::run(args),
-        Command::Up(args) => up::run(args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Down(args) => down::run(&args),
+        Command::Up(args) => up::run(&args),
         Command::Doctor(args) => doctor::run(&args, json),
         Command::User(args) => user::run(&args, json),
         Command::Login(args) => login::run(args, json),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How often what has expired is removed.
-const EXPIRY: Duration = Duration::from_secs(3600);
+const EXPIRY: Duration = Duration::from_hours(1);
 /// Events are kept this long for readers that come back.
 const EVENTS_MS: i64 = 7 * 24 * 3600 * 1000;
 
@@ -42,7 +42,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the service in the foreground.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = DataFolder::open(args.data_dir.as_deref())?;
     let config = Config::load(args.config.as_deref(), folder.path(), args.listen)?;
     begin_log(config.log_format);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long the server may take to be ready.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 /// How long an older server may take to end.
 const END: Duration = Duration::from_secs(30);
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the command. Safe to repeat: what runs already is reused, or replaced where this program is newer; servers and jobs go on.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = DataFolder::open(args.data_dir.as_deref())?;
     let config = Config::load(args.config.as_deref(), folder.path(), None)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -43,16 +43,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     runtime.block_on(prepare(&config, &folder))?;
     match folder.running() {
         Some(running) if running.build == build() => {
-            say(format_args!("Cairn runs already at {}", running.url))?
+            say(format_args!("Cairn runs already at {}", running.url))?;
         }
         Some(running) => {
             say(format_args!(
                 "Replacing the server by this newer build; what it runs goes on"
             ))?;
             end(&folder, &running)?;
-            start(&args, &folder)?;
+            start(args, &folder)?;
         }
-        None => start(&args, &folder)?,
+        None => start(args, &folder)?,
     }
     let link = runtime.block_on(link(&config, &folder))?;
     writeln!(io::stdout(), "Sign in: {link}")?;

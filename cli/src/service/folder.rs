@@ -71,19 +71,30 @@ impl DataFolder {
         &self.0
     }
 
-    /// A short folder for sockets, the same for every process of this user that works on this directory.
+    /// A short folder for sockets, the same for every process that works on this directory, also from a session with another
+    /// environment: the first choice is written down and kept.
     pub(crate) fn sockets(&self) -> Result<PathBuf> {
+        let kept = fs::read_to_string(self.0.join("sockets")).ok();
+        let kept = kept.map(|text| PathBuf::from(text.trim_end()));
+        if let Some(folder) = kept.filter(|folder| folder.parent().is_some_and(Path::is_dir)) {
+            return Ok(folder);
+        }
+        let folder = self.choose_sockets();
+        self.write("sockets", &format!("{}\n", folder.display()))?;
+        Ok(folder)
+    }
+
+    fn choose_sockets(&self) -> PathBuf {
         let name = &blake3::hash(self.0.as_os_str().as_encoded_bytes()).to_hex()[..8];
         let uid = rustix::process::getuid();
         let runtime = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .filter(|path| path.is_dir() && path.as_os_str().len() < 40);
-        let folder = match runtime {
+        match runtime {
             Some(runtime) if !uid.is_root() => runtime.join(format!("cairn-{name}")),
             _ if uid.is_root() => PathBuf::from(format!("/run/cairn-{name}")),
             _ => PathBuf::from(format!("/tmp/cairn-{}-{name}", uid.as_raw())),
-        };
-        Ok(folder)
+        }
     }
 
     /// Takes the right to serve it.

@@ -210,19 +210,24 @@ impl<W: Workspaces> Proxy<W> {
                 Err(Refusal::Missing)
             };
         }
-        let site = self.authorise(&visit, line).await?;
+        let (site, shown) = self.authorise(&visit, line).await?;
         if visit.upgrade {
-            self.open_tunnel(visit, site).await
+            self.open_tunnel(visit, site, shown).await
         } else {
             self.forward(visit, site).await
         }
     }
 
-    /// The workspace's site, if a credential opens it and no other page caused the request.
-    async fn authorise(&self, visit: &Visit, line: &mut Line) -> Result<Arc<Site>, Refusal> {
+    /// The workspace's site, if a credential opens it and no other page caused the request, and which of those shown it was.
+    async fn authorise(
+        &self,
+        visit: &Visit,
+        line: &mut Line,
+    ) -> Result<(Arc<Site>, usize), Refusal> {
         let workspace = visit.path.workspace;
         let change = *self.changes.borrow();
-        for credential in visit.shown.candidates(visit.origin != Origin::App) {
+        let candidates = visit.shown.candidates(visit.origin != Origin::App);
+        for (number, credential) in candidates.enumerate() {
             let site = self.site(&workspace);
             let known = site
                 .as_ref()
@@ -238,7 +243,8 @@ impl<W: Workspaces> Proxy<W> {
                 self.refuse_forged(visit)?;
             }
             line.user = Some(user);
-            return Ok(site.unwrap_or_else(|| self.make_site(workspace)));
+            let site = site.unwrap_or_else(|| self.make_site(workspace));
+            return Ok((site, number));
         }
         Err(Refusal::Stranger)
     }

@@ -42,31 +42,40 @@ impl Reloading {
             .clone()
     }
 
-    /// Follows the files for ever. Files that do not fit each other, as in the middle of a renewal, leave the old ones in use.
+    /// Follows the files for ever.
     pub(super) async fn watch(&self) {
         let mut every = interval(EVERY);
         let mut seen = stamps(&self.files);
         loop {
             every.tick().await;
-            let now = stamps(&self.files);
-            if now == seen {
-                continue;
+            self.refresh(&mut seen);
+        }
+    }
+
+    /// Reads the files again if they changed since `seen`. Files that do not fit each other, as in the middle of a renewal, leave
+    /// the old ones in use.
+    fn refresh(&self, seen: &mut Stamps) {
+        let now = stamps(&self.files);
+        if now == *seen {
+            return;
+        }
+        match load(&self.files) {
+            Ok(acceptor) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+                *seen = now;
+                tracing::info!("the TLS certificate was read again");
             }
-            match load(&self.files) {
-                Ok(acceptor) => {
-                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
-                    seen = now;
-                    tracing::info!("the TLS certificate was read again");
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the new TLS files cannot be used; the old certificate stays");
-                }
+            Err(error) => {
+                tracing::warn!(%error, "the new TLS files cannot be used; the old certificate stays");
             }
         }
     }
 }
 
-fn stamps(files: &Tls) -> [Option<SystemTime>; 2] {
+/// When the two files were written.
+type Stamps = [Option<SystemTime>; 2];
+
+fn stamps(files: &Tls) -> Stamps {
     let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
     [modified(&files.certificate), modified(&files.key)]
 }
@@ -90,4 +99,89 @@ fn load(files: &Tls) -> io::Result<TlsAcceptor> {
     // WebSockets over HTTP/2 would be another protocol to tunnel; browsers fall back to this by themselves.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+    use tokio::io::duplex;
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    /// Makes a certificate for `localhost`; `None` where there is no `openssl`.
+    fn certify(files: &Tls) -> Option<()> {
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+            ])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(&files.key)
+            .arg("-out")
+            .arg(&files.certificate)
+            .output()
+            .ok()?;
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        Some(())
+    }
+
+    async fn shakes_hands(server: &Reloading, certificate: &[u8]) -> bool {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(certificate).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (ours, theirs) = duplex(64 * 1024);
+        let name = ServerName::try_from("localhost").unwrap();
+        let (client, _) = tokio::join!(
+            TlsConnector::from(Arc::new(config)).connect(name, theirs),
+            server.acceptor().accept(ours)
+        );
+        client.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_renewed_certificate_is_used_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Tls {
+            certificate: folder.path().join("cert.pem"),
+            key: folder.path().join("key.pem"),
+        };
+        assert!(Reloading::new(&files).is_err());
+        if certify(&files).is_none() {
+            eprintln!("skipped: there is no openssl");
+            return;
+        }
+        let first = fs::read(&files.certificate).unwrap();
+        let server = Reloading::new(&files).unwrap();
+        assert!(shakes_hands(&server, &first).await);
+        let mut seen = Stamps::default();
+        certify(&files).unwrap();
+        let second = fs::read(&files.certificate).unwrap();
+        server.refresh(&mut seen);
+        assert!(shakes_hands(&server, &second).await);
+        assert!(!shakes_hands(&server, &first).await);
+        fs::write(&files.key, "half a file").unwrap();
+        server.refresh(&mut Stamps::default());
+        assert!(shakes_hands(&server, &second).await);
+    }
 }

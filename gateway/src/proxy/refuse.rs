@@ -11,10 +11,7 @@ use super::{
     credentials, door,
     workspaces::Workspaces,
 };
-use crate::{
-    origins::Origin,
-    path::{self, WorkspacePath},
-};
+use crate::{origins::Origin, path};
 
 impl<W: Workspaces> Proxy<W> {
     /// A path of a workspace's origin that is not below `/w/`.
@@ -76,8 +73,9 @@ pub(super) struct Asks {
 impl Asks {
     pub(super) fn of(request: &Request<Incoming>) -> Self {
         let uri = request.uri();
-        let api =
-            uri.path().contains("/api/") || request.headers().contains_key(http::header::UPGRADE);
+        // `/w/{id}/` is cut off by hand: the path may be one that cannot be read.
+        let rest = uri.path().splitn(4, '/').nth(3).unwrap_or_default();
+        let api = is_api(rest) || request.headers().contains_key(http::header::UPGRADE);
         let page = answers::is_page_visit(request.method(), request.headers(), api);
         if !page {
             return Self {
@@ -105,16 +103,19 @@ pub(super) fn is_page(visit: &Visit) -> bool {
         .is_some_and(|mode| mode == "navigate");
     navigates
         || (!visit.upgrade
-            && answers::is_page_visit(&visit.parts.method, headers, is_api(&visit.path)))
+            && answers::is_page_visit(
+                &visit.parts.method,
+                headers,
+                is_api(visit.path.rest.as_deref().unwrap_or_default()),
+            ))
 }
 
-/// Whether a program asks, by the path alone.
-fn is_api(path: &WorkspacePath) -> bool {
-    path.is_below("api")
-        || path
-            .rest
-            .as_deref()
-            .is_some_and(|rest| rest.contains("/api/"))
+/// Whether a program asks, by the path below `/w/{id}/` alone.
+fn is_api(rest: &str) -> bool {
+    ["api", "lab/api"].iter().any(|prefix| {
+        let below = rest.strip_prefix(prefix);
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    })
 }
 
 pub(super) fn explain(error: path::Error) -> &'static str {

@@ -20,7 +20,7 @@ use super::{
     site::{Place, Route, Site},
     socket::Socket,
     tunnel,
-    workspaces::{Address, Credential, Workspaces},
+    workspaces::{Address, Workspaces},
 };
 use crate::{listen::Stream, origins::Origin};
 
@@ -71,14 +71,13 @@ impl<W: Workspaces> Proxy<W> {
         &self,
         mut visit: Visit,
         site: Arc<Site>,
+        shown: usize,
     ) -> Result<Response<Body>, Refusal> {
         let place = site.tunnel_place().map_err(|_| Refusal::Busy)?;
         let membership = {
-            let credential = visit.shown.candidates(visit.origin != Origin::App).next();
-            self.live.enter(
-                visit.path.workspace,
-                credential.unwrap_or(Credential::Cookie("")),
-            )
+            let mut candidates = visit.shown.candidates(visit.origin != Origin::App);
+            let credential = candidates.nth(shown).ok_or(Refusal::Stranger)?;
+            self.live.enter(visit.path.workspace, credential)
         };
         let context = context(&visit, site);
         let Some(client) = visit.parts.extensions.remove::<OnUpgrade>() else {

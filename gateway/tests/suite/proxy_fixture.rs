@@ -186,9 +186,24 @@ impl Gateway {
     }
 
     pub(crate) async fn start_with(bounds: Bounds, adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(Role::App, bounds, adjust).await
+    }
+
+    /// The second listener of a gateway whose app lives at port 1.
+    pub(crate) async fn start_shared() -> Self {
+        Self::start_as(Role::Workspaces, Bounds::default(), |config| {
+            config.workspace_url = Some(config.public_url.clone());
+            config.public_url = "http://localhost:1".parse().unwrap();
+            config.workspace_domain = None;
+        })
+        .await
+    }
+
+    async fn start_as(role: Role, bounds: Bounds, adjust: impl FnOnce(&mut Config)) -> Self {
+        let address = "127.0.0.1:0".parse().unwrap();
         let listener = Listener {
-            address: "127.0.0.1:0".parse().unwrap(),
-            role: Role::App,
+            address,
+            role,
             tls: None,
         };
         let listening = Listening::bind(&listener).await.unwrap();

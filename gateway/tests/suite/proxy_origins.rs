@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use http::{Method, StatusCode, header};
 
-use super::proxy_fixture::{A, B, Gateway};
+use super::proxy_fixture::{A, B, Gateway, until};
 
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
@@ -241,4 +241,55 @@ async fn case_16_our_cookies_and_tokens_never_reach_the_server() {
         "{text}"
     );
     assert_eq!(reply.seen("cookie").as_deref(), Some("a=1; _xsrf=x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_15_a_tunnel_is_judged_by_the_cookie_that_opened_it() {
+    let (gateway, _echo) = Gateway::with_echo().await;
+    let tossed = |headers: &mut http::HeaderMap| {
+        let cookies = "cairn_workspace=evil; cairn_workspace=alice";
+        headers.insert("cookie", cookies.parse().unwrap());
+    };
+    let opened = gateway.websocket(&format!("/w/{A}/ws"), tossed).await;
+    let (_socket, _) = opened.unwrap();
+    let asked = gateway.records.asked.load(Ordering::Relaxed);
+    until("two reviews", || {
+        gateway.records.asked.load(Ordering::Relaxed) >= asked + 2
+    })
+    .await;
+    assert_eq!(gateway.proxy.tunnels(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_12_without_a_domain_workspaces_share_the_second_listener() {
+    let gateway = Gateway::start_shared().await;
+    gateway.run_echo(A);
+    let host = format!("localhost:{}", gateway.port);
+    let origin = format!("http://{host}");
+    let ask = async |path: String, method: Method, origin: &str| {
+        gateway
+            .ask(&path, |request| {
+                *request.method_mut() = method;
+                request.headers_mut().insert("host", host.parse().unwrap());
+                request
+                    .headers_mut()
+                    .insert("origin", origin.parse().unwrap());
+            })
+            .await
+    };
+    let reply = ask(format!("/w/{A}/api"), Method::POST, &origin).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(reply.seen("cookie"), None);
+    // The app's origin differs in its port alone, and is another one all the same.
+    let reply = ask(format!("/w/{A}/api"), Method::POST, "http://localhost:1").await;
+    assert_eq!(reply.json()["code"], "cross_site_request");
+    let reply = ask(format!("/w/{B}/api"), Method::POST, &origin).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    let reply = ask("/".to_owned(), Method::GET, &origin).await;
+    assert_eq!(reply.header("location"), "http://localhost:1");
+    let reply = ask("/api/v1/info".to_owned(), Method::GET, &origin).await;
+    assert_eq!(reply.status, StatusCode::NOT_FOUND);
+    // Its other names are not served.
+    let reply = gateway.ask(&format!("/w/{A}/api"), |_| ()).await;
+    assert_eq!(reply.status, StatusCode::MISDIRECTED_REQUEST);
 }

@@ -1,5 +1,5 @@
 /** Every place of the app, found from what the server has. */
-import type { Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 import { PROJECT } from "./app.ts";
 
 export interface Place {
@@ -21,7 +21,7 @@ export async function places(page: Page): Promise<Place[]> {
     page,
     `/projects/${PROJECT}/jobs`,
   );
-  const job = jobs.find(each => each.state === "complete" && each.notebook) ?? jobs[0];
+  const job = jobs.findLast(each => each.state === "complete" && each.notebook) ?? jobs[0];
   const workspace = workspaces[0];
   return [
     { name: "start", path: "/", sign: /^Hello/ },
@@ -55,5 +55,5 @@ export async function visit(page: Page, place: Place): Promise<void> {
   await page.getByRole("heading", { name: place.sign }).first().waitFor();
   await page.evaluate(() => document.fonts.ready);
   // A chart or a preview is a chunk of its own: the page stands once nothing says that it loads.
-  await page.getByText("Loading", { exact: true }).waitFor({ state: "detached" });
+  await expect(page.getByText("Loading", { exact: true })).toHaveCount(0);
 }

@@ -1,5 +1,10 @@
 /** The places of the app, each a chunk of its own that is fetched when first needed. */
-import { createBrowserRouter, type RouteObject, redirect } from "react-router";
+import {
+  createBrowserRouter,
+  type RouteObject,
+  redirect,
+  type ShouldRevalidateFunctionArgs,
+} from "react-router";
 import { ErrorPage } from "./pages/ErrorPage";
 import { Frame, loader as frameLoader } from "./pages/Frame";
 import { paths } from "./paths";
@@ -13,7 +18,12 @@ const jobTabs: RouteObject[] = [
   { path: "code", lazy: () => import("./pages/jobs/CodeTab") },
 ];
 
-const inside: RouteObject[] = [
+/** A filter or a zoom in the address asks the server for nothing. */
+function whenMoved({ currentUrl, nextUrl }: ShouldRevalidateFunctionArgs): boolean {
+  return currentUrl.pathname !== nextUrl.pathname || currentUrl.search === nextUrl.search;
+}
+
+const places: RouteObject[] = [
   { index: true, lazy: () => import("./pages/start/StartPage") },
   { path: "account", lazy: () => import("./pages/account/AccountPage") },
   { path: "admin", lazy: () => import("./pages/admin/UsersPage") },
@@ -28,6 +38,8 @@ const inside: RouteObject[] = [
   { path: "p/:project/settings", lazy: () => import("./pages/settings/SettingsPage") },
   { path: "*", lazy: () => import("./pages/NotFoundPage") },
 ];
+
+const inside = places.map(place => ({ ...place, shouldRevalidate: whenMoved }) as RouteObject);
 
 export function makeRouter() {
   return createBrowserRouter([

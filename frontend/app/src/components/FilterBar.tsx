@@ -1,6 +1,7 @@
 /** The filter of a job list, with completion of keys, states and people. */
 import { useId, useState } from "react";
 import { complete, suggest } from "~/filter/filter";
+import { useTyped } from "~/hooks/useTyped";
 import { cx } from "~/lib/class";
 import { IconButton } from "~/ui/Button";
 import { Icon } from "~/ui/Icon";
@@ -13,7 +14,8 @@ interface Props {
   inputRef: React.RefObject<HTMLInputElement | null>;
 }
 
-export function FilterBar({ value, onChange, keys, users, inputRef }: Props) {
+export function FilterBar({ value: shown, onChange: show, keys, users, inputRef }: Props) {
+  const [value, onChange] = useTyped(shown, show);
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
   const id = useId();

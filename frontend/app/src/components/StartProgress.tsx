@@ -44,6 +44,7 @@ export function ServerLog({ workspace, lines = 8 }: { workspace: Workspace; line
   return (
     <pre
       ref={atEnd}
+      role="group"
       tabIndex={0}
       aria-label="Last lines of the server’s log"
       className="max-h-80 overflow-auto rounded border border-line bg-sunken px-3 py-2 text-[12px] leading-[18px] text-muted"

@@ -16,7 +16,12 @@ export function Code({ text, colored = true }: { text: string; colored?: boolean
     [text, colored],
   );
   return (
-    <pre tabIndex={0} aria-label="Source" className="overflow-x-auto px-3 py-2 text-[12.5px] leading-[19px]">
+    <pre
+      role="group"
+      tabIndex={0}
+      aria-label="Source"
+      className="overflow-x-auto px-3 py-2 text-[12.5px] leading-[19px]"
+    >
       <code>
         {tokens.map((token, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: tokens have no identity and never move

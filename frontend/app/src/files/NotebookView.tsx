@@ -17,6 +17,7 @@ function Terminal({ text, isError }: { text: string; isError: boolean }) {
       : text;
   return (
     <pre
+      role="group"
       tabIndex={0}
       aria-label={isError ? "Error output" : "Output"}
       className={cx("max-h-120 overflow-auto px-3 py-2 text-[12px] leading-[18px]", isError && "bg-bad-soft")}

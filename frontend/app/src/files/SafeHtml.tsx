@@ -63,8 +63,8 @@ export function safeNodes(html: string): ReactNode[] {
 export function SafeHtml({ html }: { html: string }) {
   const nodes = useMemo(() => safeNodes(html), [html]);
   return (
-    <section tabIndex={0} aria-label="Output" className="prose overflow-x-auto">
+    <div role="group" tabIndex={0} aria-label="Output" className="prose overflow-x-auto">
       {nodes}
-    </section>
+    </div>
   );
 }

@@ -1,4 +1,5 @@
 /** The search field of a log: Enter goes to the next hit, Shift+Enter to the one before. */
+import { useTyped } from "~/hooks/useTyped";
 import { cx } from "~/lib/class";
 import { IconButton } from "~/ui/Button";
 import { control } from "~/ui/Field";
@@ -12,17 +13,18 @@ interface Props {
 }
 
 export function LogSearch({ needle, onNeedle, at, count, onStep }: Props) {
+  const [typed, type] = useTyped(needle, onNeedle);
   return (
     <search className="flex min-w-0 items-center gap-1 max-sm:w-full">
       <input
         type="search"
         aria-label="Search the log"
         placeholder="Search the log"
-        value={needle}
-        onChange={event => onNeedle(event.target.value)}
+        value={typed}
+        onChange={event => type(event.target.value)}
         onKeyDown={event => {
           if (event.key === "Enter") onStep(event.shiftKey ? -1 : 1);
-          if (event.key === "Escape") onNeedle("");
+          if (event.key === "Escape") type("");
         }}
         className={cx(control, "h-7 min-w-0 flex-1 sm:w-56")}
       />

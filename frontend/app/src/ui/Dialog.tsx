@@ -11,8 +11,11 @@ interface DialogProps {
   wide?: boolean;
 }
 
+/** Opens modally and puts the focus where one begins: in the first field, where there is one. */
 const show = (element: HTMLDialogElement | null) => {
-  if (element && !element.open) element.showModal();
+  if (!element || element.open) return;
+  element.showModal();
+  element.querySelector<HTMLElement>("input:not([type=hidden]), textarea, select")?.focus();
 };
 
 export function Dialog({ title, onClose, children, footer, wide }: DialogProps) {

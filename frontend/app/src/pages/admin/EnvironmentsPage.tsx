@@ -34,6 +34,7 @@ function BuildLog({ environment }: { environment: Environment }) {
   if (log.error) return <ErrorNotice error={log.error} />;
   return (
     <pre
+      role="group"
       tabIndex={0}
       aria-label={`Build log of ${environment.name}`}
       className="max-h-90 overflow-auto rounded border border-line bg-sunken px-3 py-2 text-[12px] leading-[18px]"

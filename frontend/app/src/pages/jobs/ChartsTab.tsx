@@ -5,6 +5,7 @@ import { lazy, Suspense, useMemo } from "react";
 import { chartKeys, draw, parseZoom, type XAxis } from "~/charts/data";
 import { useJob } from "~/hooks/useJob";
 import { type SetSearch, useSearch } from "~/hooks/useSearch";
+import { useTyped } from "~/hooks/useTyped";
 import { cx } from "~/lib/class";
 import { value } from "~/lib/format";
 import { seriesQuery } from "~/queries/jobs";
@@ -45,6 +46,9 @@ function useView(): [View, SetSearch] {
 }
 
 function Controls({ view, setSearch }: { view: View; setSearch: SetSearch }) {
+  const [smoothing, setSmoothing] = useTyped(String(view.smoothing), value =>
+    setSearch({ smooth: value === "0" ? null : value }),
+  );
   return (
     <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
       <fieldset className="flex rounded border border-line-strong bg-surface p-0.5">
@@ -85,10 +89,10 @@ function Controls({ view, setSearch }: { view: View; setSearch: SetSearch }) {
           max={0.99}
           step={0.01}
           className="w-32 accent-accent"
-          value={view.smoothing}
-          onChange={event => setSearch({ smooth: event.target.value === "0" ? null : event.target.value })}
+          value={smoothing}
+          onChange={event => setSmoothing(event.target.value)}
         />
-        <span className="w-8 text-muted">{view.smoothing.toFixed(2)}</span>
+        <span className="w-8 text-muted">{Number(smoothing).toFixed(2)}</span>
       </label>
       {view.zoom ? (
         <Button size="sm" icon="close" onClick={() => setSearch({ zoom: null })}>
@@ -128,7 +132,7 @@ function SeriesChart({
       </h2>
       <ErrorNotice error={series.error} />
       {data ? (
-        <Suspense fallback={<div className="h-[250px]" />}>
+        <Suspense fallback={<Loading />}>
           <Chart
             label={name}
             data={data}

@@ -54,16 +54,18 @@ function Row({
       </div>
       {mayManage ? (
         <>
-          <select
-            aria-label={`Role of ${member.name}`}
-            className={cx(control, "h-8 w-28")}
-            value={member.role}
-            onChange={event => actions.put.mutate({ user: member.name, role: event.target.value as Role })}
-          >
-            {ROLES.map(({ role }) => (
-              <option key={role}>{role}</option>
-            ))}
-          </select>
+          <div className="w-28 shrink-0">
+            <select
+              aria-label={`Role of ${member.name}`}
+              className={cx(control, "h-8")}
+              value={member.role}
+              onChange={event => actions.put.mutate({ user: member.name, role: event.target.value as Role })}
+            >
+              {ROLES.map(({ role }) => (
+                <option key={role}>{role}</option>
+              ))}
+            </select>
+          </div>
           <IconButton
             label={`Remove ${member.name}`}
             icon="close"

@@ -14,17 +14,22 @@ if [ "$only" = all ]; then
   say "Front end: unit tests"
   (cd frontend && npm test --silent)
 
-  have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || say "Going on without PostgreSQL: its half of the storage tests is skipped"
-  if deploy/testbed/postgres.sh start; then
-    CAIRN_TEST_POSTGRES_URL=$(deploy/testbed/postgres.sh url)
-    export CAIRN_TEST_POSTGRES_URL
-    trap 'deploy/testbed/postgres.sh stop' EXIT
-  fi
   CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)
-  export CAIRN_TEST_PYTHON_ENV
+  CAIRN_TEST_UV=$CAIRN_UV
+  PATH=$(dirname "$CAIRN_UV"):$PATH
+  export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_UV PATH
+  run() { if have cargo-nextest; then cargo nextest run --locked "$@"; else cargo test --locked "$@"; fi; }
+  say "Rust: tests, records on SQLite"
+  run --workspace
 
-  say "Rust: tests"
-  if have cargo-nextest; then cargo nextest run --workspace --locked; else cargo test --workspace --locked; fi
+  have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || true
+  if deploy/testbed/postgres.sh start; then
+    trap 'deploy/testbed/postgres.sh stop' EXIT
+    say "Rust: tests, records on PostgreSQL"
+    CAIRN_TEST_POSTGRES_URL=$(deploy/testbed/postgres.sh url) run -p storage -p gateway -p cli
+  else
+    say "Going on without PostgreSQL: only SQLite was tested"
+  fi
 fi
 
 deploy/testbed/e2e.sh

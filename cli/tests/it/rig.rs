@@ -13,6 +13,36 @@ const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
 /// Far beyond what a start takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A schema of the PostgreSQL server that `CAIRN_TEST_POSTGRES_URL` names, for one server of ours.
+struct Schema {
+    server: String,
+    name: String,
+}
+
+impl Schema {
+    /// The one that belongs to a server's folder; none where tests are to use SQLite.
+    fn of(folder: &Path) -> Option<Self> {
+        let server = std::env::var("CAIRN_TEST_POSTGRES_URL").ok()?;
+        let name = folder.file_name()?.to_str()?.to_lowercase();
+        let plain = name.chars().filter(char::is_ascii_alphanumeric);
+        let name = format!("c_{}", plain.collect::<String>());
+        Some(Self { server, name })
+    }
+
+    fn run(&self, before: &str, after: &str) {
+        let statement = format!("{before} {} {after}", self.name);
+        let made = Command::new("psql")
+            .args(["--quiet", "--dbname", &self.server, "--command", &statement])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+
+    fn url(&self) -> String {
+        format!("{}?options[search_path]={}", self.server, self.name)
+    }
+}
+
 /// A running server. Dropping it stops it and everything it runs.
 pub(crate) struct Rig {
     folder: TempDir,
@@ -54,11 +84,12 @@ impl Rig {
         for name in ["data", "home", "project"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        std::fs::write(
-            folder.path().join("data/cairn.toml"),
-            "[environments.default]\npackages = [\"ipykernel\"]\n",
-        )
-        .unwrap();
+        let mut config = "[environments.default]\npackages = [\"ipykernel\"]\n".to_owned();
+        if let Some(schema) = Schema::of(folder.path()) {
+            schema.run("CREATE SCHEMA", "");
+            config.insert_str(0, &format!("database = {:?}\n", schema.url()));
+        }
+        std::fs::write(folder.path().join("data/cairn.toml"), config).unwrap();
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -160,6 +191,9 @@ impl Drop for Rig {
         let _ = down.status();
         let _ = self.server.kill();
         let _ = self.server.wait();
+        if let Some(schema) = Schema::of(self.folder.path()) {
+            schema.run("DROP SCHEMA", "CASCADE");
+        }
     }
 }
 

@@ -10,18 +10,63 @@ use crate::objects::Store;
 use crate::users::NewUser;
 use crate::{projects, users};
 
-/// A store with a project and a user, in a folder that goes away with it.
+/// A store with a project and a user, in a folder that goes away with it: on PostgreSQL, in a schema that this test alone uses, where
+/// `CAIRN_TEST_POSTGRES_URL` names a server, else on SQLite.
 pub(crate) struct Fixture {
     pub(crate) store: Store,
     pub(crate) project: ProjectId,
     pub(crate) user: UserId,
     pub(crate) dir: tempfile::TempDir,
+    url: String,
+    _schema: Option<Schema>,
+}
+
+/// A schema of a PostgreSQL server; dropped with it.
+struct Schema {
+    server: String,
+    name: String,
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let (server, text) = (
+            self.server.clone(),
+            format!("DROP SCHEMA {} CASCADE", self.name),
+        );
+        // A drop cannot wait for a future of the test's own runtime.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(statement(&server, text));
+        });
+        let _ = dropped.join();
+    }
 }
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
+        Self::on(std::env::var("CAIRN_TEST_POSTGRES_URL").ok()).await
+    }
+
+    /// The same on SQLite, for what another process opens by its folder.
+    pub(crate) async fn sqlite() -> Self {
+        Self::on(None).await
+    }
+
+    async fn on(server: Option<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path(), &dir.path().join("store")).await;
+        let (url, schema) = match server {
+            Some(server) => {
+                let name = format!("t_{}", UserId::new(&System)).replace('-', "");
+                statement(&server, format!("CREATE SCHEMA {name}")).await;
+                let url = format!("{server}?options[search_path]={name}");
+                (url, Some(Schema { server, name }))
+            }
+            None => (Db::sqlite_url(&dir.path().join("cairn.db")).unwrap(), None),
+        };
+        let db = Db::open(&url, System::shared()).await.unwrap();
+        let store = Store::open(&dir.path().join("store"), db).await.unwrap();
         let user = add_user(store.db()).await;
         let project = add_project(store.db(), user, "vision").await;
         Self {
@@ -29,46 +74,17 @@ impl Fixture {
             project,
             user,
             dir,
+            url,
+            _schema: schema,
         }
     }
 
-    /// The same on PostgreSQL, in a schema that this test alone uses; none, with the reason printed, where no server is named.
-    #[expect(clippy::print_stdout, reason = "a skipped test says why")]
-    pub(crate) async fn postgres() -> Option<(Self, String)> {
-        let Ok(server) = std::env::var("CAIRN_TEST_POSTGRES_URL") else {
-            println!(
-                "skipped: CAIRN_TEST_POSTGRES_URL is not set (deploy/testbed/postgres.sh start prints one)"
-            );
-            return None;
-        };
-        let schema = format!("t_{}", UserId::new(&System).to_string().replace('-', ""));
-        statement(&server, format!("CREATE SCHEMA {schema}")).await;
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(
-            &format!("{server}?options[search_path]={schema}"),
-            System::shared(),
-        )
-        .await
-        .unwrap();
-        let user = add_user(&db).await;
-        let project = add_project(&db, user, "vision").await;
-        let store = Store::open(&dir.path().join("store"), db).await.unwrap();
-        let drop = format!("DROP SCHEMA {schema} CASCADE");
-        Some((
-            Self {
-                store,
-                project,
-                user,
-                dir,
-            },
-            drop,
-        ))
-    }
-
-    /// Removes what [`Fixture::postgres`] made.
-    pub(crate) async fn drop_postgres(self, drop: String) {
-        self.store.db().close().await;
-        statement(&std::env::var("CAIRN_TEST_POSTGRES_URL").unwrap(), drop).await;
+    /// The same store, opened once more.
+    pub(crate) async fn reopen(&self) -> Store {
+        let db = Db::open(&self.url, System::shared()).await.unwrap();
+        Store::open(&self.dir.path().join("store"), db)
+            .await
+            .unwrap()
     }
 
     /// An empty folder beside the store.

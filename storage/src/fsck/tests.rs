@@ -167,7 +167,7 @@ async fn child_that_is_killed() {
 
 #[tokio::test]
 async fn kill_at_any_step_loses_nothing_that_was_sealed() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::sqlite().await;
     let folder = fixture.folder("work");
     for n in 0..20 {
         write(&folder, &format!("f{n}"), n.to_string());

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 
 use super::*;
-use crate::capture::testing::{Fixture, add_project, open as reopen, write};
+use crate::capture::testing::{Fixture, add_project, write};
 use crate::snapshot::{Options, take};
 use crate::{fsck, manifest, snapshots};
 
@@ -205,7 +205,7 @@ async fn a_broken_body_is_resumed() {
         }
     );
     // Going on in another process.
-    let reopened = reopen(fixture.dir.path(), &fixture.dir.path().join("store")).await;
+    let reopened = fixture.reopen().await;
     let end = put(&reopened, id, hash, 200_000, body(&content[200_000..]))
         .await
         .unwrap();
@@ -374,7 +374,7 @@ async fn what_another_boot_wrote_is_checked_again() {
     let spool = store.within("uploads").join(id.to_string());
     std::fs::write(spool.join("boot"), "another").unwrap();
     std::fs::write(spool.join(format!("{}.done", Hash::of(b"torn"))), "to\0\0").unwrap();
-    let reopened = reopen(fixture.dir.path(), &fixture.dir.path().join("store")).await;
+    let reopened = fixture.reopen().await;
     assert!(matches!(seal(&reopened, id).await, Err(Error::Conflict(_))));
     assert_eq!(missing(&reopened, id).await.unwrap(), [Hash::of(b"torn")]);
     put(&reopened, id, Hash::of(b"torn"), 0, body(b"torn"))
@@ -390,10 +390,8 @@ async fn what_another_boot_wrote_is_checked_again() {
 }
 
 #[tokio::test]
-async fn captures_and_uploads_are_the_same_on_postgres() {
-    let Some((fixture, drop)) = Fixture::postgres().await else {
-        return;
-    };
+async fn captures_and_an_upload_of_the_same_files_share_them() {
+    let fixture = Fixture::new().await;
     let store = &fixture.store;
     let folder = fixture.folder("work");
     for n in 0..150 {
@@ -433,5 +431,4 @@ async fn captures_and_uploads_are_the_same_on_postgres() {
             .unwrap()
             .is_sound()
     );
-    fixture.drop_postgres(drop).await;
 }

@@ -48,7 +48,7 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
         label: `Open ${name}`,
         kind: "Do",
         icon: "external",
-        run: () => window.open(paths.open(each.id), `cairn-${each.id}`),
+        run: () => window.open(paths.open(each.id), "_blank", "noopener"),
       });
       items.push({
         id: `s${each.id}`,

@@ -46,7 +46,8 @@ export function WorkspaceActions({ workspace, mine, size = "md" }: Props) {
             size={size}
             icon="external"
             href={paths.open(workspace.id)}
-            target={`cairn-${workspace.id}`}
+            target="_blank"
+            rel="noopener"
           >
             Open
           </ButtonAnchor>

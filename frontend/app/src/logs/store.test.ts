@@ -54,7 +54,14 @@ test("search finds what one sees, whatever its case", () => {
   store.add([line(0, "\u001b[31mERR\u001b[0mor"), line(10, "fine"), line(20, "another error")]);
   expect(store.search("error")).toEqual([0, 2]);
   expect(store.search("")).toEqual([]);
-  expect(store.search("error", 0, 1)).toEqual([0]);
+  const hits = store.search("error");
+  store.add([line(30, "unrelated")]);
+  expect(store.search("error")).toBe(hits);
+  store.add([line(40, "err", { partial: true })]);
+  expect(store.search("error")).toBe(hits);
+  store.add([line(50, "or at last")]);
+  expect(store.search("error")).toEqual([0, 2, 4]);
+  expect(new LogStore().search("error")).toEqual([]);
 });
 
 test("listeners hear of new lines and of the end, once", () => {

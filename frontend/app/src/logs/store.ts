@@ -16,6 +16,7 @@ export interface Line {
 
 const STREAMS: Stream[] = ["stdout", "stderr", "system"];
 const BLOCK = 4096;
+const NONE: number[] = [];
 
 interface Block {
   offsets: Float64Array;
@@ -39,6 +40,7 @@ export class LogStore {
   private lastOffset = -1;
   private listeners = new Set<() => void>();
   private version = 0;
+  private found = { needle: "", hits: NONE, next: 0 };
   ended = false;
 
   get length(): number {
@@ -80,6 +82,7 @@ export class LogStore {
     if (continued !== undefined) {
       const block = this.blocks[Math.floor(continued / BLOCK)];
       if (block) block.texts[continued % BLOCK] += item.text;
+      this.forget(continued);
     } else this.push(item);
     if (!item.partial) this.open.delete(item.stream);
     else if (continued === undefined) this.open.set(item.stream, this.count - 1);
@@ -97,16 +100,30 @@ export class LogStore {
     this.count += 1;
   }
 
-  /** The indices of lines that contain `needle` whatever its case, from `from` on and `most` of them at most. */
-  search(needle: string, from = 0, most = 10_000): number[] {
+  /**
+   * The indices of lines that contain `needle` whatever its case, `most` of them at most. Asked again for the same needle
+   * it looks only at what is new, and gives the same array when nothing was found there.
+   */
+  search(needle: string, most = 10_000): number[] {
     const wanted = needle.toLowerCase();
-    const found: number[] = [];
-    if (!wanted) return found;
-    for (let index = from; index < this.count && found.length < most; index += 1) {
+    if (!wanted) return NONE;
+    if (this.found.needle !== wanted) this.found = { needle: wanted, hits: NONE, next: 0 };
+    const fresh: number[] = [];
+    let index = this.found.next;
+    for (; index < this.count && this.found.hits.length + fresh.length < most; index += 1) {
       const text = this.blocks[Math.floor(index / BLOCK)]?.texts[index % BLOCK] ?? "";
-      if (text.length >= wanted.length && plainText(text).toLowerCase().includes(wanted)) found.push(index);
+      if (text.length >= wanted.length && plainText(text).toLowerCase().includes(wanted)) fresh.push(index);
     }
-    return found;
+    if (fresh.length > 0) this.found.hits = [...this.found.hits, ...fresh];
+    this.found.next = index;
+    return this.found.hits;
+  }
+
+  /** A line that goes on after it was searched is searched again. */
+  private forget(index: number): void {
+    if (index >= this.found.next) return;
+    this.found.next = index;
+    this.found.hits = this.found.hits.filter(hit => hit < index);
   }
 
   subscribe = (listener: () => void): (() => void) => {

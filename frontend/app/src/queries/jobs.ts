@@ -31,6 +31,8 @@ export const filesQuery = (project: string, number: number, tree: api.Tree, path
 
 /** Puts newer versions of jobs into a list that is sorted by number, newest first. */
 export function mergeJobs(known: Job[], fresh: Job[]): Job[] {
+  const oldest = known.at(-1)?.number ?? Number.POSITIVE_INFINITY;
+  if (fresh.every(job => job.number < oldest)) return [...known, ...fresh];
   const byNumber = new Map(fresh.map(job => [job.number, job]));
   const merged = known.map(job => {
     const newer = byNumber.get(job.number);

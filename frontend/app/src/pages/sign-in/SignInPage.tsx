@@ -2,7 +2,7 @@
 import { isStatus } from "@cairn/api/errors";
 import * as api from "@cairn/api/operations";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { type LoaderFunctionArgs, redirect, useLoaderData, useNavigate, useSearchParams } from "react-router";
 import { Plain } from "~/components/Plain";
 import { queryClient } from "~/lib/query";
@@ -52,7 +52,19 @@ function LinkFailed({ error }: { error: unknown }) {
   );
 }
 
+/** A link that is pasted while this page is open changes only the part after `#`: then the page begins anew with it. */
+function useNextLink(): void {
+  useEffect(() => {
+    const again = () => {
+      if (window.location.hash) window.location.reload();
+    };
+    window.addEventListener("hashchange", again);
+    return () => window.removeEventListener("hashchange", again);
+  }, []);
+}
+
 export function Component() {
+  useNextLink();
   const { linkError } = useLoaderData<Loaded>();
   const [params] = useSearchParams();
   const navigate = useNavigate();

@@ -141,11 +141,13 @@ fn message(state: State, exit: &Exit, report: Option<String>) -> Option<String> 
         (_, Reason::StartFailed) => "The job could not be started.".to_owned(),
         _ => "The job ended in a way that this version does not know.".to_owned(),
     };
-    Some(if exit.message.is_empty() || what.starts_with(&exit.message) {
-        what
-    } else {
-        format!("{what} {}", exit.message)
-    })
+    Some(
+        if exit.message.is_empty() || what.starts_with(&exit.message) {
+            what
+        } else {
+            format!("{what} {}", exit.message)
+        },
+    )
 }
 
 /// The record of a path that was left out.

@@ -52,7 +52,7 @@ impl<W: Workspaces> Front<W> {
             known => known,
         };
         if origin == Origin::App && path::read(request.uri().path()) == Ok(Target::Other) {
-            return self.app(request, arrival).await;
+            return Box::pin(self.app(request, arrival)).await;
         }
         self.proxy.handle(request, origin, arrival.peer).await
     }

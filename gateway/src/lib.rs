@@ -14,6 +14,7 @@ mod extract;
 pub mod front;
 mod health;
 pub mod listen;
+pub mod log;
 pub mod metrics;
 mod openapi;
 pub mod origins;

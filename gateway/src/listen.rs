@@ -2,6 +2,7 @@
 //! request goes to one handler.
 
 mod drain;
+mod pulse;
 mod stream;
 mod tls;
 
@@ -15,12 +16,14 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
+
+use pulse::Pulse;
 
 pub use drain::Drain;
 pub use stream::Stream;
@@ -32,8 +35,8 @@ use crate::{
 
 /// The most bytes of a request's head; more than that, or more than 100 headers, is 431.
 const HEAD_BYTES: usize = 64 * 1024;
-/// How long a client may take to send a request's head, and how long a connection may be idle between requests.
-const HEAD_TIME: Duration = Duration::from_secs(75);
+/// How long a client may take to send a request's head, and how long a connection may be idle between requests; up to twice that.
+const HEAD_TIME: Duration = Duration::from_secs(40);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Bytes buffered of one message; more only arrive as the other side takes them.
@@ -171,6 +174,7 @@ where
     async fn connection(&self, stream: Stream, address: IpAddr) {
         let secure = stream.is_tls();
         let trusted = self.config.trusts(address);
+        let pulse = Arc::new(Pulse::default());
         let service = service_fn(|request: Request<Incoming>| {
             let peer = if trusted {
                 forwarded(&self.config, request.headers(), address, secure)
@@ -180,14 +184,10 @@ where
                     secure,
                 }
             };
-            let answer = (self.handler)(
-                request,
-                Arrival {
-                    role: self.role,
-                    peer,
-                },
-            );
-            async { Ok::<_, Infallible>(answer.await) }
+            let busy = pulse.begin();
+            let role = self.role;
+            let answer = (self.handler)(request, Arrival { role, peer });
+            async { Ok::<_, Infallible>(answer.await.map(|body| busy.until_sent(body))) }
         });
         let mut connection = std::pin::pin!(
             self.builder
@@ -195,7 +195,9 @@ where
                 .with_upgrades()
         );
         let outcome = tokio::select! {
+            biased;
             outcome = connection.as_mut() => outcome,
+            () = pulse.stalled(HEAD_TIME) => return,
             () = self.drain.begun() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -210,11 +212,7 @@ where
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_header_size(HEAD_BYTES)
-        .max_buf_size(BUFFER);
+    builder.max_header_size(HEAD_BYTES).max_buf_size(BUFFER);
     builder
 }
 

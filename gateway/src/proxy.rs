@@ -205,14 +205,14 @@ impl<W: Workspaces> Proxy<W> {
         if visit.path.is_below(".cairn") {
             let door_is_here = visit.origin != Origin::App;
             return if door_is_here {
-                self.door(&visit, rest).await
+                Box::pin(self.door(&visit, rest)).await
             } else {
                 Err(Refusal::Missing)
             };
         }
         let (site, shown) = self.authorise(&visit, line).await?;
         if visit.upgrade {
-            self.open_tunnel(visit, site, shown).await
+            Box::pin(self.open_tunnel(visit, site, shown)).await
         } else {
             self.forward(visit, site).await
         }
@@ -234,7 +234,7 @@ impl<W: Workspaces> Proxy<W> {
                 .and_then(|site| site.known(credential, change));
             let user = match known {
                 Some(user) => user,
-                None => match self.ask(credential, &workspace, change).await? {
+                None => match Box::pin(self.ask(credential, &workspace, change)).await? {
                     Some(user) => user,
                     None => continue,
                 },

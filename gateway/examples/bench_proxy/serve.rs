@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{Write as _, stdout},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result};
@@ -13,6 +13,7 @@ use gateway::{
     config::{Listener, Role},
     front::Front,
     listen::{Drain, Listening, connections_for_open_files},
+    log::Buffered,
     proxy::{Address, Bounds, Credential, Entry, Proxy, Unanswered, Upstream, Verdict, Workspaces},
 };
 use storage::ids::WorkspaceId;
@@ -63,10 +64,10 @@ impl Workspaces for Constant {
 
 /// Serves for ever; prints its port first.
 pub(crate) fn run(socket: &Path, log: &Path) -> Result<()> {
-    let log = Mutex::new(File::create(log).context("the log")?);
+    let (log, _flush) = Buffered::new(File::create(log).context("the log")?)?;
     tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_writer(log)
+        .with_writer(move || log.clone())
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -24,8 +24,10 @@ use super::{
     workspaces::Address,
 };
 
-/// A connection that has no request in flight.
-pub(super) struct Link {
+/// A connection that has no request in flight. Boxed, because it changes hands several times for each request.
+pub(super) struct Link(Box<Wire>);
+
+struct Wire {
     sender: http1::SendRequest<Incoming>,
     connection: http1::Connection<TokioIo<Socket>, Incoming>,
 }
@@ -62,20 +64,20 @@ impl Link {
             .handshake(TokioIo::new(socket))
             .await;
         let (sender, connection) = handshake.map_err(std::io::Error::other)?;
-        Ok(Self { sender, connection })
+        Ok(Self(Box::new(Wire { sender, connection })))
     }
 
     /// Whether the connection can still be used; reads a hang-up that came in the meantime.
     pub(super) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        Pin::new(&mut self.connection).poll(cx).is_pending() && self.sender.is_ready()
+        Pin::new(&mut self.0.connection).poll(cx).is_pending() && self.0.sender.is_ready()
     }
 
     /// Sends a request and waits for the head of its answer, for as long as it takes. Dropping the future hangs up.
     pub(super) async fn send(mut self, request: Request<Incoming>) -> Result<Answer, Failure> {
-        let mut reply = pin!(self.sender.try_send_request(request));
+        let mut reply = pin!(self.0.sender.try_send_request(request));
         let mut ended = false;
         let outcome = poll_fn(|cx| {
-            ended = ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+            ended = ended || Pin::new(&mut self.0.connection).poll(cx).is_ready();
             reply.as_mut().poll(cx)
         })
         .await;
@@ -117,7 +119,7 @@ impl Answer {
 
     /// After `101`: the socket, and the bytes that already came on it.
     pub(super) async fn into_socket(self) -> Option<(Socket, Bytes)> {
-        let mut connection = self.link?.connection;
+        let mut connection = self.link?.0.connection;
         // Already ended where the head was read; asking it again is then not allowed.
         let parts = {
             poll_fn(|cx| connection.poll_without_shutdown(cx))
@@ -148,7 +150,7 @@ impl Streaming {
         }
         // The body now says that it wants more; the connection reads it.
         if let Some(link) = &mut self.link
-            && Pin::new(&mut link.connection).poll(cx).is_ready()
+            && Pin::new(&mut link.0.connection).poll(cx).is_ready()
         {
             self.link = None;
         }

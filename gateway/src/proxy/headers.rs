@@ -7,17 +7,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use super::{cookies, credentials};
 
-/// Hop-by-hop fields besides those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 /// What we say of a request to the workspace's server.
 pub(super) struct Said<'a> {
     pub(super) client: IpAddr,
@@ -30,15 +19,7 @@ pub(super) struct Said<'a> {
 /// Turns a client's headers into those that the workspace's server gets.
 pub(super) fn to_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
     let trailers = names(headers, &header::TE, "trailers");
-    drop_hop_by_hop(headers);
-    let claims: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_claim(name.as_str()))
-        .cloned()
-        .collect();
-    for name in claims {
-        headers.remove(name);
-    }
+    drop_fields(headers, is_claim);
     clean_cookies(headers);
     clean_referer(headers);
     headers.insert(header::AUTHORIZATION, said.authorization.clone());
@@ -64,15 +45,7 @@ pub(super) struct Towards<'a> {
 
 /// Turns the headers of a workspace's server into those that the client gets.
 pub(super) fn to_client(headers: &mut HeaderMap, towards: &Towards<'_>) {
-    drop_hop_by_hop(headers);
-    let unwanted: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_unwanted(name.as_str()))
-        .cloned()
-        .collect();
-    for name in unwanted {
-        headers.remove(name);
-    }
+    drop_fields(headers, is_unwanted);
     if headers.contains_key(header::SET_COOKIE) {
         confine_cookies(headers, towards);
     }
@@ -140,23 +113,36 @@ pub(super) fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool
         .any(|found| found.trim().eq_ignore_ascii_case(token))
 }
 
-fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-            // A client must not be able to make these vanish: they frame the message or name its host.
-            .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST))
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
+/// Takes out hop-by-hop fields, those that `Connection` names, and those that `unwanted` says.
+fn drop_fields(headers: &mut HeaderMap, unwanted: fn(&str) -> bool) {
+    let mut dropped: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let named = value.as_bytes().split(|byte| *byte == b',');
+        let named = named.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+        // A client must not be able to make these vanish: they frame the message or name its host.
+        dropped
+            .extend(named.filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST)));
     }
-    for name in &HOP_BY_HOP {
+    dropped.retain(|name| headers.contains_key(name));
+    let always = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
+    dropped.extend(headers.keys().filter(always).cloned());
+    for name in dropped {
         headers.remove(name);
     }
+}
+
+/// Hop-by-hop fields besides those that `Connection` names.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "proxy-connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 /// Whether a client's header claims something that only we may say. Servers behind a WSGI bridge read `_` as `-`.

@@ -185,7 +185,7 @@ impl<W: Workspaces> Proxy<W> {
             };
             let link = match idle {
                 Some(link) => link,
-                None => Link::connect(address)
+                None => Box::pin(Link::connect(address))
                     .await
                     .map_err(|error| Self::unreachable(site, &error))?,
             };

@@ -53,7 +53,7 @@ impl<T: Read + Seek + Send> Source for T {}
 /// - What a batch committed is durable: it survives `kill -9` and a power cut. What it did not commit is invisible.
 /// - Objects never change. Putting the same content twice, also at the same time, is one object and no error.
 /// - Readers take no lock and never wait for a batch.
-/// - It does not judge what it returns: callers check contents against the hash ([`read_whole`], [`Content`]).
+/// - It does not judge what it returns: callers check contents against the hash, as [`Content`] does.
 pub trait Objects: Send + Sync + 'static {
     /// Opens a batch. Dropping it without [`Batch::commit`] leaves nothing behind.
     fn begin(&self) -> Result<Box<dyn Batch>>;

@@ -3,10 +3,24 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use super::rig::{Rig, has_uv};
+use super::rig::{Restart, Rig, has_uv};
 
 #[test]
 fn a_log_is_followed_through_the_death_of_the_server() {
+    a_job_goes_on_through(Restart::Kill);
+}
+
+#[test]
+fn a_log_is_followed_through_a_restart_of_the_service() {
+    a_job_goes_on_through(Restart::Terminate);
+}
+
+#[test]
+fn a_log_is_followed_through_an_upgrade() {
+    a_job_goes_on_through(Restart::Upgrade);
+}
+
+fn a_job_goes_on_through(restart: Restart) {
     if !has_uv() {
         return;
     }
@@ -25,7 +39,7 @@ fn a_log_is_followed_through_the_death_of_the_server() {
         .lines()
         .map(Result::unwrap);
     let mut seen: Vec<String> = lines.by_ref().take(10).collect();
-    rig.kill_and_restart();
+    rig.restart(restart);
     seen.extend(lines);
     let expected: Vec<String> = (0..60).map(|number| format!("line {number}")).collect();
     assert_eq!(seen, expected, "every line exactly once, in its order");

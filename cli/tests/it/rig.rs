@@ -95,7 +95,7 @@ impl Rig {
             .local_addr()
             .unwrap()
             .port();
-        let server = serve(folder.path(), port);
+        let server = serve(Path::new(CAIRN), folder.path(), port);
         Self {
             folder,
             port,
@@ -170,11 +170,25 @@ impl Rig {
         command
     }
 
-    /// Ends the server as a power cut would end it, and starts it again on the same port.
-    pub(crate) fn kill_and_restart(&mut self) {
-        self.server.kill().unwrap();
+    /// Ends the server and starts it again on the same port.
+    pub(crate) fn restart(&mut self, how: Restart) {
+        let mut binary = PathBuf::from(CAIRN);
+        match how {
+            Restart::Kill => self.server.kill().unwrap(),
+            Restart::Terminate => self.terminate(),
+            Restart::Upgrade => {
+                self.terminate();
+                binary = self.folder.path().join("newer-cairn");
+                std::fs::copy(CAIRN, &binary).unwrap();
+            }
+        }
         self.server.wait().unwrap();
-        self.server = serve(self.folder.path(), self.port);
+        self.server = serve(&binary, self.folder.path(), self.port);
+    }
+
+    fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.server);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 }
 
@@ -197,9 +211,20 @@ impl Drop for Rig {
     }
 }
 
+/// How a server ends before it is started again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Restart {
+    /// As in a power cut.
+    Kill,
+    /// As systemd does with `KillMode=process`.
+    Terminate,
+    /// The same, and what starts is another file.
+    Upgrade,
+}
+
 /// Starts the server and returns once it says that it serves.
-fn serve(folder: &Path, port: u16) -> Child {
-    let mut command = Command::new(CAIRN);
+fn serve(binary: &Path, folder: &Path, port: u16) -> Child {
+    let mut command = Command::new(binary);
     command
         .arg("serve")
         .arg("--data-dir")

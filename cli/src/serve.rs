@@ -12,7 +12,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use control::Control;
-use gateway::{App, listen::Listening};
+use gateway::{
+    App,
+    listen::Listening,
+    log::{Buffered, Flush},
+};
 use storage::{expiry, uploads, users};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +49,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = DataFolder::open(args.data_dir.as_deref())?;
     let config = Config::load(args.config.as_deref(), folder.path(), args.listen)?;
-    begin_log(config.log_format);
+    let _log = begin_log(config.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -142,13 +146,18 @@ async fn told_to_stop() -> Result<()> {
     Ok(())
 }
 
-fn begin_log(format: LogFormat) {
+/// Begins the log; it is written out in batches, the last one when the guard is dropped.
+fn begin_log(format: LogFormat) -> Result<Flush> {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter =
         EnvFilter::try_from_env("CAIRN_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, flush) = Buffered::new(std::io::stderr()).context("no log can be written")?;
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_writer(move || writer.clone());
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    Ok(flush)
 }

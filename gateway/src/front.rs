@@ -51,7 +51,11 @@ impl<W: Workspaces> Front<W> {
             Origin::Unknown => return misdirected(),
             known => known,
         };
-        if origin == Origin::App && path::read(request.uri().path()) == Ok(Target::Other) {
+        let path = request.uri().path();
+        if origin == Origin::App
+            && !path.starts_with("/w/")
+            && path::read(path) == Ok(Target::Other)
+        {
             return Box::pin(self.app(request, arrival)).await;
         }
         self.proxy.handle(request, origin, arrival.peer).await

@@ -74,7 +74,7 @@ pub struct Proxy<W> {
     stop: CancellationToken,
 }
 
-/// A request on its way, as far as it has been understood.
+/// A request on its way, as far as it has been understood. Boxed where it is handed on: it is large and goes through many hands.
 struct Visit {
     parts: http::request::Parts,
     body: Incoming,
@@ -173,7 +173,7 @@ impl<W: Workspaces> Proxy<W> {
             Upgrade::Refused => return Err(Refusal::Upgrade),
         };
         let shown = Shown::read(&parts.headers, parts.uri.query(), self.cookie);
-        let visit = Visit {
+        let visit = Box::new(Visit {
             parts,
             body,
             path,
@@ -181,12 +181,12 @@ impl<W: Workspaces> Proxy<W> {
             peer,
             shown,
             upgrade,
-        };
+        });
         self.admit(visit, line).await
     }
 
     /// Finds out whether a visit may go on, and where.
-    async fn admit(&self, visit: Visit, line: &mut Line) -> Result<Response<Body>, Refusal> {
+    async fn admit(&self, visit: Box<Visit>, line: &mut Line) -> Result<Response<Body>, Refusal> {
         let workspace = visit.path.workspace;
         match visit.origin {
             Origin::Workspace(own) if own != workspace => return Err(Refusal::Missing),

@@ -22,8 +22,8 @@ const CHUNK: usize = 128 * 1024;
 const LINGER: Duration = Duration::from_secs(30);
 
 thread_local! {
-    /// Shared by all tunnels of a thread: it is used within one poll only.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK]);
+    /// Shared by all tunnels of a thread within one poll. A direction whose other side is slow takes it along, and brings it back.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One direction of a tunnel.
@@ -32,6 +32,7 @@ struct Direction {
     /// Bytes read that the other side has not taken yet.
     pending: Vec<u8>,
     start: usize,
+    end: usize,
     ended: bool,
     done: bool,
 }
@@ -50,14 +51,8 @@ pub(super) async fn join<A, B>(
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut up = Direction {
-        pending: early.0.into(),
-        ..Direction::default()
-    };
-    let mut down = Direction {
-        pending: early.1.into(),
-        ..Direction::default()
-    };
+    let mut up = Direction::after(early.0);
+    let mut down = Direction::after(early.1);
     let mut cut = std::pin::pin!(cut);
     let mut linger: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
@@ -87,6 +82,16 @@ pub(super) async fn join<A, B>(
 }
 
 impl Direction {
+    /// A direction that begins with bytes that are already there.
+    fn after(early: Bytes) -> Self {
+        let pending: Vec<u8> = early.into();
+        Self {
+            end: pending.len(),
+            pending,
+            ..Self::default()
+        }
+    }
+
     fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -124,23 +129,25 @@ impl Direction {
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
-        scratch: &mut [u8],
+        scratch: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
+        scratch.resize(CHUNK, 0);
         let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
         let read = buffer.filled().len();
-        let mut rest = buffer.filled();
-        while !rest.is_empty() {
-            match Pin::new(&mut *to).poll_write(cx, rest) {
+        let mut written = 0;
+        while written < read {
+            match Pin::new(&mut *to).poll_write(cx, &scratch[written..read]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => rest = &rest[written..],
+                Poll::Ready(Ok(bytes)) => written += bytes,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.pending.extend_from_slice(rest);
+                    self.pending = std::mem::take(scratch);
+                    (self.start, self.end) = (written, read);
                     break;
                 }
             }
@@ -153,14 +160,21 @@ impl Direction {
         cx: &mut Context<'_>,
         to: &mut W,
     ) -> Poll<io::Result<()>> {
-        while self.start < self.pending.len() {
-            match ready!(Pin::new(&mut *to).poll_write(cx, &self.pending[self.start..]))? {
+        while self.start < self.end {
+            match ready!(Pin::new(&mut *to).poll_write(cx, &self.pending[self.start..self.end]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.start += written,
             }
         }
-        self.pending = Vec::new();
-        self.start = 0;
+        if self.pending.capacity() > 0 {
+            let buffer = std::mem::take(&mut self.pending);
+            (self.start, self.end) = (0, 0);
+            SCRATCH.with_borrow_mut(|scratch| {
+                if scratch.capacity() < buffer.capacity() {
+                    *scratch = buffer;
+                }
+            });
+        }
         Poll::Ready(Ok(()))
     }
 }

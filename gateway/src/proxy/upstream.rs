@@ -54,7 +54,7 @@ impl<W: Workspaces> Proxy<W> {
     /// Sends a request on and streams its answer back.
     pub(super) async fn forward(
         &self,
-        visit: Visit,
+        visit: Box<Visit>,
         site: Arc<Site>,
     ) -> Result<Response<Body>, Refusal> {
         let place = site.place().await.map_err(|_| Refusal::Busy)?;
@@ -69,7 +69,7 @@ impl<W: Workspaces> Proxy<W> {
     /// Sends a handshake on and, after `101`, tunnels. Any other answer is passed on as it is.
     pub(super) async fn open_tunnel(
         &self,
-        mut visit: Visit,
+        mut visit: Box<Visit>,
         site: Arc<Site>,
         shown: usize,
     ) -> Result<Response<Body>, Refusal> {
@@ -119,7 +119,7 @@ impl<W: Workspaces> Proxy<W> {
     /// The server's address, and the request as the server shall see it.
     async fn prepare(
         &self,
-        visit: Visit,
+        visit: Box<Visit>,
         site: &Site,
     ) -> Result<(Arc<Address>, Request<Incoming>), Refusal> {
         let (address, authorization) = self.route(site).await?;
@@ -129,7 +129,7 @@ impl<W: Workspaces> Proxy<W> {
             peer,
             upgrade,
             ..
-        } = visit;
+        } = *visit;
         headers::to_upstream(
             &mut parts.headers,
             &Said {

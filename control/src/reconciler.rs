@@ -55,27 +55,37 @@ impl Control {
         let mut changed = self.db().changed();
         let mut seen = *changed.borrow_and_update();
         let mut tasks = Tasks::default();
+        let mut look = true;
         loop {
-            if let Err(error) = self.sweep(&mut tasks).await {
+            if look && let Err(error) = self.sweep(&mut tasks).await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "what was asked cannot be read; trying again"
                 );
             }
+            look = true;
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                news = changed.changed() => if news.is_err() { return },
                 Some(ended) = tasks.set.join_next_with_id() => tasks.ended(ended.map_or_else(|error| error.id(), |(id, ())| id)),
                 () = time::sleep(PERIOD) => {}
-            }
-            match self.tell(&tasks, seen).await {
-                Ok(upto) => seen = upto,
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "events cannot be read; trying again"
-                ),
+                news = changed.changed() => match news {
+                    Err(_) => return,
+                    Ok(()) => look = self.heed(&tasks, &mut seen).await,
+                },
             }
         }
+    }
+
+    /// Wakes the tasks that news concern; says whether there was any that may ask for a new task.
+    async fn heed(&self, tasks: &Tasks, seen: &mut i64) -> bool {
+        let told = self.tell(tasks, seen).await;
+        told.unwrap_or_else(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "events cannot be read; trying again"
+            );
+            true
+        })
     }
 
     /// Asks every server and every attempt to end, and returns once all have: the end of a machine's day, on purpose.
@@ -97,19 +107,28 @@ impl Control {
         self.clean_up().await
     }
 
-    /// Wakes the tasks whose records changed since event `seen`; returns the newest event.
-    async fn tell(&self, tasks: &Tasks, mut seen: i64) -> Result<i64> {
+    /// Wakes the tasks whose records changed since event `seen`, and moves `seen` on. Metadata, which is most of the news, changes
+    /// nothing that is to be brought about.
+    async fn tell(&self, tasks: &Tasks, seen: &mut i64) -> Result<bool> {
+        let mut stirred = false;
         loop {
-            let news = events::after(self.db(), seen, EVENTS).await?;
-            for event in &news {
+            let news = events::after(self.db(), *seen, EVENTS).await?;
+            let Some(last) = news.last() else {
+                return Ok(stirred);
+            };
+            *seen = last.number;
+            let work = |event: &&events::Event| {
+                matches!(
+                    event.kind,
+                    events::Kind::WorkspaceChanged | events::Kind::JobChanged
+                )
+            };
+            for event in news.iter().filter(work) {
+                stirred = true;
                 if let Some((_, nudge)) = tasks.nudges.get(&event.subject) {
                     nudge.notify_one();
                 }
             }
-            let Some(last) = news.last() else {
-                return Ok(seen);
-            };
-            seen = last.number;
         }
     }
 
@@ -122,7 +141,10 @@ impl Control {
         for id in &running {
             tasks.add(self, Subject::Job(*id));
         }
-        for _ in running.len()..self.settings().max_jobs.get() {
+        let places = self.settings().max_jobs.get().saturating_sub(running.len());
+        // Claiming takes the database's one writer: not without need.
+        let waiting = usize::try_from(jobs::waiting(self.db()).await?).unwrap_or(usize::MAX);
+        for _ in 0..places.min(waiting) {
             let claimed = self
                 .db()
                 .write(|mut tx| async move { jobs::claim(&mut tx, None).await })

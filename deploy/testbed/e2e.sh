@@ -24,7 +24,8 @@ trap stop EXIT
 export CAIRN_E2E_URL=http://localhost:$port CAIRN_E2E_DATA=$data CAIRN_E2E_RESULTS=$results CAIRN_E2E_BINARY=$CARGO_TARGET_DIR/debug/cairn
 CAIRN_E2E_LINK=$(cat "$data/sign-in-link")
 CAIRN_E2E_RESTART="$server crash $data $port"
+CAIRN_E2E_UPGRADE="$server upgrade $data $port"
 CAIRN_TEST_CHROMIUM=$(command -v chromium)
-export CAIRN_E2E_LINK CAIRN_E2E_RESTART CAIRN_TEST_CHROMIUM
+export CAIRN_E2E_LINK CAIRN_E2E_RESTART CAIRN_E2E_UPGRADE CAIRN_TEST_CHROMIUM
 say "Browser tests"
 cd frontend && npm run --silent e2e

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# A Cairn server of its own for tests.  server.sh start|crash|stop DATA PORT
-# `crash` kills the server with SIGKILL, then starts it again on the same data; what it ran goes on meanwhile.
+# A Cairn server of its own for tests.  server.sh start|crash|upgrade|stop DATA PORT
+# `crash` kills the server with SIGKILL, then starts it again on the same data; what it ran goes on meanwhile. `upgrade` ends it as systemd
+# does (SIGTERM to the server alone) and starts another file of the program.
 source "$(dirname "$0")/../lib.sh"
-verb=${1:?start, crash or stop}
+verb=${1:?start, crash, upgrade or stop}
 data=${2:?data directory}
 port=${3:?port}
 cairn=${CAIRN_BINARY:-$CARGO_TARGET_DIR/debug/cairn}
@@ -34,6 +35,12 @@ end() { # SIGNAL
 case $verb in
   start) launch ;;
   crash) end KILL; launch ;;
+  upgrade)
+    end TERM
+    cp "$cairn" "$data/newer-cairn"
+    cairn=$data/newer-cairn
+    launch
+    ;;
   stop) end TERM; "$cairn" down --data-dir "$data" >/dev/null ;;
   *) fail "unknown verb $verb" ;;
 esac

@@ -11,6 +11,9 @@ export const screenshotFolder = process.env.CAIRN_E2E_SCREENSHOTS ?? join(result
 /** A shell command that kills the server with SIGKILL and starts it again; null where nobody gave one. */
 export const restartCommand = process.env.CAIRN_E2E_RESTART ?? null;
 
+/** A shell command that ends the server with SIGTERM and starts another build of it; null where nobody gave one. */
+export const upgradeCommand = process.env.CAIRN_E2E_UPGRADE ?? null;
+
 function find(name: string): string | undefined {
   return (process.env.PATH ?? "")
     .split(delimiter)

@@ -1,20 +1,33 @@
-/** `kill -9` of the server while a cell and a job run: both go on, Lab comes back by itself, the log has every line once. */
+/** The server dies, or is replaced by a newer one, while a cell and a job run: both go on, Lab comes back by itself, the log has every line once. */
 import { execSync } from "node:child_process";
+import type { BrowserContext, Page } from "@playwright/test";
 import { createWorkspace, expectRunning, freeName, jobBadge, openLab, PROJECT } from "../app.ts";
-import { restartCommand } from "../env.ts";
+import { restartCommand, upgradeCommand } from "../env.ts";
 import { expect, test } from "../fixtures.ts";
 import { Lab } from "../lab.ts";
 
 const LINES = 120;
 const TICKS = `import time; [(print("tick", i, flush=True), time.sleep(0.25)) for i in range(${LINES})]; print("all ticks done")`;
 
-test("Lab reconnects, the cell's output arrives and the job completes with every line once", async ({
-  page,
-  context,
-}) => {
-  test.skip(!restartCommand, "CAIRN_E2E_RESTART says how to kill and start the server");
-  test.setTimeout(480_000);
-  const name = await freeName(page, "crash");
+const WAYS = [
+  { what: "a kill -9", name: "crash", command: restartCommand },
+  { what: "an upgrade", name: "upgrade", command: upgradeCommand },
+];
+
+for (const { what, name, command } of WAYS) {
+  test(`Lab and a job live through ${what} of the server`, async ({ page, context }) => {
+    test.skip(!command, "CAIRN_E2E_RESTART and CAIRN_E2E_UPGRADE say how to end and start the server");
+    test.setTimeout(480_000);
+    await livesThrough(page, context, await freeName(page, name), command ?? "");
+  });
+}
+
+async function livesThrough(
+  page: Page,
+  context: BrowserContext,
+  name: string,
+  command: string,
+): Promise<void> {
   await createWorkspace(page, name);
   await expectRunning(page);
   const lab = new Lab(await openLab(page));
@@ -36,7 +49,7 @@ test("Lab reconnects, the cell's output arrives and the job completes with every
   await lab.start(cell);
   await expect(lab.output(cell)).toContainText("tick 2", { timeout: 60_000 });
 
-  execSync(restartCommand ?? "", { stdio: "inherit", timeout: 60_000 });
+  execSync(command, { stdio: "inherit", timeout: 60_000 });
 
   // Nothing is reloaded and nobody clicks: both pages find the server again by themselves.
   await expect(lab.output(cell)).toContainText("all ticks done", { timeout: 180_000 });
@@ -51,4 +64,4 @@ test("Lab reconnects, the cell's output arrives and the job completes with every
     .filter(line => /^tick \d+$/.test(line.text))
     .map(line => Number(line.text.slice(5)));
   expect(ticks).toEqual(Array.from({ length: LINES }, (_, index) => index));
-});
+}

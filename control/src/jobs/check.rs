@@ -88,7 +88,7 @@ async fn notebook(
 ) -> Result<Map<String, Value>> {
     let document = read(control, snapshot, path).await?;
     coerce(&document.parameters(), given)
-        .map_err(|error| Error::invalid(format!("{path}: {error}")))?;
+        .map_err(|error| Error::invalid(format!("the notebook `{path}`: {error}")))?;
     Ok(given.clone())
 }
 
@@ -100,7 +100,7 @@ async fn read(control: &Control, snapshot: &Snapshot, path: &str) -> Result<Docu
         Some(file) if file.kind == FileKind::File && file.bytes <= NOTEBOOK_BYTES => {}
         Some(file) if file.kind == FileKind::File => {
             return Err(Error::invalid(format!(
-                "{} is larger than 256 MiB",
+                "the notebook `{}` is larger than 256 MiB",
                 shown.escape_debug()
             )));
         }
@@ -121,10 +121,11 @@ async fn read(control: &Control, snapshot: &Snapshot, path: &str) -> Result<Docu
     let bytes = content.collect().await?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Error::invalid(format!(
-            "{} is not a notebook: it is not UTF-8 text",
+            "the file `{}` is not a notebook: it is not UTF-8 text",
             shown.escape_debug()
         ))
     })?;
-    Document::parse(&text)
-        .map_err(|error| Error::invalid(format!("{}: {error}", shown.escape_debug())))
+    Document::parse(&text).map_err(|error| {
+        Error::invalid(format!("the notebook `{}`: {error}", shown.escape_debug()))
+    })
 }

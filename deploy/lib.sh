@@ -55,7 +55,7 @@ need_node() {
 # uv makes Python environments. A private copy is used where none is installed.
 need_uv() {
   if have uv; then CAIRN_UV=$(command -v uv)
-  elif [ -x "$cache/uv/bin/uv" ]; then CAIRN_UV=$cache/uv/bin/uv
+  elif [ -x "$cache/bin/uv" ]; then CAIRN_UV=$cache/bin/uv
   else
     have python3 || packages python3 python3-venv || fail "Python 3.10 or later is needed"
     python3 -c 'import ensurepip' 2>/dev/null || packages python3-venv || fail "Python's venv module is needed"
@@ -63,6 +63,9 @@ need_uv() {
     rm -rf "$cache/uv.new" && mkdir -p "$cache"
     python3 -m venv "$cache/uv.new" && "$cache/uv.new/bin/pip" --quiet --disable-pip-version-check install 'uv>=0.9'
     rm -rf "$cache/uv" && mv "$cache/uv.new" "$cache/uv"
+    # In a folder of its own, so that this folder on a PATH brings no other Python along.
+    mkdir -p "$cache/bin" && ln -sf "$cache/uv/bin/uv" "$cache/bin/uv"
+    CAIRN_UV=$cache/bin/uv
   fi
   export CAIRN_UV
 }

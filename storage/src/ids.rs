@@ -129,6 +129,8 @@ ids! {
     UploadId,
     /// A line of the audit record.
     AuditId,
+    /// A host that runs work.
+    MachineId,
 }
 
 #[cfg(test)]

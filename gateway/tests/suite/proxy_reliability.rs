@@ -262,17 +262,17 @@ async fn case_42_a_hung_server_takes_up_a_bounded_number_of_places() {
         gateway.host(A)
     );
     // Which of the twelve get the eight places is nobody's business; that four hear at once that there is none is.
-    let (heard, mut answers) = tokio::sync::mpsc::channel(12);
+    let (told, mut answers) = tokio::sync::mpsc::channel(12);
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..12 {
         let mut stream = gateway.connect().await;
         stream.write_all(head.as_bytes()).await.unwrap();
-        let heard = heard.clone();
+        let told = told.clone();
         clients.spawn(async move {
             let mut answer = vec![0; 4096];
             let bytes = stream.read(&mut answer).await.unwrap_or(0);
             answer.truncate(bytes);
-            let _ = heard
+            let _ = told
                 .send(String::from_utf8_lossy(&answer).into_owned())
                 .await;
         });

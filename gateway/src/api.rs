@@ -10,6 +10,7 @@ mod jobs;
 mod logs;
 mod members;
 mod projects;
+mod series;
 mod sessions;
 mod tokens;
 mod types;
@@ -96,7 +97,7 @@ fn work() -> OpenApiRouter<App> {
         .routes(routes!(jobs::list_project_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::stop_job))
-        .routes(routes!(jobs::get_job_series))
+        .routes(routes!(series::get_job_series))
         .routes(routes!(logs::get_job_log))
         .routes(routes!(files::list_job_files))
         .routes(routes!(files::list_job_outputs))

@@ -1,19 +1,23 @@
 //! Workspaces: making, starting, stopping, opening, and what is mounted into them.
 
+mod record;
+
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use storage::{
     Page,
-    ids::{ProjectId, UserId, WorkspaceId},
+    ids::ProjectId,
     links, members,
     projects::{self, Project},
     workspaces::{self as records, Filter},
 };
 use utoipa::{IntoParams, ToSchema};
 
+use record::Workspace;
+
 use super::{
-    inputs::{self, Input, NewInput},
+    inputs::{self, NewInput},
     logs::{LogPage, LogQuery},
     types::{Listing, PageQuery},
 };
@@ -24,104 +28,6 @@ use crate::{
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
 };
-
-/// What a workspace is doing.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum WorkspaceState {
-    /// Nothing runs.
-    Stopped,
-    /// Its server is on the way.
-    Starting,
-    /// Its server answers.
-    Running,
-    /// Its server is ending.
-    Stopping,
-    /// Its server could not start, or ended by itself; `message` says why.
-    Error,
-}
-
-impl WorkspaceState {
-    /// What was asked counts at once: between a request and its first effect nobody sees the old state as if nothing had been asked.
-    fn of(workspace: &records::Workspace) -> Self {
-        use records::{Desired, State};
-        let asked_again = workspace.run_generation < workspace.generation;
-        match (workspace.state, workspace.desired) {
-            (State::Stopped, Desired::Running) => Self::Starting,
-            (State::Error, Desired::Running) if asked_again => Self::Starting,
-            (State::Starting | State::Running, Desired::Stopped | Desired::Deleted) => {
-                Self::Stopping
-            }
-            (State::Running, Desired::Running) if asked_again => Self::Stopping,
-            (State::Stopped, _) => Self::Stopped,
-            (State::Starting, _) => Self::Starting,
-            (State::Running, _) => Self::Running,
-            (State::Stopping, _) => Self::Stopping,
-            (State::Error, _) => Self::Error,
-        }
-    }
-}
-
-/// One person's home directory in a project, with a choice of environment and machine type.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Workspace {
-    /// Never changes.
-    #[schema(value_type = String)]
-    id: WorkspaceId,
-    /// Its name, unique among the person's workspaces in the project.
-    name: String,
-    /// The project's id.
-    #[schema(value_type = String)]
-    project_id: ProjectId,
-    /// The project's name.
-    project: String,
-    /// Whose it is.
-    #[schema(value_type = String)]
-    user_id: UserId,
-    /// Their name.
-    user: String,
-    /// The name of its environment.
-    environment: String,
-    /// The name of its machine type.
-    machine: String,
-    /// What it is doing.
-    state: WorkspaceState,
-    /// What a start has come to.
-    phase: Option<String>,
-    /// What went wrong.
-    message: Option<String>,
-    /// What is mounted into it.
-    inputs: Vec<Input>,
-    /// Milliseconds since 1970, UTC.
-    created_ms: i64,
-    /// When its server was started, in milliseconds since 1970, UTC.
-    started_ms: Option<i64>,
-    /// When it was last used, in milliseconds since 1970, UTC.
-    last_activity_ms: Option<i64>,
-}
-
-impl From<records::Workspace> for Workspace {
-    fn from(workspace: records::Workspace) -> Self {
-        let state = WorkspaceState::of(&workspace);
-        Self {
-            id: workspace.id,
-            name: workspace.name,
-            project_id: workspace.project_id,
-            project: workspace.project,
-            user_id: workspace.user_id,
-            user: workspace.user,
-            environment: workspace.environment,
-            machine: workspace.machine,
-            state,
-            phase: workspace.phase,
-            message: workspace.message,
-            inputs: workspace.inputs.into_iter().map(Input::from).collect(),
-            created_ms: workspace.created_ms,
-            started_ms: workspace.started_ms,
-            last_activity_ms: workspace.last_activity_ms,
-        }
-    }
-}
 
 /// A workspace to make.
 #[derive(Debug, Deserialize, ToSchema)]

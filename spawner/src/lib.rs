@@ -28,7 +28,7 @@ pub use error::Error;
 pub use log::LogChunk;
 pub use process::{Config, ProcessRuntime};
 pub use runtime::Runtime;
-pub use spec::{Access, Endpoint, Limits, Mount, Secret, Spec};
+pub use spec::{Access, ApiSocket, Endpoint, Gpu, Limits, Mount, Secret, Spec};
 pub use status::{Exit, Failure, Handle, Phase, Reason, Status};
 
 /// The result of this crate's functions.

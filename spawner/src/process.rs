@@ -134,6 +134,10 @@ impl Runtime for ProcessRuntime {
 
     async fn start(&self, spec: Spec) -> Result<Handle> {
         spec.validate()?;
+        if spec.image.is_some() {
+            let message = "an image needs the docker runtime; this is process";
+            return Err(Error::Invalid(message.into()));
+        }
         let owner = self.owner(spec.uid_slot)?;
         let runtime = self.clone();
         // On a thread of its own, so that dropping the future does not leave it half done.

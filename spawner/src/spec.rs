@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// One server or attempt to run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Spec {
     /// Names this run for ever: 1 to 64 of `a-z0-9-`. Starting the same id twice starts one run.
     pub id: String,
@@ -36,6 +36,38 @@ pub struct Spec {
     /// Where it listens, if it is a server.
     #[serde(default)]
     pub endpoint: Option<Endpoint>,
+    /// The container image: a name or an id that the engine has, or a name that it can pull. The `docker` runtime needs one; `process` refuses
+    /// it. `env` stays the whole environment: that of the image is not added.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// The cards that the work may use. It sees no others, and none if this is empty.
+    #[serde(default)]
+    pub gpus: Vec<Gpu>,
+    /// How the work reaches the API from a network that has no way to it.
+    #[serde(default)]
+    pub api: Option<ApiSocket>,
+}
+
+/// One graphics card of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    /// What `NVIDIA_VISIBLE_DEVICES` takes: an index such as `0`, or better a UUID such as `GPU-…`, which stays when cards are added.
+    pub id: String,
+    /// The number in `/dev/nvidiaN`. The `process` runtime shows that device alone, and none without it.
+    #[serde(default)]
+    pub minor: Option<u32>,
+}
+
+/// A unix socket of this machine that the work finds at `http://127.0.0.1:PORT`.
+///
+/// Holds where the work has a network of its own (`docker`). Where it shares the machine's (`process`) it has no effect: there the work reaches
+/// the API itself, and one port could not lead elsewhere for each run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiSocket {
+    /// The socket on this machine: an absolute path. It may be made anew meanwhile, by a service that starts again: only its folder must last.
+    pub source: PathBuf,
+    /// The port inside, from 1024.
+    pub port: u16,
 }
 
 /// A file that only the work can read.
@@ -157,6 +189,19 @@ impl Spec {
             check_path("a mount's target", &mount.target)?;
             check_target(&mount.target)?;
         }
+        if let Some(image) = &self.image {
+            check_image(image)?;
+        }
+        self.gpus.iter().try_for_each(check_gpu)?;
+        if let Some(api) = &self.api {
+            check_path("the API's socket", &api.source)?;
+            if api.port < 1024 {
+                return Err(Error::Invalid(format!(
+                    "the API's port is {}, but must be 1024 or more",
+                    api.port
+                )));
+            }
+        }
         self.endpoint.as_ref().map_or(Ok(()), check_endpoint)
     }
 }
@@ -189,6 +234,34 @@ fn check_secret(name: &str) -> Result<()> {
     }
 }
 
+fn check_image(image: &str) -> Result<()> {
+    let fits = (1..=512).contains(&image.len())
+        && image.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && image.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b':' | b'@')
+        });
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("{image:?} is not an image's name")))
+    }
+}
+
+/// The ids are joined by commas in a variable, and `all` would mean every card.
+fn check_gpu(gpu: &Gpu) -> Result<()> {
+    let fits = (1..=80).contains(&gpu.id.len())
+        && gpu
+            .id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'.' | b'/'))
+        && !["all", "none", "void"].contains(&gpu.id.as_str());
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!("{:?} is not a card", gpu.id)))
+    }
+}
+
 fn check_path(what: &str, path: &Path) -> Result<()> {
     let plain = path.is_absolute()
         && path
@@ -207,7 +280,14 @@ fn check_path(what: &str, path: &Path) -> Result<()> {
 
 /// Refuses targets that would hide what makes the sandbox one.
 fn check_target(target: &Path) -> Result<()> {
-    let reserved = ["/proc", "/dev", "/sys", crate::SECRETS];
+    let reserved = [
+        "/proc",
+        "/dev",
+        "/sys",
+        crate::SECRETS,
+        "/cairn/bin",
+        "/cairn/init",
+    ];
     let whole = [
         "/", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/cairn", "/run", "/tmp",
     ];

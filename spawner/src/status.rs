@@ -115,6 +115,12 @@ pub enum Failure {
     NeverListened,
     /// The machine refused: no process, no memory, no space.
     Refused,
+    /// The container engine has no such image and cannot pull it.
+    ImageMissing,
+    /// The image is there but nothing can run in it, such as one for another architecture.
+    ImageUnusable,
+    /// The container engine could not be reached, or did not do what was asked.
+    EngineFailed,
     /// A failure that a newer version wrote.
     #[serde(other)]
     Unknown,

@@ -59,7 +59,7 @@ pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
             log_limit_bytes: Some(LOG_LIMIT_BYTES),
             ..Limits::default()
         },
-        endpoint: None,
+        ..Spec::default()
     }
 }
 

@@ -82,6 +82,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
             ready_path: format!("{base}api"),
             start_timeout_ms: START_TIMEOUT_MS,
         }),
+        ..Spec::default()
     }
 }
 

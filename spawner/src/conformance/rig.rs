@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::LONG;
 use crate::log::Stream;
-use crate::{Exit, Handle, Limits, Phase, Runtime, Spec, Status};
+use crate::{Exit, Handle, Phase, Runtime, Spec, Status};
 
 /// What a suite needs from the runtime that it is run against.
 pub struct Rig {
@@ -32,12 +32,9 @@ impl Rig {
             id: id.to_owned(),
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             env: BTreeMap::from([path]),
-            secrets: Vec::new(),
             cwd: "/".into(),
-            mounts: Vec::new(),
             uid_slot: self.uid_slot,
-            limits: Limits::default(),
-            endpoint: None,
+            ..Spec::default()
         }
     }
 

@@ -6,7 +6,9 @@ mod folder;
 use std::{num::NonZeroUsize, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use control::{Control, Layout, MachineType, Parts, Settings};
+use control::{
+    Control, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
+};
 use spawner::{EnvironmentSpec, Environments, ProcessRuntime};
 use storage::{
     Db, Store,
@@ -46,14 +48,21 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
     let key = SealingKey::load_or_create(&key_file).context("the secret key cannot be used")?;
     let runtime = ProcessRuntime::open(runtime(config, folder)?)?;
     let isolated = tokio::task::block_in_place(|| runtime.capabilities().sandbox);
+    let local = LocalMachine::new(Host {
+        id: folder.machine_id()?,
+        store: store.clone(),
+        runtime: Arc::new(runtime),
+        environments: environments(config, data),
+        layout,
+        isolated,
+    });
     let parts = Parts {
         db,
         store,
-        runtime: Arc::new(runtime),
-        environments: environments(config, data),
+        machines: Machines::new(Arc::new(local)),
         key,
     };
-    Ok(Control::new(parts, settings(config, layout, isolated)?))
+    Ok(Control::new(parts, settings(config, data)?))
 }
 
 /// The configuration of the process runtime.
@@ -82,7 +91,7 @@ pub(crate) fn specs(config: &Config) -> impl Iterator<Item = (String, Environmen
     })
 }
 
-fn settings(config: &Config, layout: Layout, isolated: bool) -> Result<Settings> {
+fn settings(config: &Config, data: &Path) -> Result<Settings> {
     let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let machines = config.machines.iter().map(|(name, machine)| {
         let kind = MachineType {
@@ -93,8 +102,7 @@ fn settings(config: &Config, layout: Layout, isolated: bool) -> Result<Settings>
         (name.clone(), kind)
     });
     Ok(Settings {
-        layout,
-        isolated,
+        scratch: data.to_owned(),
         environments: specs(config).collect(),
         machines: machines.collect(),
         max_jobs: NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use spawner::{Environments, Handle, Runtime};
-use storage::{Db, ids::UserId, objects::Store, secret::SealingKey, users};
+use storage::{
+    Db, attempts::Attempt, ids::UserId, objects::Store, secret::SealingKey, users,
+    workspaces::Workspace,
+};
 
-use crate::{Error, Result, settings::Settings};
+use crate::{
+    Error, Result,
+    machine::{Machine, Machines},
+    settings::Settings,
+};
 
 /// What should run, where and when: workspaces, jobs, and the reconciler that brings them about. Cheap to clone.
 ///
@@ -25,10 +31,8 @@ pub struct Parts {
     pub db: Db,
     /// Objects, manifests, snapshots and outputs.
     pub store: Store,
-    /// What starts servers and attempts on this machine.
-    pub runtime: Arc<dyn Runtime>,
-    /// What builds environments on this machine.
-    pub environments: Environments,
+    /// The hosts that work runs on.
+    pub machines: Machines,
     /// Seals the tokens of servers at rest.
     pub key: SealingKey,
 }
@@ -54,12 +58,25 @@ impl Control {
         &self.0.settings
     }
 
-    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.0.parts.runtime
+    /// The hosts that work runs on, those of them that can be reached now.
+    pub fn hosts(&self) -> &Machines {
+        &self.0.parts.machines
     }
 
-    pub(crate) fn builder(&self) -> &Environments {
-        &self.0.parts.environments
+    /// The host of a workspace's home and runs.
+    ///
+    /// # Errors
+    /// `Unavailable` where it cannot be reached now.
+    pub(crate) fn host_of(&self, _workspace: &Workspace) -> Result<Arc<dyn Machine>> {
+        Ok(Arc::clone(self.hosts().local()))
+    }
+
+    /// The host of an attempt's run.
+    ///
+    /// # Errors
+    /// `Unavailable` where it cannot be reached now.
+    pub(crate) fn host_of_attempt(&self, _attempt: &Attempt) -> Result<Arc<dyn Machine>> {
+        Ok(Arc::clone(self.hosts().local()))
     }
 
     pub(crate) fn key(&self) -> &SealingKey {
@@ -72,13 +89,5 @@ impl Control {
             .await?
             .ok_or_else(|| Error::not_found("there is no such user"))?;
         u32::try_from(slot).map_err(|error| Error::internal("a uid slot is out of range", error))
-    }
-
-    /// The handle of a run with this id; ids are unique for ever, so it needs no look-up.
-    pub(crate) fn handle(&self, run_id: impl Into<String>) -> Handle {
-        Handle {
-            runtime: self.runtime().name().to_owned(),
-            id: run_id.into(),
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Environments by name: how far each is, building one, its log. The building itself is the spawner's.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use spawner::environments::State as Built;
 
@@ -46,7 +48,7 @@ pub struct BuildLog {
 }
 
 /// Most bytes of a build log in one answer.
-const LOG_BYTES: u64 = 256 * 1024;
+const LOG_BYTES: usize = 256 * 1024;
 
 impl Control {
     /// Every environment of the configuration, by name.
@@ -64,8 +66,8 @@ impl Control {
     /// `NotFound` for a name that is not in the configuration.
     pub async fn environment(&self, name: &str) -> Result<Environment> {
         let spec = self.spec(name)?;
-        let digest = self.builder().digest(spec).await?;
-        let (state, message) = match self.builder().state(spec).await? {
+        let built = self.hosts().local().environment(spec).await?;
+        let (state, message) = match built.state {
             Built::Missing => (State::Missing, None),
             Built::Building => (State::Building, None),
             Built::Ready => (State::Ready, None),
@@ -73,7 +75,7 @@ impl Control {
         };
         Ok(Environment {
             name: name.to_owned(),
-            digest: Some(digest),
+            digest: Some(built.digest),
             state,
             message,
             packages: spec.packages.clone(),
@@ -84,9 +86,9 @@ impl Control {
     /// Begins to build an environment unless it is ready or being built; returns at once. Its log tells how it goes.
     pub async fn build_environment(&self, name: &str) -> Result<Environment> {
         let spec = self.spec(name)?.clone();
-        let builder = self.builder().clone();
+        let machine = Arc::clone(self.hosts().local());
         tokio::spawn(async move {
-            if let Err(error) = builder.ensure(&spec).await {
+            if let Err(error) = machine.build(&spec).await {
                 tracing::warn!(environment.name = spec.name, %error, "the environment was not built");
             }
         });
@@ -95,34 +97,9 @@ impl Control {
 
     /// The log of an environment's last build from byte `offset` on, at most 256 KiB of it; empty before the first build.
     pub async fn environment_log(&self, name: &str, offset: u64) -> Result<BuildLog> {
-        use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-
-        let digest = self.builder().digest(self.spec(name)?).await?;
-        let path = self.builder().log_path(&digest);
-        let mut file = match tokio::fs::File::open(&path).await {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(BuildLog {
-                    next: offset,
-                    ..BuildLog::default()
-                });
-            }
-            Err(error) => {
-                return Err(Error::internal(
-                    "an environment's log cannot be opened",
-                    error,
-                ));
-            }
-        };
-        let failed = |error| Error::internal("an environment's log cannot be read", error);
-        file.seek(std::io::SeekFrom::Start(offset))
-            .await
-            .map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take(LOG_BYTES)
-            .read_to_end(&mut bytes)
-            .await
-            .map_err(failed)?;
+        let spec = self.spec(name)?;
+        let machine = self.hosts().local();
+        let bytes = machine.build_log(spec, offset, LOG_BYTES).await?;
         Ok(BuildLog {
             text: String::from_utf8_lossy(&bytes).into_owned(),
             next: offset + bytes.len() as u64,

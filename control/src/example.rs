@@ -26,7 +26,7 @@ impl Control {
         if projects::by_name(self.db(), PROJECT).await?.is_some() {
             return Ok(());
         }
-        let folder = self.settings().layout.root().join("staging-example");
+        let folder = self.settings().scratch.join("staging-example");
         let written = write(&folder);
         let made = match written {
             Ok(()) => self.make_example(owner, &folder).await,
@@ -35,7 +35,7 @@ impl Control {
                 error,
             )),
         };
-        crate::workspaces::remove_tree(folder).await?;
+        crate::machine::remove_tree(folder).await?;
         made
     }
 

@@ -1,13 +1,10 @@
-//! Inputs: what a reference means now, and where its files lie on this machine. An input is always a folder `inputs/NAME`.
-
-use std::path::PathBuf;
+//! Inputs: what a reference means now. An input is always a folder `inputs/NAME`.
 
 use serde::Deserialize;
 use storage::{
     ids::ProjectId,
     jobs,
     manifest::{self, FileKind},
-    materialise,
     objects::Hash,
     projects,
     workspaces::Input,
@@ -76,32 +73,6 @@ impl Control {
         }
         Input::check_names(&inputs)?;
         Ok(inputs)
-    }
-
-    /// Makes the inputs' files available on this machine, read-only, and returns the source and the path below `inputs` of each.
-    pub(crate) async fn mount_inputs(&self, inputs: &[Input]) -> Result<Vec<(String, PathBuf)>> {
-        let mut mounts = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let folder = materialise::farm(
-                self.store(),
-                input.manifest_digest.parse()?,
-                self.settings().link(),
-            )
-            .await?;
-            let Reference::Outputs { path, .. } = input.reference.parse()?;
-            let (target, source) = match path {
-                None => (input.name.clone(), folder),
-                Some(path) if folder.join(&path).is_dir() => {
-                    (input.name.clone(), folder.join(path))
-                }
-                Some(path) => (
-                    format!("{}/{}", input.name, last_part(&path)),
-                    folder.join(&path),
-                ),
-            };
-            mounts.push((target, source));
-        }
-        Ok(mounts)
     }
 
     async fn find(&self, project_id: ProjectId, reference: &Reference) -> Result<Found> {
@@ -194,8 +165,4 @@ fn default_name(reference: &Reference) -> String {
         project, number, ..
     } = reference;
     format!("{}-{number}", project.as_deref().unwrap_or("job"))
-}
-
-fn last_part(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }

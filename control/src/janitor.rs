@@ -1,6 +1,6 @@
-//! Removes what a crash left on this machine between two steps: runs and folders that no record names any more.
+//! Removes what a crash left on a machine between two steps: runs and folders that no record names any more.
 
-use std::{path::Path, str::FromStr};
+use std::{str::FromStr, time::Duration};
 
 use storage::{
     attempts,
@@ -8,23 +8,32 @@ use storage::{
     workspaces,
 };
 
-use crate::{Control, Result, workspaces::remove_tree};
+use crate::{Control, Machine, Result};
+
+/// Time for a run that nobody knows to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Control {
-    /// Ends and removes every run that belongs to no workspace and no live attempt, and the folders of attempts that are over.
+    /// Ends and removes, on every machine that can be reached, what belongs to no workspace and no live attempt.
     ///
     /// Call it before [`Control::run`]; what is younger is not its concern.
     pub async fn clean_up(&self) -> Result<()> {
-        for handle in self.runtime().list().await? {
-            if !self.is_known(&handle.id).await? {
-                tracing::info!(run.id = handle.id, "removing a run that no record names");
-                self.runtime()
-                    .stop(&handle, std::time::Duration::from_secs(5))
-                    .await?;
-                self.runtime().remove(&handle).await?;
+        for machine in self.hosts().all() {
+            self.clean_up_on(&*machine).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for one machine: for one that comes back, before its work is driven again.
+    pub async fn clean_up_on(&self, machine: &dyn Machine) -> Result<()> {
+        for run_id in machine.runs().await? {
+            if !self.is_known(&run_id).await? {
+                tracing::info!(run.id = run_id, "removing a run that no record names");
+                machine.stop(&run_id, GRACE).await?;
+                machine.remove(&run_id).await?;
             }
         }
-        self.remove_folders().await
+        Ok(())
     }
 
     async fn is_known(&self, run_id: &str) -> Result<bool> {
@@ -49,24 +58,4 @@ impl Control {
             .await?
             .is_some_and(|found| found.state == attempts::State::Live))
     }
-
-    async fn remove_folders(&self) -> Result<()> {
-        let attempts = self.settings().layout.root().join("attempts");
-        for (name, path) in folders(&attempts) {
-            if let Ok(id) = AttemptId::from_str(&name)
-                && !self.is_live(id).await?
-            {
-                remove_tree(path).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The folders in `parent` by name; none where it does not exist.
-fn folders(parent: &Path) -> Vec<(String, std::path::PathBuf)> {
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-        .collect()
 }

@@ -5,8 +5,8 @@ pub(crate) mod drive;
 mod ending;
 mod follow;
 mod prepare;
-mod process;
-mod report;
+pub(crate) mod process;
+pub(crate) mod report;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,9 +14,8 @@ use storage::{
     ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
     jobs::{self, Created, Job, State},
     series::{self, Series},
-    snapshot,
     snapshots::{self, NewSnapshot, Snapshot},
-    workspaces,
+    workspaces::{self, Workspace},
 };
 
 use crate::{Control, Error, Result, inputs::NewInput};
@@ -195,7 +194,7 @@ impl Control {
                 let workspace = workspace.ok_or_else(|| {
                     Error::not_found("there is no such workspace in this project")
                 })?;
-                let snapshot = self.take_snapshot(user_id, project_id, id).await?;
+                let snapshot = self.take_snapshot(user_id, project_id, &workspace).await?;
                 Ok((snapshot, Some((workspace.environment, workspace.machine))))
             }
             (None, Some(id)) => {
@@ -220,25 +219,15 @@ impl Control {
         &self,
         user_id: UserId,
         project_id: ProjectId,
-        workspace_id: WorkspaceId,
+        workspace: &Workspace,
     ) -> Result<Snapshot> {
-        let folder = self.settings().layout.work(&workspace_id);
-        if !tokio::fs::try_exists(&folder).await.unwrap_or(false) {
-            return Err(Error::conflict(
-                "this workspace has no files yet: start it once",
-            ));
-        }
-        let pending = snapshot::take(
-            self.store(),
-            &folder,
-            snapshot::Options::new(project_id).index(workspace_id.to_string()),
-        )
-        .await?;
+        let machine = self.host_of(workspace)?;
+        let pending = machine.snapshot(workspace.id, project_id).await?;
         let captured = pending.captured();
         let record = NewSnapshot {
             project_id,
             user_id,
-            workspace_id: Some(workspace_id),
+            workspace_id: Some(workspace.id),
             manifest_digest: captured.summary.manifest_digest.to_string(),
             content_digest: captured.summary.content_digest.to_string(),
             files: signed(captured.summary.files),

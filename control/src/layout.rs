@@ -46,8 +46,13 @@ impl Layout {
         self.home(workspace).join("work")
     }
 
+    /// Where attempts have their folders.
+    pub fn attempts(&self) -> PathBuf {
+        self.root.join("attempts")
+    }
+
     /// An attempt's own folders; they go once its outputs are in the store.
     pub fn attempt(&self, attempt: &AttemptId) -> PathBuf {
-        self.root.join("attempts").join(attempt.to_string())
+        self.attempts().join(attempt.to_string())
     }
 }

@@ -1,35 +1,35 @@
-//! Reading logs: of a run on this machine, or of one whose log is in the store.
+//! Reading logs: of a run, or of one whose log is in the store.
 
-use spawner::{Handle, log::records};
+use spawner::log::records;
 use storage::{Hash, attempts, ids::JobId, jobs::Job};
 
 use crate::{
-    Control, Result,
+    Control, Error, Machine, Result,
     log::{Line, Page},
 };
 
 /// A record is at most 64 KiB of text and some digits.
 const RECORD_BYTES: usize = 80 * 1024;
 
-/// The log of a run on this machine from byte `offset`, about `bytes` of it. A run that is gone has an empty, ended log.
+/// The log of a run from byte `offset`, about `bytes` of it. A run that is gone has an empty, ended log.
 pub(crate) async fn of_run(
-    control: &Control,
-    handle: &Handle,
+    machine: &dyn Machine,
+    run_id: &str,
     offset: u64,
     bytes: usize,
 ) -> Result<Page> {
-    match control.runtime().read_log(handle, offset, bytes).await {
+    match machine.read_log(run_id, offset, bytes).await {
         Ok(chunk) => Ok(Page {
             items: chunk.records().map(Line::from).collect(),
             next: chunk.next,
             ended: chunk.ended,
         }),
-        Err(spawner::Error::NotFound(_)) => Ok(Page {
+        Err(Error::NotFound(_)) => Ok(Page {
             items: Vec::new(),
             next: offset,
             ended: true,
         }),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -50,7 +50,8 @@ impl Control {
                 .stored_log(hash.parse()?, attempt.log_bytes, offset, bytes)
                 .await;
         }
-        let mut page = of_run(self, &self.handle(attempt.run_id.as_str()), offset, bytes).await?;
+        let machine = self.host_of_attempt(&attempt)?;
+        let mut page = of_run(&*machine, &attempt.run_id, offset, bytes).await?;
         // The run ends before the job does: what follows the exit is the job's own end.
         page.ended &= job.state.is_final();
         Ok(page)
@@ -64,12 +65,12 @@ impl Control {
         else {
             return Ok(());
         };
-        let handle = self.handle(attempt.run_id.as_str());
-        let Some(mut status) = self.runtime().status(&handle).await? else {
+        let machine = self.host_of_attempt(&attempt)?;
+        let Some(mut status) = machine.status(&attempt.run_id).await? else {
             return Ok(());
         };
         while status.exit.is_none() && status.log_bytes <= offset {
-            status = self.runtime().changed(&handle, &status).await?;
+            status = machine.changed(&attempt.run_id, &status).await?;
         }
         Ok(())
     }

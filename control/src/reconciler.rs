@@ -54,6 +54,7 @@ impl Control {
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut changed = self.db().changed();
         let mut seen = *changed.borrow_and_update();
+        let mut hosts = self.hosts().changes();
         let mut tasks = Tasks::default();
         let mut look = true;
         loop {
@@ -68,6 +69,7 @@ impl Control {
                 () = shutdown.cancelled() => return,
                 Some(ended) = tasks.set.join_next_with_id() => tasks.ended(ended.map_or_else(|error| error.id(), |(id, ())| id)),
                 () = time::sleep(PERIOD) => {}
+                Ok(()) = hosts.changed() => {}
                 news = changed.changed() => match news {
                     Err(_) => return,
                     Ok(()) => look = self.heed(&tasks, &mut seen).await,

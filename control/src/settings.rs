@@ -1,12 +1,11 @@
 //! What control is told at start: folders, environments, machine types, limits. Reads no file.
 
-use std::{collections::BTreeMap, num::NonZeroUsize};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spawner::EnvironmentSpec;
-use storage::materialise::Link;
 
-use crate::{Error, Layout, Result};
+use crate::{Error, Result};
 
 /// Everything that does not change while the service runs.
 #[derive(Clone, Debug)]
@@ -15,18 +14,16 @@ pub struct Settings {
     pub environments: BTreeMap<String, EnvironmentSpec>,
     /// Machine types by name; at least one.
     pub machines: BTreeMap<String, MachineType>,
+    /// A folder for what is made and captured at once; beside the store.
+    pub scratch: PathBuf,
     /// Jobs that run at the same time on this machine.
     pub max_jobs: NonZeroUsize,
-    /// Where things lie.
-    pub layout: Layout,
-    /// Whether work sees inputs through read-only mounts, so that they may share the store's files.
-    pub isolated: bool,
     /// Where work reaches the API: the public address.
     pub api_url: String,
 }
 
 /// A named size of machine.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MachineType {
     /// Thousandths of a core; none means no limit.
     pub cpu_millicores: Option<u64>,
@@ -37,15 +34,6 @@ pub struct MachineType {
 }
 
 impl Settings {
-    /// How inputs are laid out on this machine.
-    pub(crate) fn link(&self) -> Link {
-        if self.isolated {
-            Link::Hard
-        } else {
-            Link::Copy
-        }
-    }
-
     /// The environment called `name`, or `default`.
     pub(crate) fn environment(&self, name: Option<&str>) -> Result<(String, &EnvironmentSpec)> {
         pick(&self.environments, "environment", name, "default")

@@ -1,11 +1,8 @@
 //! Workspaces: what people ask of them. What then happens is in `drive`.
 
 pub(crate) mod drive;
-mod home;
-mod server;
+pub(crate) mod server;
 mod start;
-
-use std::path::PathBuf;
 
 use serde::Deserialize;
 use storage::{
@@ -13,9 +10,8 @@ use storage::{
     workspaces::{self, Desired, State, Workspace},
 };
 
-use crate::{Control, Error, Result, inputs::NewInput, log, logs};
+use crate::{Address, Control, Error, Result, inputs::NewInput, log, logs};
 
-pub(crate) use home::{make_folder, remove_tree};
 pub use server::base_path;
 pub(crate) use start::of_run;
 
@@ -37,8 +33,8 @@ pub struct NewWorkspace {
 pub enum Upstream {
     /// It runs.
     Running {
-        /// Its unix socket.
-        socket: PathBuf,
+        /// Where it listens.
+        address: Address,
         /// What its requests must carry as `Authorization: token …`. Never leaves the gateway.
         token: String,
         /// Differs for each run: a new run has new tunnels.
@@ -152,24 +148,20 @@ impl Control {
     pub async fn upstream(&self, id: WorkspaceId) -> Result<Upstream> {
         let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
         let (State::Running, Some(run_id), Some(sealed)) =
-            (found.state, found.run_id, found.token_sealed)
+            (found.state, &found.run_id, &found.token_sealed)
         else {
             return Ok(Upstream::NotRunning { state: found.state });
         };
-        let Some(socket) = self
-            .runtime()
-            .address(&self.handle(run_id.as_str()))
-            .await?
-        else {
+        let Some(address) = self.host_of(&found)?.address(run_id).await? else {
             return Ok(Upstream::NotRunning {
                 state: State::Stopping,
             });
         };
-        let token = start::unseal(self, id, &sealed)?;
+        let token = start::unseal(self, id, sealed)?;
         Ok(Upstream::Running {
-            socket,
+            address,
             token,
-            run_id,
+            run_id: run_id.clone(),
         })
     }
 
@@ -196,13 +188,8 @@ impl Control {
                 ..log::Page::default()
             });
         }
-        logs::of_run(
-            self,
-            &self.handle(start::run_id(id, found.fence)),
-            offset,
-            bytes,
-        )
-        .await
+        let (machine, run) = (self.host_of(&found)?, start::run_id(id, found.fence));
+        logs::of_run(&*machine, &run, offset, bytes).await
     }
 
     async fn desire(&self, id: WorkspaceId, desired: Desired) -> Result<Workspace> {

@@ -148,8 +148,11 @@ impl Workspaces for Entrance {
 
     async fn resolve(&self, workspace: &WorkspaceId) -> Result<Upstream, Unanswered> {
         match self.0.control().upstream(*workspace).await {
-            Ok(Server::Running { socket, token, .. }) => Ok(Upstream::Running {
-                address: Address::Unix(socket),
+            Ok(Server::Running { address, token, .. }) => Ok(Upstream::Running {
+                address: match address {
+                    control::Address::Unix(socket) => Address::Unix(socket),
+                    control::Address::Remote(remote) => Address::Remote(remote),
+                },
                 token: Arc::from(token),
             }),
             Ok(Server::NotRunning {

@@ -13,6 +13,7 @@ use rustix::{
     io::Errno,
 };
 use serde::{Deserialize, Serialize};
+use storage::{clock::System, ids::MachineId};
 
 /// A data directory that exists.
 #[derive(Clone, Debug)]
@@ -82,6 +83,27 @@ impl DataFolder {
         let folder = self.choose_sockets();
         self.write("sockets", &format!("{}\n", folder.display()))?;
         Ok(folder)
+    }
+
+    /// Names this machine for ever: made by whoever asks first.
+    pub(crate) fn machine_id(&self) -> Result<MachineId> {
+        let path = self.0.join("machine-id");
+        if !path.exists() {
+            let name = format!("machine-id.{}", std::process::id());
+            self.write(&name, &format!("{}\n", MachineId::new(&System)))?;
+            let fresh = self.0.join(name);
+            let named = fs::hard_link(&fresh, &path);
+            let gone = fs::remove_file(&fresh);
+            // Whoever was faster has named it.
+            if !path.exists() {
+                named.and(gone).context("the machine cannot be named")?;
+            }
+        }
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        text.trim_end()
+            .parse()
+            .with_context(|| format!("{} holds no machine's name", path.display()))
     }
 
     fn choose_sockets(&self) -> PathBuf {

@@ -2,28 +2,31 @@
 
 use spawner::{Exit, Reason};
 use storage::{
-    Hash,
     attempts::Attempt,
     jobs::{self, Ending, Job, Outputs, State},
     outputs, snapshots,
 };
 
-use super::{report, signed};
-use crate::{Control, Result, workspaces::remove_tree};
+use super::signed;
+use crate::{
+    Control, Result,
+    machine::{Left, Machine},
+};
 
 /// Captures outputs and log of an attempt that has ended, ends the job, and removes what the attempt held of this machine.
 ///
 /// Safe to repeat: the transaction ends a job once, and what was captured twice is stored once.
 pub(super) async fn finish(
     control: &Control,
-    job: &Job,
-    attempt: &Attempt,
+    machine: &dyn Machine,
+    (job, attempt): (&Job, &Attempt),
     exit: &Exit,
 ) -> Result<()> {
-    let folder = control.settings().layout.attempt(&attempt.id);
-    let pending =
-        outputs::capture(control.store(), job.project_id, &folder.join("outputs")).await?;
-    let log = stored_log(control, attempt).await?;
+    let Left {
+        outputs: pending,
+        log,
+        report,
+    } = machine.capture(attempt.id, job.project_id).await?;
     let captured = pending.captured();
     let summary = &captured.summary;
     let ending = Ending {
@@ -36,7 +39,7 @@ pub(super) async fn finish(
         }),
         log_hash: log.map(|(hash, _)| hash.to_string()),
         log_bytes: log.map_or(0, |(_, size)| signed(size)),
-        ..plain(job, exit, report::read(&folder).await)
+        ..plain(job, exit, report)
     };
     let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
     let ended = control.db().write(move |mut tx| async move {
@@ -45,18 +48,29 @@ pub(super) async fn finish(
     });
     ended.await?;
     pending.recorded();
-    clean_up(control, attempt).await
+    machine.remove(&attempt.run_id).await
 }
 
 /// Ends a job whose attempt could not be started.
-pub(super) async fn give_up(control: &Control, attempt: &Attempt, message: String) -> Result<()> {
-    end_without_run(control, attempt, State::Error, message).await
+pub(super) async fn give_up(
+    control: &Control,
+    machine: &dyn Machine,
+    attempt: &Attempt,
+    message: String,
+) -> Result<()> {
+    end_without_run(control, attempt, State::Error, message).await?;
+    machine.remove(&attempt.run_id).await
 }
 
 /// Ends a job that somebody stopped while its attempt was being prepared.
-pub(super) async fn give_up_stopped(control: &Control, attempt: &Attempt) -> Result<()> {
+pub(super) async fn give_up_stopped(
+    control: &Control,
+    machine: &dyn Machine,
+    attempt: &Attempt,
+) -> Result<()> {
     let message = "Stopped on request before it ran.".to_owned();
-    end_without_run(control, attempt, State::Stopped, message).await
+    end_without_run(control, attempt, State::Stopped, message).await?;
+    machine.remove(&attempt.run_id).await
 }
 
 async fn end_without_run(
@@ -79,28 +93,7 @@ async fn end_without_run(
         .db()
         .write(move |mut tx| async move { jobs::finish(&mut tx, id, ending).await })
         .await?;
-    clean_up(control, attempt).await
-}
-
-/// A run that a crash left behind after its job had ended goes the same way.
-pub(crate) async fn clean_up(control: &Control, attempt: &Attempt) -> Result<()> {
-    control
-        .runtime()
-        .remove(&control.handle(attempt.run_id.as_str()))
-        .await?;
-    remove_tree(control.settings().layout.attempt(&attempt.id)).await
-}
-
-async fn stored_log(control: &Control, attempt: &Attempt) -> Result<Option<(Hash, u64)>> {
-    let path = control
-        .runtime()
-        .log_path(&control.handle(attempt.run_id.as_str()));
-    match path {
-        Some(path) if tokio::fs::try_exists(&path).await.unwrap_or(false) => {
-            Ok(Some(control.store().put_file(&path).await?))
-        }
-        _ => Ok(None),
-    }
+    Ok(())
 }
 
 /// How the job ends, its outputs and log aside.

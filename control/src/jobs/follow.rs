@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use spawner::Handle;
 use storage::{
     attempts::Attempt,
     jobs,
@@ -10,7 +9,7 @@ use storage::{
 };
 
 use crate::{
-    Control, Error, Result,
+    Control, Error, Machine, Result,
     metadata::{Found, Reader},
 };
 
@@ -22,8 +21,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(400);
 /// Where the following of one attempt's log has come to.
 pub(super) struct Follower<'a> {
     control: &'a Control,
+    machine: &'a dyn Machine,
     attempt: &'a Attempt,
-    handle: Handle,
     reader: Reader,
     /// Offset and lines that the records say.
     settled: (i64, i64),
@@ -33,12 +32,16 @@ pub(super) struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Goes on from where the records say that an earlier follower was.
-    pub(super) fn new(control: &'a Control, attempt: &'a Attempt) -> Self {
+    pub(super) fn new(
+        control: &'a Control,
+        machine: &'a dyn Machine,
+        attempt: &'a Attempt,
+    ) -> Self {
         let offset = u64::try_from(attempt.metadata_offset).unwrap_or_default();
         Self {
             control,
+            machine,
             attempt,
-            handle: control.handle(attempt.run_id.as_str()),
             reader: Reader::new(offset, attempt.metadata_lines),
             settled: (attempt.metadata_offset, attempt.metadata_lines),
             at: offset,
@@ -49,9 +52,8 @@ impl<'a> Follower<'a> {
     pub(super) async fn catch_up(&mut self) -> Result<()> {
         loop {
             let chunk = self
-                .control
-                .runtime()
-                .read_log(&self.handle, self.at, CHUNK_BYTES)
+                .machine
+                .read_log(&self.attempt.run_id, self.at, CHUNK_BYTES)
                 .await?;
             if chunk.bytes.is_empty() {
                 return Ok(());

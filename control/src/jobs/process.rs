@@ -9,10 +9,9 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use spawner::{Environment, Limits, Mount, Secret, Spec};
-use storage::jobs::Job;
+use spawner::{Environment, Limits, Mount, Spec};
 
-use crate::settings::MachineType;
+use crate::machine::{AttemptWork, Work};
 
 /// Bytes of log kept of one attempt, then it is cut and says so.
 const LOG_LIMIT_BYTES: u64 = 10 << 30;
@@ -22,39 +21,33 @@ const REPORT: &str = "/cairn/report/outcome.json";
 
 /// What an attempt is made of, all found beforehand.
 pub(crate) struct Parts<'a> {
-    pub(crate) job: &'a Job,
-    pub(crate) machine: &'a MachineType,
-    pub(crate) run_id: String,
+    pub(crate) work: &'a Work,
+    pub(crate) attempt: &'a AttemptWork,
     pub(crate) environment: &'a Environment,
     /// The attempt's folder, with `repository`, `outputs` and `config` in it.
     pub(crate) folder: PathBuf,
     pub(crate) inputs: Vec<(String, PathBuf)>,
-    pub(crate) api_url: &'a str,
-    pub(crate) api_token: String,
-    pub(crate) uid_slot: Option<u32>,
 }
 
-/// The spec of an attempt.
+/// The spec of an attempt, without its secrets.
 pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
-    let time_limit_ms = match (parts.job.time_limit_ms, parts.machine.time_limit_ms) {
+    let work = parts.work;
+    let time_limit_ms = match (parts.attempt.time_limit_ms, work.machine.time_limit_ms) {
         (Some(job), Some(machine)) => Some(job.min(machine)),
         (job, machine) => job.or(machine),
     };
     let argv = argv(parts);
     Spec {
-        id: parts.run_id.clone(),
+        id: work.run_id.clone(),
         argv,
         env: variables(parts),
-        secrets: vec![Secret {
-            name: "token".into(),
-            bytes: parts.api_token.clone().into_bytes(),
-        }],
+        secrets: Vec::new(),
         cwd: "/cairn/repository".into(),
         mounts: mounts(parts),
-        uid_slot: parts.uid_slot,
+        uid_slot: work.uid_slot,
         limits: Limits {
-            memory_bytes: parts.machine.memory_bytes,
-            cpu_millicores: parts.machine.cpu_millicores,
+            memory_bytes: work.machine.memory_bytes,
+            cpu_millicores: work.machine.cpu_millicores,
             time_limit_ms: time_limit_ms.and_then(|ms| u64::try_from(ms).ok()),
             log_limit_bytes: Some(LOG_LIMIT_BYTES),
             ..Limits::default()
@@ -66,7 +59,7 @@ pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
 /// `cairn enter` reads the job's token into the environment and becomes the command, so that the token is in no argument list.
 fn argv(parts: &Parts<'_>) -> Vec<String> {
     let mut argv: Vec<String> = [spawner::SELF, "enter", "--"].map(str::to_owned).to_vec();
-    match &parts.job.notebook {
+    match &parts.attempt.notebook {
         Some(notebook) => {
             argv.extend([spawner::SELF, "execute", "--output"].map(str::to_owned));
             argv.push(format!("/cairn/outputs/{}", file_name(notebook)));
@@ -84,8 +77,8 @@ fn argv(parts: &Parts<'_>) -> Vec<String> {
             argv.push(format!("/cairn/repository/{notebook}"));
         }
         None => argv.extend(command(
-            parts.job.command.as_deref().unwrap_or_default(),
-            &parts.job.parameters,
+            parts.attempt.command.as_deref().unwrap_or_default(),
+            &parts.attempt.parameters,
         )),
     }
     argv
@@ -131,7 +124,7 @@ fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
     for target in ["/cairn/config", "/valohai/config"] {
         mounts.push(Mount::read_only(folder("config"), target));
     }
-    if parts.job.notebook.is_some() {
+    if parts.attempt.notebook.is_some() {
         mounts.push(Mount::read_write(folder("report"), "/cairn/report"));
     }
     for (name, source) in &parts.inputs {
@@ -147,7 +140,7 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
         "{}:/usr/local/bin:/usr/bin:/bin",
         parts.environment.path.join("bin").display()
     );
-    let job = parts.job;
+    let attempt = parts.attempt;
     [
         ("HOME", "/tmp".to_owned()),
         ("USER", "cairn".to_owned()),
@@ -159,16 +152,16 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
             parts.environment.path.to_string_lossy().into_owned(),
         ),
         ("PYTHONUNBUFFERED", "1".to_owned()),
-        ("CAIRN_JOB_ID", job.id.to_string()),
-        ("CAIRN_JOB", format!("{}#{}", job.project, job.number)),
-        ("CAIRN_API_URL", parts.api_url.to_owned()),
+        ("CAIRN_JOB_ID", attempt.job_id.to_string()),
+        ("CAIRN_JOB", attempt.job.clone()),
+        ("CAIRN_API_URL", parts.work.api_url.clone()),
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
         ("CAIRN_REPOSITORY", "/cairn/repository".to_owned()),
         ("CAIRN_INPUTS", "/cairn/inputs".to_owned()),
         ("CAIRN_OUTPUTS", "/cairn/outputs".to_owned()),
         ("CAIRN_CONFIG", "/cairn/config".to_owned()),
-        ("VH_JOB_ID", job.id.to_string()),
-        ("VH_PROJECT_ID", job.project_id.to_string()),
+        ("VH_JOB_ID", attempt.job_id.to_string()),
+        ("VH_PROJECT_ID", attempt.project_id.to_string()),
         ("VH_CONFIG_DIR", "/valohai/config".to_owned()),
         ("VH_INPUTS_DIR", "/valohai/inputs".to_owned()),
         ("VH_OUTPUTS_DIR", "/valohai/outputs".to_owned()),

@@ -25,7 +25,7 @@ struct Cell {
 }
 
 /// A sentence on how the run ended, naming its cell; nothing where the run said nothing that can be read.
-pub(super) async fn read(attempt: &Path) -> Option<String> {
+pub(crate) async fn read(attempt: &Path) -> Option<String> {
     let path = attempt.join("report/outcome.json");
     let text = tokio::task::spawn_blocking(move || bounded(&path))
         .await

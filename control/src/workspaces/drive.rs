@@ -8,7 +8,7 @@ use storage::{
 };
 use tokio::sync::Notify;
 
-use super::{home, start};
+use super::start;
 use crate::{Control, Result};
 
 /// Time for JupyterLab to end its kernels before it is ended.
@@ -94,15 +94,16 @@ async fn watch(control: &Control, workspace: &Workspace, nudge: &Notify) -> Resu
 
 /// Waits until the run has ended; returns what happened.
 async fn ended(control: &Control, workspace: &Workspace) -> Result<String> {
-    let handle = control.handle(start::run_id(workspace.id, workspace.fence));
-    let Some(mut status) = control.runtime().status(&handle).await? else {
+    let machine = control.host_of(workspace)?;
+    let run = start::run_id(workspace.id, workspace.fence);
+    let Some(mut status) = machine.status(&run).await? else {
         return Ok("The server is gone, and nothing on this machine remembers it.".to_owned());
     };
     loop {
         if let Some(exit) = &status.exit {
             return Ok(start::failure(exit));
         }
-        status = control.runtime().changed(&handle, &status).await?;
+        status = machine.changed(&run, &status).await?;
     }
 }
 
@@ -124,20 +125,17 @@ async fn stop(control: &Control, workspace: &Workspace) -> Result<()> {
     if workspace.state != State::Stopping {
         return start::step(control, workspace, State::Stopping, Note::default()).await;
     }
-    let handle = control.handle(start::run_id(workspace.id, workspace.fence));
-    control.runtime().stop(&handle, GRACE).await?;
+    let run = start::run_id(workspace.id, workspace.fence);
+    control.host_of(workspace)?.stop(&run, GRACE).await?;
     start::step(control, workspace, State::Stopped, Note::default()).await
 }
 
 async fn delete(control: &Control, workspace: &Workspace) -> Result<()> {
-    let (id, layout) = (workspace.id, &control.settings().layout);
+    let (id, machine) = (workspace.id, control.host_of(workspace)?);
     if workspace.fence > 0 {
-        control
-            .runtime()
-            .remove(&control.handle(start::run_id(id, workspace.fence)))
-            .await?;
+        machine.remove(&start::run_id(id, workspace.fence)).await?;
     }
-    home::remove_tree(layout.home(&id)).await?;
+    machine.remove_home(id).await?;
     control
         .db()
         .write(move |mut tx| async move { workspaces::deleted(&mut tx, id).await })

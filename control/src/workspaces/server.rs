@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use spawner::{Endpoint, Environment, Limits, Mount, Secret, Spec};
-use storage::workspaces::Workspace;
+use spawner::{Endpoint, Environment, Limits, Mount, Spec};
+use storage::ids::WorkspaceId;
 
-use crate::settings::MachineType;
+use crate::machine::Work;
 
 /// The home inside the server.
 pub(crate) const HOME: &str = "/home/cairn";
@@ -20,29 +20,24 @@ const START_TIMEOUT_MS: u64 = 60_000;
 
 /// What a server is made of, all found beforehand.
 pub(crate) struct Parts<'a> {
-    pub(crate) workspace: &'a Workspace,
-    pub(crate) machine: &'a MachineType,
-    pub(crate) run_id: String,
+    pub(crate) work: &'a Work,
+    pub(crate) workspace_id: WorkspaceId,
     pub(crate) environment: &'a Environment,
     pub(crate) home: PathBuf,
     /// JupyterLab's settings that all workspaces share.
     pub(crate) lab_config: PathBuf,
     /// Name and folder of each input.
     pub(crate) inputs: Vec<(String, PathBuf)>,
-    pub(crate) server_token: String,
-    pub(crate) api_url: &'a str,
-    pub(crate) api_token: String,
-    pub(crate) uid_slot: Option<u32>,
 }
 
 /// Base path of a workspace's server, with both slashes.
-pub fn base_path(id: &storage::ids::WorkspaceId) -> String {
+pub fn base_path(id: &WorkspaceId) -> String {
     format!("/w/{id}/")
 }
 
-/// The spec of a workspace's server.
+/// The spec of a workspace's server, without its secrets.
 pub(crate) fn spec(parts: Parts<'_>) -> Spec {
-    let base = base_path(&parts.workspace.id);
+    let (work, base) = (parts.work, base_path(&parts.workspace_id));
     let argv = argv(&parts, &base);
     let mut mounts = vec![
         Mount::read_write(parts.home, HOME),
@@ -56,25 +51,16 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
             .map(|(name, source)| Mount::read_only(source, Path::new(INPUTS).join(name))),
     );
     Spec {
-        id: parts.run_id,
+        id: work.run_id.clone(),
         argv,
-        env: variables(&parts.environment.path, parts.workspace, parts.api_url),
-        secrets: vec![
-            Secret {
-                name: "server-token".into(),
-                bytes: parts.server_token.into_bytes(),
-            },
-            Secret {
-                name: "token".into(),
-                bytes: parts.api_token.into_bytes(),
-            },
-        ],
+        env: variables(&parts.environment.path, parts.workspace_id, &work.api_url),
+        secrets: Vec::new(),
         cwd: Path::new(HOME).join("work"),
         mounts,
-        uid_slot: parts.uid_slot,
+        uid_slot: work.uid_slot,
         limits: Limits {
-            memory_bytes: parts.machine.memory_bytes,
-            cpu_millicores: parts.machine.cpu_millicores,
+            memory_bytes: work.machine.memory_bytes,
+            cpu_millicores: work.machine.cpu_millicores,
             ..Limits::default()
         },
         endpoint: Some(Endpoint {
@@ -111,9 +97,9 @@ fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
     let mut argv = vec![python];
     argv.extend(fixed.map(str::to_owned));
     for (key, value) in [
-        ("hub_prefix", "/hub/"),
-        ("hub_host", parts.api_url),
-        ("user", &parts.workspace.id.to_string()),
+        ("hub_prefix", &"/hub/".to_owned()),
+        ("hub_host", &parts.work.api_url),
+        ("user", &parts.workspace_id.to_string()),
     ] {
         argv.push(format!("--ServerApp.tornado_settings={key}={value}"));
     }
@@ -124,7 +110,7 @@ fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
     argv
 }
 
-fn variables(environment: &Path, workspace: &Workspace, api_url: &str) -> BTreeMap<String, String> {
+fn variables(environment: &Path, id: WorkspaceId, api_url: &str) -> BTreeMap<String, String> {
     let path = format!(
         "{}:/usr/local/bin:/usr/bin:/bin",
         environment.join("bin").display()
@@ -145,7 +131,7 @@ fn variables(environment: &Path, workspace: &Workspace, api_url: &str) -> BTreeM
         ("JUPYTER_RUNTIME_DIR", "/cairn/run/jupyter".to_owned()),
         ("CAIRN_API_URL", api_url.to_owned()),
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
-        ("CAIRN_WORKSPACE_ID", workspace.id.to_string()),
+        ("CAIRN_WORKSPACE_ID", id.to_string()),
         ("CAIRN_INPUTS", INPUTS.to_owned()),
     ]
     .into_iter()
@@ -194,35 +180,33 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use spawner::EnvironmentSpec;
 
-    fn parts<'a>(
-        workspace: &'a Workspace,
-        machine: &'a MachineType,
-        environment: &'a Environment,
-    ) -> Parts<'a> {
-        Parts {
-            workspace,
-            machine,
+    use super::*;
+    use crate::{MachineType, machine::Task};
+
+    fn work(workspace_id: WorkspaceId) -> Work {
+        Work {
             run_id: "w-1".to_owned(),
-            environment,
-            home: "/data/homes/1".into(),
-            lab_config: "/data/jupyter".into(),
-            inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
-            server_token: "server-secret".to_owned(),
-            api_url: "http://localhost:8000",
-            api_token: "api-secret".to_owned(),
+            environment: EnvironmentSpec {
+                name: "default".to_owned(),
+                python: None,
+                packages: Vec::new(),
+            },
+            machine: MachineType {
+                memory_bytes: Some(1 << 30),
+                ..MachineType::default()
+            },
+            inputs: Vec::new(),
             uid_slot: Some(3),
+            api_url: "http://localhost:8000".to_owned(),
+            task: Task::Server { workspace_id },
         }
     }
 
     #[test]
-    fn the_server_listens_on_its_socket_below_its_own_path_and_no_secret_is_in_sight() {
-        let workspace = testing::workspace();
-        let machine = MachineType {
-            memory_bytes: Some(1 << 30),
-            ..MachineType::default()
-        };
+    fn the_server_listens_on_its_socket_below_its_own_path() {
+        let id = testing::workspace().id;
         let environment = Environment {
             digest: "d".to_owned(),
             path: "/data/environments/d".into(),
@@ -231,9 +215,16 @@ mod tests {
                 "/data/environments/d",
             )],
         };
-        let spec = spec(parts(&workspace, &machine, &environment));
+        let spec = spec(Parts {
+            work: &work(id),
+            workspace_id: id,
+            environment: &environment,
+            home: "/data/homes/1".into(),
+            lab_config: "/data/jupyter".into(),
+            inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
+        });
         spec.validate().expect("valid");
-        let base = base_path(&workspace.id);
+        let base = base_path(&id);
         assert!(spec.argv.contains(&format!("--ServerApp.base_url={base}")));
         assert!(
             spec.argv
@@ -246,9 +237,6 @@ mod tests {
             Some(format!("{base}api"))
         );
         assert_eq!(spec.limits.memory_bytes, Some(1 << 30));
-        let shown = format!("{:?} {:?}", spec.argv, spec.env);
-        assert!(!shown.contains("secret\""), "{shown}");
-        assert!(!shown.contains("server-secret") && !shown.contains("api-secret"));
         let writable: Vec<_> = spec
             .mounts
             .iter()

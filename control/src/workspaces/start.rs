@@ -3,13 +3,16 @@
 use spawner::{Exit, Phase, Status};
 use storage::{
     ids::WorkspaceId,
+    projects,
     secret::Secret,
     tokens::{self, NewToken},
     workspaces::{self, Note, State, Workspace},
 };
 
-use super::{home, server};
-use crate::{Control, Error, Result};
+use crate::{
+    Control, Error, Result,
+    machine::{Machine, Secrets, Task, Work},
+};
 
 /// Name of the `fence`th run of a workspace.
 pub(super) fn run_id(id: WorkspaceId, fence: i64) -> String {
@@ -38,10 +41,8 @@ pub(super) async fn begin(control: &Control, workspace: &Workspace) -> Result<()
     let (id, fence) = (workspace.id, workspace.fence);
     if fence > 0 {
         // The last run was kept for its log until now.
-        control
-            .runtime()
-            .remove(&control.handle(run_id(id, fence)))
-            .await?;
+        let machine = control.host_of(workspace)?;
+        machine.remove(&run_id(id, fence)).await?;
     }
     let sealed = control
         .key()
@@ -61,10 +62,10 @@ pub(super) async fn begin(control: &Control, workspace: &Workspace) -> Result<()
 /// Safe to call again after a crash at any point: what was done is found and not done twice.
 pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<()> {
     let run = run_id(workspace.id, workspace.fence);
-    let handle = control.handle(run.as_str());
-    let mut status = match control.runtime().status(&handle).await? {
+    let machine = &*control.host_of(workspace)?;
+    let mut status = match machine.status(&run).await? {
         Some(status) => status,
-        None => start(control, workspace, run).await?,
+        None => start(control, machine, workspace).await?,
     };
     loop {
         if let Some(exit) = &status.exit {
@@ -73,48 +74,52 @@ pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<(
         if status.phase == Phase::Running && status.ready {
             return step(control, workspace, State::Running, Note::default()).await;
         }
-        status = control.runtime().changed(&handle, &status).await?;
+        status = machine.changed(&run, &status).await?;
     }
 }
 
-async fn start(control: &Control, workspace: &Workspace, run: String) -> Result<Status> {
-    let (_, spec) = control
-        .settings()
-        .environment(Some(&workspace.environment))?;
-    if control.builder().state(spec).await? != spawner::environments::State::Ready {
+async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) -> Result<Status> {
+    let work = work(control, workspace).await?;
+    let built = machine.environment(&work.environment).await?;
+    if built.state != spawner::environments::State::Ready {
         phase(control, workspace, "Building the environment").await?;
+        machine.build(&work.environment).await?;
     }
-    let environment = control.builder().ensure(spec).await?;
-    home::prepare(control, workspace).await?;
+    let template = projects::template(control.db(), workspace.project_id).await?;
+    let template = template.map(|digest| digest.parse()).transpose()?;
+    machine.make_home(workspace.id, template).await?;
     if !workspace.inputs.is_empty() {
         phase(control, workspace, "Fetching the inputs").await?;
+        machine.prepare(&work).await?;
     }
-    let inputs = control.mount_inputs(&workspace.inputs).await?;
     phase(control, workspace, "Starting JupyterLab").await?;
-    let (_, machine) = control.settings().machine(Some(&workspace.machine))?;
     let sealed = workspace
         .token_sealed
         .as_deref()
         .ok_or_else(|| Error::not_found("the run has no token"))?;
-    let spec = server::spec(server::Parts {
-        workspace,
-        machine,
-        run_id: run,
-        environment: &environment,
-        home: control.settings().layout.home(&workspace.id),
-        lab_config: home::lab_config(control)?,
-        inputs,
-        server_token: unseal(control, workspace.id, sealed)?,
-        api_url: &control.settings().api_url,
+    let secrets = Secrets {
         api_token: api_token(control, workspace).await?,
+        server_token: Some(unseal(control, workspace.id, sealed)?),
+    };
+    machine.start(&work, &secrets).await
+}
+
+/// What the workspace runs.
+async fn work(control: &Control, workspace: &Workspace) -> Result<Work> {
+    let settings = control.settings();
+    let (_, environment) = settings.environment(Some(&workspace.environment))?;
+    let (_, machine) = settings.machine(Some(&workspace.machine))?;
+    Ok(Work {
+        run_id: run_id(workspace.id, workspace.fence),
+        environment: environment.clone(),
+        machine: machine.clone(),
+        inputs: workspace.inputs.clone(),
         uid_slot: Some(control.uid_slot(workspace.user_id).await?),
-    });
-    let handle = control.runtime().start(spec).await?;
-    control
-        .runtime()
-        .status(&handle)
-        .await?
-        .ok_or_else(|| Error::not_found("the run vanished as it was started"))
+        api_url: settings.api_url.clone(),
+        task: Task::Server {
+            workspace_id: workspace.id,
+        },
+    })
 }
 
 /// A token for what runs in the workspace: good for this workspace only, and only while this run lasts.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use control::machine::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -23,6 +24,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(super) enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Remote(Box<dyn Stream>),
 }
 
 impl Socket {
@@ -53,6 +55,7 @@ impl Socket {
                 stream.set_nodelay(true)?;
                 Ok(Self::Tcp(stream))
             }
+            Address::Remote(remote) => remote.connect().await.map(Self::Remote),
         }
     }
 }
@@ -66,6 +69,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Remote(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -79,6 +83,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Remote(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -90,6 +95,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Remote(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -97,14 +103,18 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Unix(_) | Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Remote(stream) => Pin::new(stream).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Remote(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

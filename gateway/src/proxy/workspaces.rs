@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use control::machine::Remote;
 use storage::ids::WorkspaceId;
 use tokio::sync::watch;
 
@@ -50,6 +51,8 @@ pub enum Address {
     Unix(PathBuf),
     /// A port, on this or another machine.
     Tcp(SocketAddr),
+    /// A server on another machine, through that machine's connection.
+    Remote(Remote),
 }
 
 /// A workspace session made from a one-use code.

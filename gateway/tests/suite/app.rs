@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
-use control::{Control, Layout, MachineType, Parts, Settings};
+use control::{
+    Control, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
+};
 use gateway::{
     App, Config,
     config::{Listener, Role},
@@ -12,7 +14,7 @@ use spawner::{EnvironmentSpec, Environments};
 use storage::{
     Db, Tx,
     clock::Fixed,
-    ids::{JobId, UserId},
+    ids::{JobId, MachineId, UserId},
     objects::Store,
     secret::SealingKey,
     sessions, tokens,
@@ -209,19 +211,25 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         python: None,
         packages: vec!["jupyterlab".to_owned()],
     };
+    let local = LocalMachine::new(Host {
+        id: MachineId::new(&storage::clock::System),
+        store: store.clone(),
+        runtime: Arc::new(runtime),
+        environments: Environments::new(layout.environments(), "uv"),
+        layout,
+        isolated: false,
+    });
     let parts = Parts {
         db,
         store,
-        runtime: Arc::new(runtime),
-        environments: Environments::new(layout.environments(), "uv"),
+        machines: Machines::new(Arc::new(local)),
         key: SealingKey::load_or_create(&folder.path().join("secret_key")).unwrap(),
     };
     let settings = Settings {
         environments: BTreeMap::from([("default".to_owned(), environment)]),
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         max_jobs: NonZeroUsize::MIN,
-        layout,
-        isolated: false,
+        scratch: folder.path().to_owned(),
         api_url: "http://localhost".to_owned(),
     };
     Control::new(parts, settings)

@@ -7,22 +7,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use storage::{materialise, projects, workspaces::Workspace};
+use storage::{Hash, ids::WorkspaceId, materialise, objects::Store};
 
-use crate::{Control, Error, Result};
+use crate::{Error, Layout, Result};
 
-/// Makes the home where there is none yet; its project folder then holds what the project's new workspaces begin with.
+/// Makes the home where there is none yet; its project folder then holds the files of `template`.
 ///
 /// Whole or not at all: a crash half-way leaves nothing that a later call would take for a home.
-pub(super) async fn prepare(control: &Control, workspace: &Workspace) -> Result<()> {
-    let work = control.settings().layout.work(&workspace.id);
+pub(super) async fn make(
+    store: &Store,
+    layout: &Layout,
+    workspace: WorkspaceId,
+    template: Option<Hash>,
+) -> Result<()> {
+    let work = layout.work(&workspace);
     if tokio::fs::try_exists(&work).await.unwrap_or(false) {
         return Ok(());
     }
-    let home = control.settings().layout.home(&workspace.id);
+    let home = layout.home(&workspace);
     make_folder(&home).map_err(|error| Error::internal("a home cannot be made", error))?;
-    match projects::template(control.db(), workspace.project_id).await? {
-        Some(manifest) => materialise::copy_to(control.store(), manifest.parse()?, &work, None)
+    match template {
+        Some(manifest) => materialise::copy_to(store, manifest, &work, None)
             .await
             .map(|_| ())?,
         None => make_folder(&work)
@@ -36,8 +41,8 @@ const PAGE_CONFIG: &str =
     r#"{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}"#;
 
 /// Makes the folder of JupyterLab's settings that all workspaces share, and returns it. It holds nothing secret.
-pub(super) fn lab_config(control: &Control) -> Result<PathBuf> {
-    let folder = control.settings().layout.root().join("jupyter");
+pub(super) fn lab_config(layout: &Layout) -> Result<PathBuf> {
+    let folder = layout.root().join("jupyter");
     let file = folder.join("labconfig/page_config.json");
     if fs::read_to_string(&file).is_ok_and(|text| text == PAGE_CONFIG) {
         return Ok(folder);
@@ -57,7 +62,7 @@ pub(super) fn lab_config(control: &Control) -> Result<PathBuf> {
 }
 
 /// Makes a folder and those above it that only their owner can enter. Fine where it exists.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

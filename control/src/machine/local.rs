@@ -1,0 +1,246 @@
+//! The machine that this program is on: storage and the spawner behind the seam.
+
+mod attempt;
+mod home;
+mod inputs;
+
+use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use spawner::{EnvironmentSpec, Environments, Handle, LogChunk, Runtime, Secret, Spec, Status};
+use storage::{
+    Hash,
+    ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
+    materialise::Link,
+    objects::Store,
+    snapshot,
+};
+
+use super::{Address, Built, Left, Machine, Secrets, Task, Work};
+use crate::{Error, Layout, Result, jobs::process, workspaces::server};
+
+pub(crate) use home::remove_tree;
+
+/// What a machine consists of.
+pub struct Host {
+    /// Names it for ever.
+    pub id: MachineId,
+    /// Objects: control's own, or a cache of them.
+    pub store: Store,
+    /// What starts servers and attempts.
+    pub runtime: Arc<dyn Runtime>,
+    /// What builds environments.
+    pub environments: Environments,
+    /// Where things lie.
+    pub layout: Layout,
+    /// Whether work sees inputs through read-only mounts, so that they may share the store's files.
+    pub isolated: bool,
+}
+
+/// This host as a machine.
+pub struct LocalMachine(Host);
+
+impl LocalMachine {
+    /// Puts it together; starts nothing.
+    pub fn new(host: Host) -> Self {
+        Self(host)
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    /// The handle of a run; ids are unique for ever, so it needs no look-up.
+    fn handle(&self, run_id: &str) -> Handle {
+        Handle {
+            runtime: self.0.runtime.name().to_owned(),
+            id: run_id.to_owned(),
+        }
+    }
+
+    fn link(&self) -> Link {
+        if self.0.isolated {
+            Link::Hard
+        } else {
+            Link::Copy
+        }
+    }
+
+    /// Makes what the work needs, and describes it to the spawner.
+    async fn spec(&self, work: &Work) -> Result<Spec> {
+        let environment = self.0.environments.ensure(&work.environment).await?;
+        let inputs = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
+        Ok(match &work.task {
+            Task::Server { workspace_id } => server::spec(server::Parts {
+                work,
+                workspace_id: *workspace_id,
+                environment: &environment,
+                home: self.layout().home(workspace_id),
+                lab_config: home::lab_config(self.layout())?,
+                inputs,
+            }),
+            Task::Attempt(attempt) => {
+                let folder = self.layout().attempt(&attempt.id);
+                attempt::lay_out(&self.0.store, attempt, &folder).await?;
+                process::spec(&process::Parts {
+                    work,
+                    attempt,
+                    environment: &environment,
+                    folder,
+                    inputs,
+                })
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Machine for LocalMachine {
+    fn id(&self) -> MachineId {
+        self.0.id
+    }
+
+    async fn environment(&self, spec: &EnvironmentSpec) -> Result<Built> {
+        let builder = &self.0.environments;
+        Ok(Built {
+            digest: builder.digest(spec).await?,
+            state: builder.state(spec).await?,
+        })
+    }
+
+    async fn build(&self, spec: &EnvironmentSpec) -> Result<()> {
+        self.0.environments.ensure(spec).await?;
+        Ok(())
+    }
+
+    async fn build_log(
+        &self,
+        spec: &EnvironmentSpec,
+        offset: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<u8>> {
+        let digest = self.0.environments.digest(spec).await?;
+        read_part(self.0.environments.log_path(&digest), offset, max_bytes)
+            .await
+            .map_err(|error| Error::internal("an environment's log cannot be read", error))
+    }
+
+    async fn make_home(&self, workspace: WorkspaceId, template: Option<Hash>) -> Result<()> {
+        home::make(&self.0.store, self.layout(), workspace, template).await
+    }
+
+    async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {
+        remove_tree(self.layout().home(&workspace)).await
+    }
+
+    async fn snapshot(
+        &self,
+        workspace: WorkspaceId,
+        project: ProjectId,
+    ) -> Result<snapshot::Pending> {
+        let folder = self.layout().work(&workspace);
+        if !tokio::fs::try_exists(&folder).await.unwrap_or(false) {
+            return Err(Error::conflict(
+                "this workspace has no files yet: start it once",
+            ));
+        }
+        let options = snapshot::Options::new(project).index(workspace.to_string());
+        Ok(snapshot::take(&self.0.store, &folder, options).await?)
+    }
+
+    async fn prepare(&self, work: &Work) -> Result<()> {
+        self.spec(work).await.map(drop)
+    }
+
+    async fn start(&self, work: &Work, secrets: &Secrets) -> Result<Status> {
+        let mut spec = self.spec(work).await?;
+        spec.secrets = given(secrets);
+        let handle = self.0.runtime.start(spec).await?;
+        self.0
+            .runtime
+            .status(&handle)
+            .await?
+            .ok_or_else(|| Error::not_found("the run vanished as it was started"))
+    }
+
+    async fn runs(&self) -> Result<Vec<String>> {
+        let handles = self.0.runtime.list().await?;
+        let mut runs: Vec<String> = handles.into_iter().map(|handle| handle.id).collect();
+        runs.extend(attempt::left_behind(self.layout()));
+        runs.sort_unstable();
+        runs.dedup();
+        Ok(runs)
+    }
+
+    async fn status(&self, run_id: &str) -> Result<Option<Status>> {
+        Ok(self.0.runtime.status(&self.handle(run_id)).await?)
+    }
+
+    async fn changed(&self, run_id: &str, seen: &Status) -> Result<Status> {
+        Ok(self.0.runtime.changed(&self.handle(run_id), seen).await?)
+    }
+
+    async fn stop(&self, run_id: &str, grace: Duration) -> Result<()> {
+        Ok(self.0.runtime.stop(&self.handle(run_id), grace).await?)
+    }
+
+    async fn remove(&self, run_id: &str) -> Result<()> {
+        self.0.runtime.remove(&self.handle(run_id)).await?;
+        match AttemptId::from_str(run_id) {
+            Ok(attempt) => remove_tree(self.layout().attempt(&attempt)).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn read_log(&self, run_id: &str, offset: u64, max_bytes: usize) -> Result<LogChunk> {
+        let handle = self.handle(run_id);
+        Ok(self.0.runtime.read_log(&handle, offset, max_bytes).await?)
+    }
+
+    async fn address(&self, run_id: &str) -> Result<Option<Address>> {
+        let socket = self.0.runtime.address(&self.handle(run_id)).await?;
+        Ok(socket.map(Address::Unix))
+    }
+
+    async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left> {
+        let folder = self.layout().attempt(&attempt);
+        let log = self.0.runtime.log_path(&self.handle(&attempt.to_string()));
+        attempt::capture(&self.0.store, project, &folder, log).await
+    }
+}
+
+/// Secrets as files that only the run can read.
+fn given(secrets: &Secrets) -> Vec<Secret> {
+    let file = |name: &str, text: &String| Secret {
+        name: name.to_owned(),
+        bytes: text.clone().into_bytes(),
+    };
+    let server = secrets
+        .server_token
+        .as_ref()
+        .map(|text| file("server-token", text));
+    server
+        .into_iter()
+        .chain([file("token", &secrets.api_token)])
+        .collect()
+}
+
+/// Part of a file; nothing where it does not exist.
+async fn read_part(path: PathBuf, offset: u64, max_bytes: usize) -> std::io::Result<Vec<u8>> {
+    use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+
+    let mut file = match tokio::fs::File::open(&path).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    file.seek(std::io::SeekFrom::Start(offset)).await?;
+    let mut bytes = Vec::new();
+    file.take(max_bytes as u64).read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}

@@ -23,7 +23,10 @@ lint: ## Check formatting, lints, docs and licences
 dev: ## Front end that reloads as you edit, against the running server
 	@deploy/dev.sh
 
+images: ## Build the base and the data science image with the local Docker engine
+	@deploy/images.sh
+
 bench: ## Measure against peers and floors: name, ours, peer, ratio, goal
 	@deploy/bench.sh
 
-.PHONY: help up down test e2e lint dev bench
+.PHONY: help up down test e2e lint dev images bench

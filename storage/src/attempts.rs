@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, sql};
 use crate::error::{Error, Result};
-use crate::ids::{AttemptId, JobId};
+use crate::ids::{AttemptId, JobId, MachineId};
+use crate::leases::{self, Subject};
 use crate::names::named;
 
 named! {
@@ -27,6 +28,8 @@ pub struct Attempt {
     pub job_id: JobId,
     /// 1 for the first, without gaps; also the fencing number of what it reports.
     pub number: i64,
+    /// The machine it is on.
+    pub machine_id: Option<MachineId>,
     /// Its run, for the spawner: the same text as its id.
     pub run_id: String,
     /// What the spawner needs to find the run again; none before it was started.
@@ -54,6 +57,7 @@ impl Record for Attempt {
             id: row.parsed("id")?,
             job_id: row.parsed("job_id")?,
             number: row.int("number")?,
+            machine_id: row.maybe_parsed("machine_id")?,
             run_id: row.text("run_id")?,
             run_handle: row.maybe_json("run_handle")?,
             state: row.parsed("state")?,
@@ -126,7 +130,7 @@ pub(crate) async fn begin(tx: &mut Tx, job_id: JobId) -> Result<Attempt> {
         .ok_or_else(|| Error::fault("an attempt vanished as it was made"))
 }
 
-/// Ends a live attempt; returns its job, or `None` where it was not live.
+/// Ends a live attempt and releases what it held of a machine; returns its job, or `None` where it was not live.
 pub(crate) async fn end(
     tx: &mut Tx,
     id: AttemptId,
@@ -140,8 +144,12 @@ pub(crate) async fn end(
         .bind(tx.now_ms())
         .bind(log_hash.map(str::to_owned))
         .bind(log_bytes);
-    optional::<String>(tx, query)
+    let job: Option<JobId> = optional::<String>(&mut *tx, query)
         .await?
         .map(|job| job.parse())
-        .transpose()
+        .transpose()?;
+    if let Some(job) = job {
+        leases::release(tx, Subject::Job(job)).await?;
+    }
+    Ok(job)
 }

@@ -27,6 +27,8 @@ named! {
         SessionRevoked = "session.revoked",
         /// A token ended before its time; subject: its id.
         TokenRevoked = "token.revoked",
+        /// A machine came, went, or has other room; subject: its id.
+        MachineChanged = "machine.changed",
     }
 }
 

@@ -131,6 +131,8 @@ ids! {
     AuditId,
     /// A host that runs work.
     MachineId,
+    /// What one run holds of a machine.
+    LeaseId,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::db::{Record, Row, Tx};
 use crate::error::{Error, Result};
 use crate::events::{Kind, Notice};
-use crate::ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId};
+use crate::ids::{JobId, MachineId, ProjectId, SnapshotId, UserId, WorkspaceId};
 use crate::names::named;
 use crate::snapshots::Skipped;
 use crate::workspaces::Input;
@@ -99,6 +99,8 @@ pub struct Job {
     pub environment: String,
     /// The machine type it runs on.
     pub machine: String,
+    /// The machine of its present or last attempt.
+    pub machine_id: Option<MachineId>,
     /// Where it is in its life.
     pub state: State,
     /// What to tell people about that.
@@ -149,6 +151,7 @@ impl Record for Job {
             inputs: row.json("inputs")?,
             environment: row.text("environment")?,
             machine: row.text("machine")?,
+            machine_id: row.maybe_parsed("machine_id")?,
             state: row.parsed("state")?,
             message: row.maybe_text("message")?,
             exit_code: row.maybe_int("exit_code")?,

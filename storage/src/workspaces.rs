@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, sql};
 use crate::error::{Error, Result};
 use crate::events::{Kind, Notice};
-use crate::ids::{ProjectId, UserId, WorkspaceId};
+use crate::ids::{MachineId, ProjectId, UserId, WorkspaceId};
 use crate::list::{List, Page};
 use crate::names::{self, named};
 
@@ -65,6 +65,8 @@ pub struct Workspace {
     pub environment: String,
     /// The machine type of its server.
     pub machine: String,
+    /// The machine of its present or last run: where its home lies.
+    pub machine_id: Option<MachineId>,
     /// What was asked for.
     pub desired: Desired,
     /// What it is.
@@ -93,6 +95,8 @@ pub struct Workspace {
     pub token_sealed: Option<String>,
     /// Versions and outputs mounted into it, by name.
     pub inputs: Vec<Input>,
+    /// Since when it waits to begin the run that was asked for; none once that has begun.
+    pub queued_ms: Option<i64>,
     /// When it was made, in milliseconds UTC.
     pub created_ms: i64,
     /// When its server last began to answer.
@@ -140,6 +144,7 @@ impl Record for Workspace {
             name: row.text("name")?,
             environment: row.text("environment")?,
             machine: row.text("machine")?,
+            machine_id: row.maybe_parsed("machine_id")?,
             desired: row.parsed("desired")?,
             state: row.parsed("state")?,
             message: row.maybe_text("message")?,
@@ -151,6 +156,7 @@ impl Record for Workspace {
             fence: row.int("fence")?,
             token_sealed: row.maybe_text("token_sealed")?,
             inputs: Vec::new(),
+            queued_ms: row.maybe_int("queued_ms")?,
             created_ms: row.int("created_ms")?,
             started_ms: row.maybe_int("started_ms")?,
             last_activity_ms: row.maybe_int("last_activity_ms")?,
@@ -252,6 +258,15 @@ pub async fn active(db: &Db) -> Result<Vec<Workspace>> {
     let mut found = all(db, query).await?;
     inputs::fill(db, &mut found).await?;
     Ok(found)
+}
+
+/// Every workspace that waits for a run to begin, in the order in which they asked.
+pub async fn waiting(db: &Db) -> Result<Vec<Workspace>> {
+    let query = sql(select!(
+        "WHERE w.deleted_ms IS NULL AND w.desired = 'running' \
+         AND (w.state = 'stopped' OR (w.state = 'error' AND w.run_generation < w.generation)) ORDER BY COALESCE(w.queued_ms, 0), w.id"
+    ));
+    all(db, query).await
 }
 
 async fn with_inputs(db: &Db, found: Option<Workspace>) -> Result<Option<Workspace>> {

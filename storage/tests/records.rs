@@ -14,6 +14,10 @@ mod endings;
 mod events;
 #[path = "records/jobs.rs"]
 mod jobs;
+#[path = "records/leases.rs"]
+mod leases;
+#[path = "records/machines.rs"]
+mod machines;
 #[path = "records/people.rs"]
 mod people;
 #[path = "records/projects.rs"]

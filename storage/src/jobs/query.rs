@@ -9,7 +9,7 @@ use crate::list::{List, Page};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT j.*, p.name AS project, u.name AS user_name, a.number AS attempt, a.log_bytes, o.manifest_digest AS output_manifest, \
+            "SELECT j.*, p.name AS project, u.name AS user_name, a.number AS attempt, a.log_bytes, a.machine_id, o.manifest_digest AS output_manifest, \
              o.content_digest AS output_content, o.files AS output_files, o.bytes AS output_bytes, o.skipped AS output_skipped \
              FROM jobs j JOIN projects p ON p.id = j.project_id JOIN users u ON u.id = j.user_id \
              LEFT JOIN job_outputs o ON o.job_id = j.id LEFT JOIN attempts a ON a.job_id = j.id \

@@ -6,6 +6,7 @@ use super::{Desired, State, Workspace, changed, missing};
 use crate::db::{Tx, execute, optional, sql};
 use crate::error::{Error, Result};
 use crate::ids::WorkspaceId;
+use crate::leases::{self, Subject};
 use crate::tokens;
 
 /// What to tell people about a state.
@@ -40,6 +41,7 @@ impl State {
 pub async fn desire(tx: &mut Tx, id: WorkspaceId, desired: Desired) -> Result<Workspace> {
     let text = "UPDATE workspaces SET desired = $2, \
          generation = generation + CASE WHEN $2 = 'running' AND (desired <> 'running' OR state = 'error') THEN 1 ELSE 0 END, \
+         queued_ms = CASE WHEN $2 <> 'running' THEN NULL WHEN desired <> 'running' OR state = 'error' THEN $3 ELSE queued_ms END, \
          last_activity_ms = CASE WHEN $2 = 'running' THEN $3 ELSE last_activity_ms END \
          WHERE id = $1 AND deleted_ms IS NULL AND (desired <> 'deleted' OR $2 = 'deleted')";
     asked(
@@ -55,7 +57,8 @@ pub async fn desire(tx: &mut Tx, id: WorkspaceId, desired: Desired) -> Result<Wo
 /// # Errors
 /// `NotFound` for an unknown workspace; `Conflict` for one that is being deleted.
 pub async fn restart(tx: &mut Tx, id: WorkspaceId, machine: Option<&str>) -> Result<Workspace> {
-    let text = "UPDATE workspaces SET desired = 'running', generation = generation + 1, machine = COALESCE($2, machine), last_activity_ms = $3 \
+    let text = "UPDATE workspaces SET desired = 'running', generation = generation + 1, machine = COALESCE($2, machine), queued_ms = $3, \
+         last_activity_ms = $3 \
          WHERE id = $1 AND deleted_ms IS NULL AND desired <> 'deleted'";
     asked(
         tx,
@@ -110,7 +113,7 @@ pub async fn begin_start(
 /// Moves the run with this fencing number from one state to another. Returns whether it did; not when the workspace was not in `from`, or
 /// the number is an old one.
 ///
-/// A workspace that comes to rest loses its run, and the tokens made for it die.
+/// A workspace that comes to rest loses its run and what it held of a machine, and the tokens made for it die.
 ///
 /// # Errors
 /// `Invalid` for a step that [`State::may_become`] does not allow.
@@ -147,6 +150,7 @@ pub async fn transition(
     }
     if matches!(to, State::Stopped | State::Error) {
         tokens::revoke_of_workspace(tx, id).await?;
+        leases::release(tx, Subject::Workspace(id)).await?;
     }
     changed(tx, id).await?;
     Ok(true)

@@ -7,10 +7,11 @@ use storage::attempts::Attempt;
 use storage::clock::Fixed;
 use storage::ids::{JobId, ProjectId, UserId, WorkspaceId};
 use storage::jobs::{Ending, Job, NewJob};
+use storage::leases::Claim;
 use storage::snapshots::{NewSnapshot, Snapshot};
 use storage::users::{NewUser, User};
 use storage::workspaces::{NewWorkspace, Workspace};
-use storage::{Db, jobs, projects, snapshots, users, workspaces};
+use storage::{Db, jobs, leases, machines, projects, snapshots, users, workspaces};
 
 /// When every test begins.
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
@@ -221,9 +222,25 @@ impl Bed {
     }
 }
 
-/// Begins an attempt at the job that has waited longest.
+/// Begins an attempt at the job that has waited longest, on a machine that is there for it.
 pub(crate) async fn claim(bed: &Bed) -> (Job, Attempt) {
-    written!(bed, |tx| jobs::claim(&mut tx, None))
+    let known = machines::list(&bed.db).await.unwrap();
+    let machine = if let Some(known) = known.into_iter().next() {
+        known
+    } else {
+        let new = &crate::machines::registration(bed, "desk");
+        written!(bed, |tx| machines::register(&mut tx, new)).unwrap()
+    };
+    let next = jobs::queued(&bed.db, 1).await.unwrap()[0].id;
+    let claim = &Claim {
+        machine_id: machine.id,
+        machine: "cpu".to_owned(),
+        cpu_millicores: 0,
+        memory_bytes: 0,
+        devices: Vec::new(),
+        price: None,
+    };
+    written!(bed, |tx| leases::place_job(&mut tx, next, claim))
         .unwrap()
         .unwrap()
 }

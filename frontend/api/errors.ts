@@ -14,6 +14,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly requestId: string | null,
+    /** What the envelope says beside that: some refusals carry figures. */
+    readonly details: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -27,7 +29,8 @@ function isEnvelope(value: unknown): value is Envelope {
 export function toApiError(response: Response, body: unknown): ApiError {
   const fallbackId = response.headers.get("x-request-id");
   if (isEnvelope(body)) {
-    return new ApiError(response.status, body.code, body.message, body.request_id ?? fallbackId);
+    const { code, message, request_id, ...details } = body;
+    return new ApiError(response.status, code, message, request_id ?? fallbackId, details);
   }
   const text =
     response.status >= 500 ? "The server failed to answer." : `The server answered ${response.status}.`;

@@ -7,7 +7,7 @@ import type {
   Job,
   Json,
   List,
-  Machine,
+  MachineType,
   Member,
   Project,
   Role,
@@ -93,9 +93,13 @@ export const createWorkspace = (project: string, body: Schemas["NewWorkspace"]) 
 export const deleteWorkspace = (id: string) =>
   take(client.DELETE("/workspaces/{workspace}", { params: ofWorkspace(id) }));
 export type WorkspaceAction = "start" | "stop" | "restart";
-export const actOnWorkspace = (id: string, action: WorkspaceAction, machine?: string) => {
+/** `accept_snapshot`: the machine that has the files is out of reach; go on from this snapshot of them. */
+export interface Where {
+  machine?: string;
+  accept_snapshot?: string;
+}
+export const actOnWorkspace = (id: string, action: WorkspaceAction, body: Where = {}) => {
   const params = ofWorkspace(id);
-  const body = machine ? { machine } : {};
   if (action === "stop") return take(client.POST("/workspaces/{workspace}/stop", { params }));
   if (action === "start") return take(client.POST("/workspaces/{workspace}/start", { params, body }));
   return take(client.POST("/workspaces/{workspace}/restart", { params, body }));
@@ -188,5 +192,5 @@ export const getEnvironmentLog = (environment: string, offset: number, signal?: 
       ...abort(signal),
     }),
   );
-export const listMachines = (signal?: Signal) =>
-  takeAs<List<Machine>>(client.GET("/machines", abort(signal)));
+export const listMachineTypes = (signal?: Signal) =>
+  takeAs<List<MachineType>>(client.GET("/machines", abort(signal)));

@@ -1,5 +1,5 @@
 /** The made-up people, projects, workspaces and jobs of the mock. Plain data. */
-import type { Environment, File, Job, LogLine, Machine, Project, User, Workspace } from "@cairn/api/types";
+import type { Environment, File, Job, LogLine, Project, User, Workspace } from "@cairn/api/types";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -71,7 +71,7 @@ const workspace: Workspace = {
   user_id: "u-ada",
   user: "ada",
   environment: "default",
-  machine: "local",
+  machine: "cpu-small",
   state: "running",
   phase: null,
   message: null,
@@ -87,7 +87,7 @@ export const workspaces: Workspace[] = [
     ...workspace,
     id: "w-2",
     name: "use-model",
-    machine: "large",
+    machine: "gpu",
     state: "starting",
     phase: "Starting JupyterLab",
     inputs: [{ name: "digits", ref: "examples#12", manifest_digest: "b3a1", files: 4, bytes: 1_280_411 }],
@@ -132,7 +132,7 @@ const base: Job = {
   parameters: { epochs: 40, learning_rate: 0.05, hidden: 64, augment: true },
   inputs: [],
   environment: "default",
-  machine: "local",
+  machine: "cpu-small",
   state: "complete",
   message: null,
   exit_code: 0,
@@ -224,29 +224,6 @@ export const jobs: Job[] = [
     attempt: 0,
   },
   ...Array.from({ length: 400 }, (_, index) => older(400 - index)),
-];
-
-export const machines: Machine[] = [
-  {
-    name: "local",
-    cpu_millicores: null,
-    memory_bytes: null,
-    gpus: 0,
-    time_limit_ms: null,
-    capacity: 2,
-    free: 1,
-    queued: 1,
-  },
-  {
-    name: "large",
-    cpu_millicores: 16_000,
-    memory_bytes: 64 * 2 ** 30,
-    gpus: 1,
-    time_limit_ms: 12 * HOUR,
-    capacity: 2,
-    free: 1,
-    queued: 1,
-  },
 ];
 
 export const environments: Environment[] = [

@@ -4,6 +4,7 @@ import { delay, HttpResponse, http, type PathParams } from "msw";
 import { contents } from "./contents.ts";
 import { bump, events } from "./events.ts";
 import * as data from "./fixtures.ts";
+import { machineTypes } from "./machines.ts";
 
 const at = (path: string) => `/api/v1${path}`;
 const list = <T>(items: T[]) => HttpResponse.json({ items, next: null });
@@ -130,7 +131,7 @@ const projects = [
   http.get(at("/environments/:name/log"), () =>
     HttpResponse.json({ text: "Resolved 96 packages in 1.2s\nInstalled 96 packages in 410ms\n", next: 64 }),
   ),
-  http.get(at("/machines"), () => list(data.machines)),
+  http.get(at("/machines"), () => list(machineTypes)),
 ];
 
 const workspaces = [
@@ -187,23 +188,23 @@ const workspaces = [
     if (found) found.inputs = found.inputs.filter(each => each.name !== params.name);
     return new HttpResponse(null, { status: 204 });
   }),
-  http.get(at("/workspaces/:id/log"), () =>
-    HttpResponse.json({
-      items: [
-        "[I ServerApp] jupyterlab | extension was successfully linked.",
-        "[I ServerApp] Serving notebooks from local directory: /home/cairn/work",
-        "[I ServerApp] Jupyter Server 2.17 is running at:",
-      ].map((text, index) => ({
-        offset: index * 80,
-        ms: data.now,
-        stream: "stderr",
-        text,
-        partial: false,
-      })),
-      next: 240,
-      ended: false,
-    }),
-  ),
+  http.get(at("/workspaces/:id/log"), ({ request }) => {
+    const isRead = new URL(request.url).searchParams.get("offset") === "240";
+    const items = isRead
+      ? []
+      : [
+          "[I ServerApp] jupyterlab | extension was successfully linked.",
+          "[I ServerApp] Serving notebooks from local directory: /home/cairn/work",
+          "[I ServerApp] Jupyter Server 2.17 is running at:",
+        ].map((text, index) => ({
+          offset: index * 80,
+          ms: data.now,
+          stream: "stderr",
+          text,
+          partial: false,
+        }));
+    return HttpResponse.json({ items, next: 240, ended: false });
+  }),
 ];
 
 const series = (job: Job, key: string) => {

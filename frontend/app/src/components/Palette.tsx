@@ -1,17 +1,19 @@
 /** The command palette: every place and every common action by a few letters. */
 import * as api from "@cairn/api/operations";
-import type { Project, User } from "@cairn/api/types";
+import type { Project, User, Workspace } from "@cairn/api/types";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { cx } from "~/lib/class";
+import { availability } from "~/lib/machine";
 import { setScheme } from "~/lib/scheme";
 import { paths } from "~/paths";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
-import { myWorkspacesQuery, projectsQuery } from "~/queries/projects";
+import { machineTypesQuery, myWorkspacesQuery, projectsQuery } from "~/queries/projects";
 import { Icon, type IconName } from "~/ui/Icon";
-import { toast } from "~/ui/Toasts";
 import { best } from "./match";
+import { isUp } from "./RestartOn";
+import { actOnWorkspace } from "./useWorkspaceAction";
 
 interface Item {
   id: string;
@@ -26,12 +28,18 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
   const client = useQueryClient();
   const projects = useQuery(projectsQuery).data?.items ?? [];
   const workspaces = useQuery(myWorkspacesQuery).data?.items ?? [];
+  const types = useQuery(machineTypesQuery).data?.items ?? [];
   const latest = useQuery(latestJobsQuery).data?.items ?? [];
   const ofProject = useQuery({
     ...projectJobsQuery(project?.name ?? "", client),
     enabled: project !== null,
   }).data;
   const go = (to: string) => () => void navigate(to);
+  // The workspace's page shows how it goes, and what to do where it does not.
+  const restartOn = (workspace: Workspace, machine: string) => () => {
+    void navigate(paths.workspace(workspace.project, workspace.id));
+    void actOnWorkspace(workspace.id, { action: isUp(workspace) ? "restart" : "start", machine }, client);
+  };
   const items: Item[] = [];
   const place = (label: string, icon: IconName, to: string, kind = "Go to") =>
     items.push({ id: `${kind}${to}`, label, kind, icon, run: go(to) });
@@ -55,13 +63,21 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
         label: `Stop ${name}`,
         kind: "Do",
         icon: "stop",
-        run: () =>
-          void api.actOnWorkspace(each.id, "stop").then(
-            () => toast(`Stopping ${each.name}`),
-            error => toast(String(error.message)),
-          ),
+        run: () => {
+          void navigate(paths.workspace(each.project, each.id));
+          void actOnWorkspace(each.id, { action: "stop" }, client);
+        },
       });
     } else if (each.state !== "starting") place(`Open ${name}`, "play", paths.open(each.id), "Do");
+    for (const type of each.state === "stopping" ? [] : types.filter(type => availability(type).possible)) {
+      items.push({
+        id: `r${each.id} ${type.name}`,
+        label: `${isUp(each) ? "Restart" : "Start"} ${each.name} on ${type.name}`,
+        kind: availability(type).text,
+        icon: "restart",
+        run: restartOn(each, type.name),
+      });
+    }
     place(name, "workspace", paths.workspace(each.project, each.id), "Workspace");
   }
   place("Start page", "home", paths.start());

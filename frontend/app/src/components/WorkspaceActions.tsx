@@ -1,24 +1,10 @@
-/** What one can do with a workspace now: Open, Start, Stop, Restart on another machine. Knows the API. */
-import * as api from "@cairn/api/operations";
+/** What one can do with a workspace now: Open, Start, Stop, Restart on another machine. */
 import type { Workspace } from "@cairn/api/types";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { paths } from "~/paths";
-import { machinesQuery, workspaceQuery } from "~/queries/projects";
 import { Button, ButtonAnchor } from "~/ui/Button";
-import { Menu } from "~/ui/Menu";
-import { ErrorNotice } from "~/ui/Notice";
-
-export function useWorkspaceAction(workspace: Pick<Workspace, "id">) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ action, machine }: { action: api.WorkspaceAction; machine?: string }) =>
-      api.actOnWorkspace(workspace.id, action, machine),
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: workspaceQuery(workspace.id).queryKey });
-      await client.invalidateQueries({ queryKey: ["workspaces"] });
-    },
-  });
-}
+import { ActionFailure } from "./ActionFailure";
+import { isUp, RestartOn } from "./RestartOn";
+import { useWorkspaceAction } from "./useWorkspaceAction";
 
 interface Props {
   workspace: Workspace;
@@ -28,15 +14,7 @@ interface Props {
 
 export function WorkspaceActions({ workspace, mine, size = "md" }: Props) {
   const action = useWorkspaceAction(workspace);
-  const machines = useQuery(machinesQuery).data?.items ?? [];
   const { state } = workspace;
-  const isUp = state === "running" || state === "starting";
-  const restart = machines.map(machine => ({
-    label: machine.name,
-    ...(machine.name === workspace.machine ? { hint: "as now" } : {}),
-    checked: machine.name === workspace.machine,
-    onSelect: () => action.mutate({ action: isUp ? "restart" : "start", machine: machine.name }),
-  }));
   return (
     <div className="grid gap-2">
       <div className="flex flex-wrap items-center gap-2">
@@ -57,18 +35,18 @@ export function WorkspaceActions({ workspace, mine, size = "md" }: Props) {
             look={mine ? "primary" : "plain"}
             size={size}
             icon="play"
-            busy={action.isPending}
-            onClick={() => action.mutate({ action: "start" })}
+            busy={action.pending !== null && !action.pending.machine}
+            onClick={() => action.run({ action: "start" })}
           >
             Start
           </Button>
         ) : null}
-        {isUp ? (
+        {isUp(workspace) ? (
           <Button
             size={size}
             icon={state === "starting" ? "close" : "stop"}
-            busy={action.isPending && action.variables?.action === "stop"}
-            onClick={() => action.mutate({ action: "stop" })}
+            busy={action.pending?.action === "stop"}
+            onClick={() => action.run({ action: "stop" })}
           >
             {state === "starting" ? "Cancel" : "Stop"}
           </Button>
@@ -77,17 +55,11 @@ export function WorkspaceActions({ workspace, mine, size = "md" }: Props) {
           <Button size={size} busy>
             Stopping
           </Button>
-        ) : null}
-        {restart.length > 0 && state !== "stopping" ? (
-          <Menu
-            label={isUp ? `Restart ${workspace.name} on…` : `Start ${workspace.name} on…`}
-            title={isUp ? "Restart on" : "Start on"}
-            items={restart}
-            button={{ look: "quiet", size, icon: isUp ? "restart" : "chip" }}
-          />
-        ) : null}
+        ) : (
+          <RestartOn workspace={workspace} action={action} size={size} />
+        )}
       </div>
-      <ErrorNotice error={action.error} />
+      <ActionFailure workspace={workspace} action={action} />
     </div>
   );
 }

@@ -3,13 +3,13 @@ import type * as api from "@cairn/api/operations";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { InputPicker, type PickedInput } from "~/components/InputPicker";
-import { share } from "~/components/MachineMeters";
+import { MachineChoice } from "~/components/MachineTypes";
 import { type Row, rowError, toParameters } from "~/forms/parameters";
 import { cx } from "~/lib/class";
 import { usePrefetched } from "~/lib/query";
 import { splitCommand } from "~/lib/shell";
 import { meQuery } from "~/queries/account";
-import { environmentsQuery, machinesQuery, workspacesQuery } from "~/queries/projects";
+import { environmentsQuery, machineTypesQuery, workspacesQuery } from "~/queries/projects";
 import { Button, IconButton } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
 import { SelectField, TextField } from "~/ui/Field";
@@ -110,9 +110,9 @@ export function Where({ form, change, project }: PartProps & { project: string }
   const me = usePrefetched(meQuery);
   const workspaces = usePrefetched(workspacesQuery(project)).items.filter(each => each.user_id === me.id);
   const environments = useQuery(environmentsQuery);
-  const machines = useQuery(machinesQuery);
+  const machines = useQuery(machineTypesQuery);
   return (
-    <div className="grid gap-4 sm:grid-cols-3">
+    <div className="grid gap-4 sm:grid-cols-2">
       <SelectField
         label="From workspace"
         value={form.workspace}
@@ -134,19 +134,16 @@ export function Where({ form, change, project }: PartProps & { project: string }
           <option key={each.name}>{each.name}</option>
         ))}
       </SelectField>
-      <SelectField
-        label="Machine"
-        value={form.machine}
-        onChange={event => change({ machine: event.target.value })}
-      >
-        <option value="">as the workspace</option>
-        {machines.data?.items.map(each => (
-          <option key={each.name} value={each.name}>
-            {each.name} ({share(each)})
-          </option>
-        ))}
-      </SelectField>
-      <div className="sm:col-span-3">
+      <div className="sm:col-span-2">
+        <MachineChoice
+          label="Machine"
+          types={machines.data?.items ?? []}
+          usual="As the workspace"
+          value={form.machine}
+          onChange={machine => change({ machine })}
+        />
+      </div>
+      <div className="sm:col-span-2">
         <ErrorNotice error={environments.error ?? machines.error} />
       </div>
     </div>

@@ -11,7 +11,7 @@ const FAMILIES: Record<string, string[]> = {
   "session.revoked": ["sessions", "me"],
   "token.revoked": ["tokens"],
   "environment.changed": ["environments"],
-  "machine.changed": ["machines"],
+  "machine.changed": ["machine-types", "machines"],
 };
 
 const holds = (query: Query, id: string): boolean =>
@@ -20,7 +20,7 @@ const holds = (query: Query, id: string): boolean =>
 function applyWorkspaces(changes: Change[], client: QueryClient): void {
   const ids = new Set(changes.map(change => change.subject));
   void client.invalidateQueries({ queryKey: ["workspaces"] });
-  void client.invalidateQueries({ queryKey: ["machines"] });
+  void client.invalidateQueries({ queryKey: ["machine-types"] });
   void client.invalidateQueries({
     predicate: q => q.queryKey[0] === "workspace" && ids.has(String(q.queryKey[1])),
   });
@@ -30,7 +30,7 @@ function applyJobs(changes: Change[], client: QueryClient): void {
   const ids = new Set(changes.map(change => change.subject));
   void client.invalidateQueries({ queryKey: ["jobs"] });
   if (changes.some(change => change.kind === "job.changed")) {
-    void client.invalidateQueries({ queryKey: ["machines"] });
+    void client.invalidateQueries({ queryKey: ["machine-types"] });
   }
   const touched: { project: string; number: number }[] = [];
   void client.invalidateQueries({

@@ -27,7 +27,7 @@ export const environmentsQuery = queryOptions({
   queryKey: ["environments"],
   queryFn: ({ signal }) => api.listEnvironments(signal),
 });
-export const machinesQuery = queryOptions({
-  queryKey: ["machines"],
-  queryFn: ({ signal }) => api.listMachines(signal),
+export const machineTypesQuery = queryOptions({
+  queryKey: ["machine-types"],
+  queryFn: ({ signal }) => api.listMachineTypes(signal),
 });

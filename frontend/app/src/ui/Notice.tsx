@@ -27,11 +27,13 @@ export function Notice({ tone = "info", title, children, action }: NoticeProps) 
       className={cx("flex gap-2.5 rounded border px-3 py-2.5", box)}
     >
       <Icon name={icon} className={cx("mt-0.5", ink)} />
-      <div className="min-w-0 flex-1 break-words">
-        {title ? <p className="font-medium">{title}</p> : null}
-        {children}
+      <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-4 gap-y-2">
+        <div className="min-w-0 flex-1 basis-60 break-words">
+          {title ? <p className="font-medium">{title}</p> : null}
+          {children}
+        </div>
+        {action ? <div className="shrink-0">{action}</div> : null}
       </div>
-      {action ? <div className="shrink-0 self-center">{action}</div> : null}
     </div>
   );
 }

@@ -10,7 +10,8 @@ interface PageProps {
   width?: "narrow" | "normal" | "full";
 }
 
-const WIDTHS = { narrow: "max-w-180", normal: "max-w-300", full: "max-w-none" };
+/** Narrow pages begin where the others do, so that nothing jumps from place to place. */
+const WIDTHS = { narrow: "max-w-300 *:max-w-180", normal: "max-w-300", full: "max-w-none" };
 
 export function Page({ title, tab, actions, children, width = "normal" }: PageProps) {
   const name = tab ?? (typeof title === "string" ? title : null);
@@ -22,7 +23,7 @@ export function Page({ title, tab, actions, children, width = "normal" }: PagePr
       )}
     >
       {name ? <title>{`${name} · Cairn`}</title> : null}
-      <header className="flex min-w-0 flex-wrap items-center justify-between gap-x-4 gap-y-3">
+      <header className="flex min-h-8 min-w-0 flex-wrap items-center justify-between gap-x-4 gap-y-3">
         {typeof title === "string" ? (
           <h1 className="min-w-0 text-xl font-semibold break-words">{title}</h1>
         ) : (
@@ -48,7 +49,7 @@ export function Section({
 }) {
   return (
     <section className="grid min-w-0 content-start gap-3">
-      <div className="flex min-h-7 flex-wrap items-center justify-between gap-2">
+      <div className="flex flex-wrap items-center justify-between gap-2">
         <div>
           <h2 className="font-semibold">{title}</h2>
           {about ? <p className="text-sm text-muted">{about}</p> : null}

@@ -1,37 +1,47 @@
 /** The machine types and how much of each is free. */
 import type { LoaderFunctionArgs } from "react-router";
-import { MachineMeters } from "~/components/MachineMeters";
+import { MachineTypeRow } from "~/components/MachineTypes";
 import { duration } from "~/lib/format";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
-import { machinesQuery } from "~/queries/projects";
-import { Page } from "~/ui/Page";
+import { machineTypesQuery } from "~/queries/projects";
+import { Card, Page, Section } from "~/ui/Page";
 import { AdminTabs } from "./AdminTabs";
 
 export async function loader({ request }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
-  await prefetch(machinesQuery);
+  await prefetch(machineTypesQuery);
   return null;
 }
 
 export function Component() {
-  const machines = usePrefetched(machinesQuery).items;
+  const types = usePrefetched(machineTypesQuery).items;
   return (
     <Page title="Administration" tab="Machines">
       <AdminTabs />
-      <div className="grid grid-cols-[repeat(auto-fill,minmax(min(280px,100%),1fr))] gap-3">
-        {machines.map(machine => (
-          <div key={machine.name} className="grid gap-1.5">
-            <MachineMeters machine={machine} />
-            {machine.time_limit_ms ? (
-              <p className="px-1 text-sm text-muted">Jobs stop after {duration(machine.time_limit_ms)}</p>
-            ) : null}
-          </div>
-        ))}
-      </div>
-      <p className="text-sm text-muted">
-        Machine types are described in <code>cairn.toml</code>.
-      </p>
+      <Section
+        title="Machine types"
+        about={
+          <>
+            What work can ask for. They are described in <code>cairn.toml</code>.
+          </>
+        }
+      >
+        <Card>
+          <ul className="divide-y divide-line">
+            {types.map(type => (
+              <li key={type.name}>
+                <MachineTypeRow type={type} />
+                {type.time_limit_ms ? (
+                  <p className="-mt-1 px-4 pb-2.5 text-sm text-muted">
+                    Jobs stop after {duration(type.time_limit_ms)}
+                  </p>
+                ) : null}
+              </li>
+            ))}
+          </ul>
+        </Card>
+      </Section>
     </Page>
   );
 }

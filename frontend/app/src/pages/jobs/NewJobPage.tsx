@@ -11,7 +11,7 @@ import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
 import { meQuery } from "~/queries/account";
 import { latestJobsQuery } from "~/queries/jobs";
-import { environmentsQuery, machinesQuery, workspacesQuery } from "~/queries/projects";
+import { environmentsQuery, machineTypesQuery, workspacesQuery } from "~/queries/projects";
 import { Button, ButtonLink } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { TextField } from "~/ui/Field";
@@ -21,7 +21,7 @@ import { Card, Page, Section } from "~/ui/Page";
 export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
   void prefetch(environmentsQuery).catch(() => undefined);
-  void prefetch(machinesQuery).catch(() => undefined);
+  void prefetch(machineTypesQuery).catch(() => undefined);
   await prefetch(workspacesQuery(params.project ?? ""));
   return null;
 }

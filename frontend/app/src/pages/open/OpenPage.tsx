@@ -5,9 +5,10 @@ import type { Workspace } from "@cairn/api/types";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { type LoaderFunctionArgs, useNavigate, useParams, useSearchParams } from "react-router";
+import { ActionFailure } from "~/components/ActionFailure";
 import { Plain } from "~/components/Plain";
 import { ServerLog, StartProgress } from "~/components/StartProgress";
-import { useWorkspaceAction } from "~/components/WorkspaceActions";
+import { useWorkspaceAction } from "~/components/useWorkspaceAction";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { useLive } from "~/live/useLive";
@@ -70,12 +71,12 @@ function Start({ workspace }: { workspace: Workspace }) {
         <p>Its server is not running. Your files are as you left them.</p>
       )}
       {failed ? <ServerLog workspace={workspace} /> : null}
-      <ErrorNotice error={action.error} />
+      <ActionFailure workspace={workspace} action={action} />
       <Button
         look="primary"
         icon="play"
-        busy={action.isPending || workspace.state === "stopping"}
-        onClick={() => action.mutate({ action: "start" })}
+        busy={action.pending !== null || workspace.state === "stopping"}
+        onClick={() => action.run({ action: "start" })}
       >
         {workspace.state === "stopping" ? "Stopping" : "Start"}
       </Button>
@@ -101,7 +102,7 @@ export function Component() {
       {workspace.state === "starting" ? (
         <>
           <StartProgress workspace={workspace} />
-          <Button busy={action.isPending} onClick={() => action.mutate({ action: "stop" })}>
+          <Button busy={action.pending !== null} onClick={() => action.run({ action: "stop" })}>
             Cancel
           </Button>
         </>

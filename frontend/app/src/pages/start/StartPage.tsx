@@ -1,17 +1,17 @@
 /** What is yours and running, what happened last, and what is free. */
-import type { Job, Machine, Project, Workspace } from "@cairn/api/types";
+import type { Job, MachineType, Project, Workspace } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
 import type { LoaderFunctionArgs } from "react-router";
 import { Link } from "react-router";
 import { JobTitle } from "~/components/JobTitle";
-import { MachineMeters } from "~/components/MachineMeters";
+import { MachineTypeRow } from "~/components/MachineTypes";
 import { WorkspaceActions } from "~/components/WorkspaceActions";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
 import { meQuery } from "~/queries/account";
 import { latestJobsQuery } from "~/queries/jobs";
-import { machinesQuery, myWorkspacesQuery, projectsQuery } from "~/queries/projects";
+import { machineTypesQuery, myWorkspacesQuery, projectsQuery } from "~/queries/projects";
 import { ButtonLink } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { ErrorNotice, Notice } from "~/ui/Notice";
@@ -165,13 +165,21 @@ function LatestJobs({ jobs, project }: { jobs: Job[]; project: Project | undefin
   );
 }
 
-function Capacity({ machines, error }: { machines: Machine[]; error: unknown }) {
+function Capacity({ types, error }: { types: MachineType[]; error: unknown }) {
   return (
     <Section title="Free capacity">
       <ErrorNotice error={error} />
-      {machines.map(machine => (
-        <MachineMeters key={machine.name} machine={machine} />
-      ))}
+      {types.length > 0 ? (
+        <Card>
+          <ul className="divide-y divide-line">
+            {types.map(type => (
+              <li key={type.name}>
+                <MachineTypeRow type={type} />
+              </li>
+            ))}
+          </ul>
+        </Card>
+      ) : null}
     </Section>
   );
 }
@@ -181,7 +189,7 @@ export function Component() {
   const workspaces = usePrefetched(myWorkspacesQuery).items;
   const jobs = usePrefetched(latestJobsQuery).items;
   const project = usePrefetched(projectsQuery).items[0];
-  const machines = useQuery(machinesQuery);
+  const types = useQuery(machineTypesQuery);
   return (
     <Page title={`Hello, ${me.display_name || me.name}`} tab="Start">
       {me.has_password ? null : (
@@ -199,7 +207,7 @@ export function Component() {
       <Workspaces workspaces={workspaces} project={project} />
       <div className="grid gap-6 lg:grid-cols-[minmax(0,1fr)_300px]">
         <LatestJobs jobs={jobs} project={project} />
-        <Capacity machines={machines.data?.items ?? []} error={machines.error} />
+        <Capacity types={types.data?.items ?? []} error={types.error} />
       </div>
     </Page>
   );

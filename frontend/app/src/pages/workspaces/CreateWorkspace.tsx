@@ -4,10 +4,10 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { InputPicker, type PickedInput } from "~/components/InputPicker";
-import { share } from "~/components/MachineMeters";
+import { MachineChoice } from "~/components/MachineTypes";
 import { useDraft } from "~/hooks/useDraft";
 import { paths } from "~/paths";
-import { environmentsQuery, machinesQuery } from "~/queries/projects";
+import { environmentsQuery, machineTypesQuery } from "~/queries/projects";
 import { Button, IconButton } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
 import { Checkbox, SelectField, TextField } from "~/ui/Field";
@@ -73,7 +73,7 @@ export function CreateWorkspace({ project, onClose }: { project: string; onClose
   const client = useQueryClient();
   const navigate = useNavigate();
   const environments = useQuery(environmentsQuery);
-  const machines = useQuery(machinesQuery);
+  const machines = useQuery(machineTypesQuery);
   const create = useMutation({
     mutationFn: async () => {
       const workspace = await api.createWorkspace(project, {
@@ -121,30 +121,23 @@ export function CreateWorkspace({ project, onClose }: { project: string; onClose
           value={value.name}
           onChange={event => change({ name: event.target.value })}
         />
-        <div className="grid gap-4 sm:grid-cols-2">
-          <SelectField
-            label="Environment"
-            value={value.environment}
-            onChange={event => change({ environment: event.target.value })}
-          >
-            <option value="">usual</option>
-            {environments.data?.items.map(each => (
-              <option key={each.name}>{each.name}</option>
-            ))}
-          </SelectField>
-          <SelectField
-            label="Machine"
-            value={value.machine}
-            onChange={event => change({ machine: event.target.value })}
-          >
-            <option value="">usual</option>
-            {machines.data?.items.map(each => (
-              <option key={each.name} value={each.name}>
-                {each.name} ({share(each)})
-              </option>
-            ))}
-          </SelectField>
-        </div>
+        <SelectField
+          label="Environment"
+          value={value.environment}
+          onChange={event => change({ environment: event.target.value })}
+        >
+          <option value="">usual</option>
+          {environments.data?.items.map(each => (
+            <option key={each.name}>{each.name}</option>
+          ))}
+        </SelectField>
+        <MachineChoice
+          label="Machine"
+          types={machines.data?.items ?? []}
+          usual="The usual one"
+          value={value.machine}
+          onChange={machine => change({ machine })}
+        />
         <Inputs project={project} inputs={value.inputs} onChange={inputs => change({ inputs })} />
         <Checkbox
           label="Start it right away"

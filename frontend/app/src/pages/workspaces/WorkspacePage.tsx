@@ -6,14 +6,15 @@ import { useState } from "react";
 import { type LoaderFunctionArgs, useNavigate, useParams } from "react-router";
 import { InputList } from "~/components/InputList";
 import { InputPicker, type PickedInput } from "~/components/InputPicker";
-import { share } from "~/components/MachineMeters";
 import { ServerLog, StartProgress } from "~/components/StartProgress";
-import { useWorkspaceAction, WorkspaceActions } from "~/components/WorkspaceActions";
+import { useWorkspaceAction } from "~/components/useWorkspaceAction";
+import { WorkspaceActions } from "~/components/WorkspaceActions";
+import { share } from "~/lib/machine";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
 import { meQuery } from "~/queries/account";
-import { machinesQuery, projectQuery, workspaceQuery } from "~/queries/projects";
+import { machineTypesQuery, projectQuery, workspaceQuery } from "~/queries/projects";
 import { Button, ButtonLink } from "~/ui/Button";
 import { Confirm } from "~/ui/Confirm";
 import { Dialog } from "~/ui/Dialog";
@@ -25,7 +26,7 @@ import { toast } from "~/ui/Toasts";
 
 export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
-  void prefetch(machinesQuery).catch(() => undefined);
+  void prefetch(machineTypesQuery).catch(() => undefined);
   await Promise.all([
     prefetch(workspaceQuery(params.id ?? "")),
     prefetch(projectQuery(params.project ?? "")),
@@ -52,8 +53,8 @@ function Happening({ workspace }: { workspace: Workspace }) {
             <Button
               size="sm"
               icon="restart"
-              busy={action.isPending}
-              onClick={() => action.mutate({ action: "start" })}
+              busy={action.pending !== null}
+              onClick={() => action.run({ action: "start" })}
             >
               Try again
             </Button>
@@ -63,7 +64,6 @@ function Happening({ workspace }: { workspace: Workspace }) {
           <p className="text-sm text-muted">Your files are safe. The last lines of its log may say more.</p>
         </Notice>
         <ServerLog workspace={workspace} lines={20} />
-        <ErrorNotice error={action.error} />
       </div>
     );
   }
@@ -181,7 +181,7 @@ export function Component() {
   const workspace = usePrefetched(workspaceQuery(id));
   const me = usePrefetched(meQuery);
   const project = usePrefetched(projectQuery(workspace.project));
-  const machine = useQuery(machinesQuery).data?.items.find(each => each.name === workspace.machine);
+  const type = useQuery(machineTypesQuery).data?.items.find(each => each.name === workspace.machine);
   const mine = workspace.user_id === me.id;
   const mayManage = mine || me.admin || project.role === "owner";
   return (
@@ -201,7 +201,7 @@ export function Component() {
           facts={[
             [
               "Machine",
-              <span key="m" title={machine ? share(machine) : undefined}>
+              <span key="m" title={type ? share(type) : undefined}>
                 {workspace.machine}
               </span>,
             ],

@@ -7,7 +7,7 @@ import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
 import { meQuery } from "~/queries/account";
-import { environmentsQuery, machinesQuery, projectQuery, workspacesQuery } from "~/queries/projects";
+import { environmentsQuery, machineTypesQuery, projectQuery, workspacesQuery } from "~/queries/projects";
 import { Button } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { Card, Page } from "~/ui/Page";
@@ -19,7 +19,7 @@ export async function loader({ request, params }: LoaderFunctionArgs): Promise<n
   await requireUser(request);
   const project = params.project ?? "";
   void prefetch(environmentsQuery).catch(() => undefined);
-  void prefetch(machinesQuery).catch(() => undefined);
+  void prefetch(machineTypesQuery).catch(() => undefined);
   await Promise.all([prefetch(workspacesQuery(project)), prefetch(projectQuery(project))]);
   return null;
 }

@@ -201,6 +201,20 @@ impl Pending {
         Ok(self.recorded())
     }
 
+    /// A capture that was made elsewhere.
+    pub(crate) fn brought(
+        project: ProjectId,
+        captured: Captured,
+        objects: Vec<(Hash, u64)>,
+    ) -> Self {
+        Self {
+            project,
+            captured,
+            objects,
+            index: None,
+        }
+    }
+
     /// A manifest that did not come from a folder.
     pub(crate) fn plain(
         project: ProjectId,

@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod snapshot;
 pub mod snapshots;
 pub mod tokens;
+pub mod transfer;
 pub mod uploads;
 pub mod users;
 pub mod workspace_sessions;

@@ -21,6 +21,7 @@ pub use diff::{Change, Difference};
 pub(crate) use path::check_target;
 pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};
 pub use read::Manifest;
+pub(crate) use root::is_node;
 pub use serve::{File, FileKind, diff, file, list, read, summary};
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod receive;
 mod seal;
 mod spool;
 
+pub(crate) use entries::held;
 pub use entries::{Declared, MAX_DECLARED, declare, missing};
 pub use receive::{Received, put, received};
 pub use seal::{Sealed, seal};

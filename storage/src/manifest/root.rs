@@ -1,7 +1,7 @@
 //! The root format: totals, the content digest, and for every leaf its first and last path, digest, entries and bytes.
 
 use super::codec::{Reader, put_bytes, put_number};
-use super::{MAX_ENTRIES, Summary, path};
+use super::{MAX_ENTRIES, Summary, leaf, path};
 use crate::Result;
 use crate::objects::{Batch, Hash, Objects, Space, corrupt, io_error};
 
@@ -123,10 +123,20 @@ pub(super) fn load(objects: &dyn Objects, manifest_digest: &Hash) -> Result<Opti
 
 /// Reads a node and unpacks it, whatever its digest.
 pub(super) fn load_node(objects: &dyn Objects, digest: &Hash) -> Result<Option<Vec<u8>>> {
-    use std::io::Read;
     let Some(source) = objects.open(Space::Manifests, digest)? else {
         return Ok(None);
     };
+    unpack(source, digest).map(Some)
+}
+
+/// Whether packed bytes from elsewhere are a node with this digest.
+pub(crate) fn is_node(claimed: &Hash, packed: &[u8]) -> bool {
+    unpack(packed, claimed)
+        .is_ok_and(|block| digest(&block) == *claimed || leaf::digest(&block) == *claimed)
+}
+
+fn unpack(source: impl std::io::Read, digest: &Hash) -> Result<Vec<u8>> {
+    use std::io::Read as _;
     let failed = |error| io_error(format!("cannot unpack manifest node {digest}"), error);
     let mut block = Vec::new();
     let decoder = zstd::Decoder::new(source).map_err(failed)?;
@@ -137,7 +147,7 @@ pub(super) fn load_node(objects: &dyn Objects, digest: &Hash) -> Result<Option<V
     if block.len() as u64 > MAX_NODE_BYTES {
         return Err(corrupt(format!("manifest node {digest} is too large")));
     }
-    Ok(Some(block))
+    Ok(block)
 }
 
 /// Packs a node into the batch.

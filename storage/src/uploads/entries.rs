@@ -186,7 +186,7 @@ impl Record for Held {
 }
 
 /// Those of `hashes` whose content the project holds, with their true sizes.
-pub(super) async fn held(
+pub(crate) async fn held(
     store: &Store,
     project: ProjectId,
     hashes: &[Hash],

@@ -1,0 +1,168 @@
+//! Moves content between two stores: what a manifest needs goes to a machine that lacks it, what was captured there comes back.
+//!
+//! The receiver says what it lacks ([`lacking`], [`wanted`]), the sender streams that ([`send`]), the receiver takes it in ([`receive`]).
+//! A frame is one byte for the kind, the 32 bytes of the name, eight bytes for the length (little-endian) and the bytes; an end frame of
+//! one byte closes the stream, so that one cut short is never taken for whole.
+
+mod wire;
+
+use std::collections::{BTreeSet, HashSet};
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::capture::{Captured, Pending};
+use crate::ids::ProjectId;
+use crate::manifest::{Check, Manifest, Node};
+use crate::objects::{Hash, Space, Store, blocking, corrupt};
+use crate::{Error, Result};
+
+pub use wire::{Item, decode, encode};
+
+/// Everything that a manifest consists of: its nodes, and the objects that its files are.
+///
+/// # Errors
+/// `NotFound` where the store has no such manifest.
+pub async fn contents(store: &Store, manifest_digest: Hash) -> Result<Vec<Item>> {
+    let store = store.clone();
+    blocking(move || {
+        let manifest = open(&store, manifest_digest)?;
+        let mut items = vec![Item::node(manifest_digest)];
+        items.extend(
+            (0..manifest.leaves())
+                .filter_map(|leaf| manifest.leaf_digest(leaf))
+                .map(Item::node),
+        );
+        let mut objects = BTreeSet::new();
+        for entry in manifest.entries() {
+            if let Node::File { hash, .. } = entry?.node {
+                objects.insert(hash);
+            }
+        }
+        items.extend(objects.into_iter().map(Item::object));
+        Ok(items)
+    })
+    .await
+}
+
+/// Those of `items` that the store does not have.
+pub async fn lacking(store: &Store, items: Vec<Item>) -> Result<Vec<Item>> {
+    let objects = store.objects().clone();
+    blocking(move || {
+        let mut lacking = Vec::new();
+        for item in items {
+            if objects.size(item.space(), item.hash())?.is_none() {
+                lacking.push(item);
+            }
+        }
+        Ok(lacking)
+    })
+    .await
+}
+
+/// Those of `items` that must come from outside before a project can have them: nodes that the store lacks, and objects that the
+/// project does not hold, whatever the store has of other projects. A hash is no capability.
+pub async fn wanted(store: &Store, project: ProjectId, items: Vec<Item>) -> Result<Vec<Item>> {
+    let (nodes, objects): (Vec<Item>, Vec<Item>) = items
+        .into_iter()
+        .partition(|item| item.space() == Space::Manifests);
+    let hashes: Vec<Hash> = objects.iter().map(|item| *item.hash()).collect();
+    let held = crate::uploads::held(store, project, &hashes).await?;
+    let held: HashSet<Hash> = held.into_iter().map(|(hash, _)| hash).collect();
+    let mut wanted = lacking(store, nodes).await?;
+    wanted.extend(
+        objects
+            .into_iter()
+            .filter(|item| !held.contains(item.hash())),
+    );
+    Ok(wanted)
+}
+
+/// Streams `items` as frames. Ends with an error where the store lacks one, or one is damaged.
+pub fn send(store: &Store, items: Vec<Item>) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    wire::send(store.objects().clone(), items)
+}
+
+/// Takes a stream of frames into the store: all of it, checked against its names and durable, or nothing. Returns what came.
+///
+/// # Errors
+/// `Invalid` for a stream that is cut short or holds what is not what its name says; `Unavailable` when the disk is full.
+pub async fn receive<E: std::fmt::Display>(
+    store: &Store,
+    body: impl Stream<Item = Result<Bytes, E>> + Send,
+) -> Result<HashSet<Item>> {
+    wire::receive(store.objects().clone(), body).await
+}
+
+/// A capture that another machine made and whose content has come: ready to be recorded like one made here.
+///
+/// `received` is what came for it. The manifest is read and checked, and every object in it must have come or be the project's already.
+///
+/// # Errors
+/// `Invalid` where that is not so, or the manifest is not what `captured` says of it.
+pub async fn adopt(
+    store: &Store,
+    project: ProjectId,
+    captured: Captured,
+    received: HashSet<Item>,
+) -> Result<Pending> {
+    let (reader, digest) = (store.clone(), captured.summary.manifest_digest);
+    let (summary, objects) = blocking(move || {
+        let manifest = open(&reader, digest)?;
+        let (mut check, mut objects) = (Check::default(), Vec::new());
+        for entry in manifest.entries() {
+            let entry = entry?;
+            check.add(&entry);
+            if let Node::File { hash, size, .. } = entry.node {
+                objects.push((hash, size));
+            }
+        }
+        if !check.agrees(manifest.summary()) {
+            return Err(corrupt("a manifest's root does not agree with its entries"));
+        }
+        objects.sort_unstable();
+        objects.dedup();
+        Ok((*manifest.summary(), objects))
+    })
+    .await?;
+    let hashes: Vec<Hash> = objects.iter().map(|(hash, _)| *hash).collect();
+    let held = crate::uploads::held(store, project, &hashes).await?;
+    let held: HashSet<Hash> = held.into_iter().map(|(hash, _)| hash).collect();
+    let has = |hash: &Hash| held.contains(hash) || received.contains(&Item::object(*hash));
+    if let Some((lost, _)) = objects.iter().find(|(hash, _)| !has(hash)) {
+        return Err(Error::invalid(format!("the object {lost} did not come")));
+    }
+    let sizes = wrong_size(store, objects.clone()).await?;
+    if let Some(wrong) = sizes {
+        return Err(Error::invalid(format!(
+            "the object {wrong} has another size"
+        )));
+    }
+    let captured = Captured {
+        summary,
+        skipped: captured.skipped,
+    };
+    Ok(Pending::brought(project, captured, objects))
+}
+
+/// The first object whose size is not what the manifest says.
+async fn wrong_size(store: &Store, objects: Vec<(Hash, u64)>) -> Result<Option<Hash>> {
+    let files = store.objects().clone();
+    blocking(move || {
+        for (hash, size) in objects {
+            if files.size(Space::Objects, &hash)? != Some(size) {
+                return Ok(Some(hash));
+            }
+        }
+        Ok(None)
+    })
+    .await
+}
+
+fn open(store: &Store, digest: Hash) -> Result<Manifest> {
+    Manifest::open(store.objects().clone(), &digest)?
+        .ok_or_else(|| Error::not_found(format!("there is no manifest {digest}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ pub(crate) mod events;
 mod retry;
 pub(crate) mod types;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
@@ -118,28 +118,9 @@ impl Client {
 
     /// A client for a server, signed in or not. No connection is made yet.
     pub(crate) fn new(server: Server) -> anyhow::Result<Self> {
-        // A second call finds a provider installed, and that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("cairn/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(SILENCE_LIMIT)
-            .redirect(reqwest::redirect::Policy::none());
-        if is_loopback(&server.url) {
-            builder = builder.no_proxy();
-        }
-        if server.url.scheme() == "http" {
-            // Reading the system's certificates takes longer than a call, and nothing here needs them.
-            builder = builder.tls_certs_only([]);
-        } else if let Some(path) = &server.ca_file {
-            let pem = std::fs::read(path)
-                .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
-            let certificates = Certificate::from_pem_bundle(&pem)
-                .with_context(|| format!("{} holds no certificates", path.display()))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
+        let http = http(&server.url, server.ca_file.as_deref())?.read_timeout(SILENCE_LIMIT);
         Ok(Self {
-            http: builder.build().context("cannot prepare TLS")?,
+            http: http.build().context("cannot prepare TLS")?,
             server,
         })
     }
@@ -263,6 +244,30 @@ fn join(base: &Url, segments: &[&str]) -> Url {
         .pop_if_empty()
         .extend(segments);
     url
+}
+
+/// Prepares a client for one server: no redirects, no proxy for this machine's own, the system's certificates and those of `ca_file`.
+pub(crate) fn http(url: &Url, ca_file: Option<&Path>) -> anyhow::Result<reqwest::ClientBuilder> {
+    // A second call finds a provider installed, and that is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("cairn/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none());
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
+    if url.scheme() == "http" {
+        // Reading the system's certificates takes longer than a call, and nothing here needs them.
+        builder = builder.tls_certs_only([]);
+    } else if let Some(path) = ca_file {
+        let pem = std::fs::read(path)
+            .with_context(|| format!("cannot read the certificates in {}", path.display()))?;
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .with_context(|| format!("{} holds no certificates", path.display()))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    Ok(builder)
 }
 
 fn is_loopback(url: &Url) -> bool {

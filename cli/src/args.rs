@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     doctor, down, enter, environment, jobs, login, logs, outputs, project, run, serve, token, up,
-    user, workspace,
+    user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the service on this machine.
     Serve(serve::Args),
+    /// Make this host a machine of a server elsewhere: dial out to it and run what it places here.
+    Worker(worker::Args),
     /// Stop the service on this machine, with every server and job it runs.
     Down(down::Args),
     /// Prepare this machine, start the service in the background and print a sign-in link.

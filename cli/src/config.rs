@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Jobs that run at the same time on this machine. Default: one for each core, at least two.
     pub(crate) max_jobs: Option<usize>,
+    /// What runs on a machine that cannot be reached for this many seconds is given up; the machine itself ends it before. Default: 600.
+    pub(crate) offline_grace_s: u64,
     /// First uid, and how many, for work when the service runs as root.
     pub(crate) uids: (u32, u32),
     /// `uv`, which makes environments. Default: found on the PATH.
@@ -132,6 +134,7 @@ impl Default for Config {
             access_log: true,
             log_format: LogFormat::Text,
             max_jobs: None,
+            offline_grace_s: 600,
             uids: (200_000, 100_000),
             uv: None,
             environments: BTreeMap::from([(

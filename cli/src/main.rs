@@ -29,6 +29,7 @@ mod session;
 mod token;
 mod up;
 mod user;
+mod worker;
 mod workspace;
 
 use std::ffi::OsString;
@@ -60,6 +61,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let json = cli.json;
     match cli.command {
         Command::Serve(args) => serve::run(&args),
+        Command::Worker(args) => worker::run(&args),
         Command::Down(args) => down::run(&args),
         Command::Up(args) => up::run(&args),
         Command::Doctor(args) => doctor::run(&args, json),

@@ -136,7 +136,7 @@ async fn expire(control: &Control, shutdown: CancellationToken) {
     }
 }
 
-async fn told_to_stop() -> Result<()> {
+pub(crate) async fn told_to_stop() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
     tokio::select! {
@@ -147,7 +147,7 @@ async fn told_to_stop() -> Result<()> {
 }
 
 /// Begins the log; it is written out in batches, the last one when the guard is dropped.
-fn begin_log(format: LogFormat) -> Result<Flush> {
+pub(crate) fn begin_log(format: LogFormat) -> Result<Flush> {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter =
         EnvFilter::try_from_env("CAIRN_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));

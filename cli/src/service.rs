@@ -3,7 +3,7 @@
 
 mod folder;
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use control::{
@@ -46,16 +46,7 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         .clone()
         .unwrap_or_else(|| data.join("secret_key"));
     let key = SealingKey::load_or_create(&key_file).context("the secret key cannot be used")?;
-    let runtime = ProcessRuntime::open(runtime(config, folder)?)?;
-    let isolated = tokio::task::block_in_place(|| runtime.capabilities().sandbox);
-    let local = LocalMachine::new(Host {
-        id: folder.machine_id()?,
-        store: store.clone(),
-        runtime: Arc::new(runtime),
-        environments: environments(config, data),
-        layout,
-        isolated,
-    });
+    let local = host(config, folder, store.clone(), None)?;
     let parts = Parts {
         db,
         store,
@@ -63,6 +54,26 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         key,
     };
     Ok(Control::new(parts, settings(config, data)?))
+}
+
+/// This host as a machine; `api_url` is where work reaches the API, if not at the public address.
+pub(crate) fn host(
+    config: &Config,
+    folder: &DataFolder,
+    store: Store,
+    api_url: Option<String>,
+) -> Result<LocalMachine> {
+    let runtime = ProcessRuntime::open(runtime(config, folder)?)?;
+    let isolated = tokio::task::block_in_place(|| runtime.capabilities().sandbox);
+    Ok(LocalMachine::new(Host {
+        id: folder.machine_id()?,
+        store,
+        runtime: Arc::new(runtime),
+        environments: environments(config, folder.path()),
+        layout: Layout::new(folder.path()),
+        api_url,
+        isolated,
+    }))
 }
 
 /// The configuration of the process runtime.
@@ -103,6 +114,7 @@ fn settings(config: &Config, data: &Path) -> Result<Settings> {
     });
     Ok(Settings {
         scratch: data.to_owned(),
+        offline_grace: Duration::from_secs(config.offline_grace_s),
         environments: specs(config).collect(),
         machines: machines.collect(),
         max_jobs: NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))

@@ -68,7 +68,7 @@ impl Control {
     /// # Errors
     /// `Unavailable` where it cannot be reached now.
     pub(crate) fn host_of(&self, _workspace: &Workspace) -> Result<Arc<dyn Machine>> {
-        Ok(Arc::clone(self.hosts().local()))
+        self.hosts().get(self.hosts().local().id())
     }
 
     /// The host of an attempt's run.
@@ -76,7 +76,7 @@ impl Control {
     /// # Errors
     /// `Unavailable` where it cannot be reached now.
     pub(crate) fn host_of_attempt(&self, _attempt: &Attempt) -> Result<Arc<dyn Machine>> {
-        Ok(Arc::clone(self.hosts().local()))
+        self.hosts().get(self.hosts().local().id())
     }
 
     pub(crate) fn key(&self) -> &SealingKey {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use spawner::{EnvironmentSpec, LogChunk, Status};
 use storage::{
     Hash,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
@@ -17,6 +16,8 @@ use storage::{
 };
 
 use crate::Result;
+
+pub use spawner::{EnvironmentSpec, LogChunk, Status};
 
 pub use address::{Address, Dial, Remote, Stream};
 pub(crate) use local::remove_tree;

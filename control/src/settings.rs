@@ -1,6 +1,6 @@
 //! What control is told at start: folders, environments, machine types, limits. Reads no file.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use spawner::EnvironmentSpec;
@@ -18,6 +18,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// Jobs that run at the same time on this machine.
     pub max_jobs: NonZeroUsize,
+    /// What runs on a machine that cannot be reached for this long is given up; the machine itself ends it before.
+    pub offline_grace: Duration,
     /// Where work reaches the API: the public address.
     pub api_url: String,
 }

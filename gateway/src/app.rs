@@ -22,6 +22,7 @@ use crate::{
     error::ApiError,
     events::Streams,
     health,
+    machines::connect::connect_machine,
     metrics::Metrics,
     openapi,
     origins::Origins,
@@ -76,6 +77,7 @@ impl App {
                 "/api/openapi.json",
                 get(async move || described(description)),
             )
+            .route("/api/v1/machines/connect", get(connect_machine))
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(health::metrics))

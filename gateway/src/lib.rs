@@ -15,6 +15,7 @@ pub mod front;
 mod health;
 pub mod listen;
 pub mod log;
+pub mod machines;
 pub mod metrics;
 mod openapi;
 pub mod origins;

@@ -14,6 +14,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 use storage::{clock::System, ids::MachineId};
+use url::Url;
 
 /// A data directory that exists.
 #[derive(Clone, Debug)]
@@ -83,6 +84,31 @@ impl DataFolder {
         let folder = self.choose_sockets();
         self.write("sockets", &format!("{}\n", folder.display()))?;
         Ok(folder)
+    }
+
+    /// A small file at the top; none where there is none.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
+        let path = self.0.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// Keeps this directory for the machine `id` of a server: homes and runs of two machines must never mix.
+    ///
+    /// # Errors
+    /// It belongs to another machine; the text says what to do.
+    pub(crate) fn claim(&self, id: MachineId, url: &Url) -> Result<()> {
+        match self.read("worker-of")? {
+            Some(kept) if kept.trim_end() == id.to_string() => Ok(()),
+            Some(_) => bail!(
+                "{} belongs to another machine than the token names at {url}: give another --data-dir",
+                self.0.display()
+            ),
+            None => self.write("worker-of", &format!("{id}\n")),
+        }
     }
 
     /// Names this machine for ever: made by whoever asks first.
@@ -175,7 +201,7 @@ impl DataFolder {
     }
 
     /// Writes a small private file, whole or not at all.
-    fn write(&self, name: &str, text: &str) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
         let (path, fresh) = (self.0.join(name), self.0.join(format!(".{name}.new")));
         let written = OpenOptions::new()
             .create(true)

@@ -27,6 +27,7 @@ pub(crate) struct Parts<'a> {
     /// The attempt's folder, with `repository`, `outputs` and `config` in it.
     pub(crate) folder: PathBuf,
     pub(crate) inputs: Vec<(String, PathBuf)>,
+    pub(crate) api_url: &'a str,
 }
 
 /// The spec of an attempt, without its secrets.
@@ -154,7 +155,7 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
         ("PYTHONUNBUFFERED", "1".to_owned()),
         ("CAIRN_JOB_ID", attempt.job_id.to_string()),
         ("CAIRN_JOB", attempt.job.clone()),
-        ("CAIRN_API_URL", parts.work.api_url.clone()),
+        ("CAIRN_API_URL", parts.api_url.to_owned()),
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
         ("CAIRN_REPOSITORY", "/cairn/repository".to_owned()),
         ("CAIRN_INPUTS", "/cairn/inputs".to_owned()),

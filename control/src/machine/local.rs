@@ -33,6 +33,8 @@ pub struct Host {
     pub environments: Environments,
     /// Where things lie.
     pub layout: Layout,
+    /// Where work on this machine reaches the API; where [`Work::api_url`] says, if this machine knows no other way.
+    pub api_url: Option<String>,
     /// Whether work sees inputs through read-only mounts, so that they may share the store's files.
     pub isolated: bool,
 }
@@ -75,6 +77,7 @@ impl LocalMachine {
     async fn spec(&self, work: &Work) -> Result<Spec> {
         let environment = self.0.environments.ensure(&work.environment).await?;
         let inputs = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
+        let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
         Ok(match &work.task {
             Task::Server { workspace_id } => server::spec(server::Parts {
                 work,
@@ -83,6 +86,7 @@ impl LocalMachine {
                 home: self.layout().home(workspace_id),
                 lab_config: home::lab_config(self.layout())?,
                 inputs,
+                api_url,
             }),
             Task::Attempt(attempt) => {
                 let folder = self.layout().attempt(&attempt.id);
@@ -93,6 +97,7 @@ impl LocalMachine {
                     environment: &environment,
                     folder,
                     inputs,
+                    api_url,
                 })
             }
         })

@@ -50,6 +50,11 @@ impl Machines {
         })
     }
 
+    /// Whether the machine with this id can be reached now.
+    pub fn holds(&self, id: MachineId) -> bool {
+        self.get(id).is_ok()
+    }
+
     /// Every machine that can be reached now.
     pub fn all(&self) -> Vec<Arc<dyn Machine>> {
         let connected = self.connected();

@@ -26,7 +26,7 @@ pub struct Work {
     pub inputs: Vec<Input>,
     /// Which uid of the machine's range it gets.
     pub uid_slot: Option<u32>,
-    /// Where it reaches the API.
+    /// Where people reach the app, and work the API.
     pub api_url: String,
     /// What it does.
     pub task: Task,

@@ -28,6 +28,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) lab_config: PathBuf,
     /// Name and folder of each input.
     pub(crate) inputs: Vec<(String, PathBuf)>,
+    /// Where the server reaches the API; browsers reach the app by the work's own address.
+    pub(crate) api_url: &'a str,
 }
 
 /// Base path of a workspace's server, with both slashes.
@@ -53,7 +55,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     Spec {
         id: work.run_id.clone(),
         argv,
-        env: variables(&parts.environment.path, parts.workspace_id, &work.api_url),
+        env: variables(&parts.environment.path, parts.workspace_id, parts.api_url),
         secrets: Vec::new(),
         cwd: Path::new(HOME).join("work"),
         mounts,
@@ -224,6 +226,7 @@ mod tests {
             home: "/data/homes/1".into(),
             lab_config: "/data/jupyter".into(),
             inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
+            api_url: "http://localhost:8000",
         });
         spec.validate().expect("valid");
         let base = base_path(&id);

@@ -83,6 +83,10 @@ impl TestApp {
         }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn db(&self) -> &Db {
         self.control.db()
     }
@@ -217,6 +221,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         runtime: Arc::new(runtime),
         environments: Environments::new(layout.environments(), "uv"),
         layout,
+        api_url: None,
         isolated: false,
     });
     let parts = Parts {
@@ -230,6 +235,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         max_jobs: NonZeroUsize::MIN,
         scratch: folder.path().to_owned(),
+        offline_grace: std::time::Duration::from_mins(10),
         api_url: "http://localhost".to_owned(),
     };
     Control::new(parts, settings)

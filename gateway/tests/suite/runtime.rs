@@ -11,9 +11,18 @@ use spawner::{Error, Handle, LogChunk, Runtime, Spec, Status};
 #[derive(Clone, Default)]
 pub(crate) struct Quiet {
     log: Arc<Mutex<Vec<u8>>>,
+    socket: Option<PathBuf>,
 }
 
 impl Quiet {
+    /// Every run has this log, and a server that listens on this socket.
+    pub(crate) fn listening(socket: PathBuf, records: &[u8]) -> Self {
+        Self {
+            log: Arc::new(Mutex::new(records.to_vec())),
+            socket: Some(socket),
+        }
+    }
+
     /// Appends records to the log of every run.
     pub(crate) fn write(&self, records: &str) {
         self.log
@@ -68,7 +77,7 @@ impl Runtime for Quiet {
     }
 
     async fn address(&self, _: &Handle) -> Result<Option<PathBuf>, Error> {
-        Ok(None)
+        Ok(self.socket.clone())
     }
 
     fn log_path(&self, _: &Handle) -> Option<PathBuf> {

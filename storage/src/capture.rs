@@ -23,14 +23,13 @@ mod stat;
 pub(crate) mod testing;
 mod walk;
 
-pub(crate) use ingest::Kept;
+pub(crate) use beneath::{Root, directory};
+pub(crate) use ingest::{Kept, Taken, ingest};
 pub(crate) use rules::Rules;
 pub use scan::Scan;
 pub(crate) use scan::scan;
 pub(crate) use stat::Stat;
-pub(crate) use walk::{Found, FoundKind, Links, Policy};
-
-use beneath::Root;
+pub(crate) use walk::{Found, FoundKind, Links, Policy, exhausted, special, why};
 
 /// The most lines of what was left out that are kept.
 const MAX_SKIPPED: usize = 1000;
@@ -263,18 +262,18 @@ fn capture_now(
         .as_ref()
         .map(|index| index.known(&found))
         .unwrap_or_default();
-    let taken = ingest::ingest(&root, &*batch, &found, &known)?;
+    let taken = ingest(&root, &*batch, &found, &known)?;
 
     let mut builder = Builder::new(&*batch);
     let mut objects = Vec::new();
-    for (number, (Found { path, kind }, taken)) in found.into_iter().zip(taken).enumerate() {
+    for (number, (Found { path, kind, .. }, taken)) in found.into_iter().zip(taken).enumerate() {
         let node = match (kind, taken) {
             (FoundKind::Symlink { target }, _) => Node::Symlink { target },
-            (FoundKind::File { .. }, ingest::Taken::Left(reason)) => {
+            (FoundKind::File { .. }, Taken::Left(reason)) => {
                 skipped.push(Skipped { path, reason });
                 continue;
             }
-            (FoundKind::File { .. }, ingest::Taken::Kept(kept)) => {
+            (FoundKind::File { .. }, Taken::Kept(kept)) => {
                 if kept.torn {
                     skipped.push(Skipped {
                         path: path.clone(),
@@ -312,7 +311,7 @@ fn capture_now(
     })
 }
 
-fn cut(mut skipped: Vec<Skipped>) -> Vec<Skipped> {
+pub(crate) fn cut(mut skipped: Vec<Skipped>) -> Vec<Skipped> {
     skipped.sort_by(|a, b| a.path.cmp(&b.path));
     let more = skipped.len().saturating_sub(MAX_SKIPPED);
     if more > 0 {

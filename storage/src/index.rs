@@ -3,6 +3,7 @@
 //! A cache in one file, believed only whole, for the same store and project; losing it costs time, nothing else. A file touched within two
 //! seconds of the capture that recorded it is read again, because it may have changed within one tick of the clock (git calls it racy).
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ pub(crate) struct Index {
     /// The bytes of the last index, checked; empty when there is none to believe.
     old: Vec<u8>,
     fresh: Fresh,
-    started_ns: i64,
+    /// Files touched at this time or later are not believed at the next capture.
+    racy_ns: i64,
 }
 
 /// A new index that takes the old one's place once the capture is recorded.
@@ -50,14 +52,7 @@ pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Inde
     }
     let folder = files.root().join("index");
     let place = folder.join(name);
-    let header = [
-        MAGIC,
-        files.id().as_bytes(),
-        b" ",
-        project.to_string().as_bytes(),
-        b"\n",
-    ]
-    .concat();
+    let header = header(files, project);
     let old = fs::read(&place)
         .ok()
         .and_then(|bytes| check(bytes, &header))
@@ -68,7 +63,7 @@ pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Inde
     let started = File::create_new(&path)
         .and_then(|file| file.metadata())
         .map_err(failed)?;
-    let started_ns = Stat::from(&started).mtime_ns;
+    let racy_ns = Stat::from(&started).mtime_ns.saturating_sub(RACY_NS);
     let fresh = Fresh {
         path,
         place: place.clone(),
@@ -79,7 +74,7 @@ pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Inde
         header,
         old,
         fresh,
-        started_ns,
+        racy_ns,
     })
 }
 
@@ -113,7 +108,7 @@ impl Index {
 
     /// Adds a file to the new index, if the next capture may believe it.
     pub(crate) fn add(&mut self, path: &str, kept: &Kept) {
-        let racy = kept.stat.touched_ns() >= self.started_ns.saturating_sub(RACY_NS);
+        let racy = kept.stat.touched_ns() >= self.racy_ns;
         let Ok(length) = u16::try_from(path.len()) else {
             return;
         };
@@ -138,6 +133,25 @@ impl Index {
         body.extend_from_slice(kept.hash.as_bytes());
         body.extend_from_slice(&length.to_le_bytes());
         body.extend_from_slice(path.as_bytes());
+    }
+
+    /// Waits until the file system's clock has passed `touched_ns`: for files that nobody changes meanwhile, whose later changes then get later
+    /// times. Gives up after a few seconds, which costs the next capture time only. Blocks.
+    pub(crate) fn outlast(&mut self, touched_ns: i64) {
+        let tick = std::time::Duration::from_millis(2);
+        for _ in 0..RACY_NS / 2_000_000 {
+            let Ok(now) =
+                fs::write(&self.fresh.path, b" ").and_then(|()| fs::metadata(&self.fresh.path))
+            else {
+                return;
+            };
+            let now_ns = Stat::from(&now).mtime_ns;
+            if now_ns > touched_ns {
+                self.racy_ns = now_ns;
+                return;
+            }
+            std::thread::sleep(tick);
+        }
     }
 
     /// Ends the recording.
@@ -183,6 +197,48 @@ fn check(mut bytes: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
         && blake3::hash(&bytes[..body]).as_bytes() == &bytes[body..];
     bytes.truncate(body);
     whole.then_some(bytes)
+}
+
+/// What the last capture of a folder recorded.
+pub(crate) struct Past {
+    bytes: Vec<u8>,
+    header_bytes: usize,
+}
+
+/// Reads what the last capture of a folder recorded; nothing where there is no index to believe.
+pub(crate) fn past(files: &Files, name: &str, project: ProjectId) -> Past {
+    let header = header(files, project);
+    let bytes = fs::read(files.root().join("index").join(name));
+    Past {
+        bytes: bytes
+            .ok()
+            .and_then(|bytes| check(bytes, &header))
+            .unwrap_or_default(),
+        header_bytes: header.len(),
+    }
+}
+
+impl Past {
+    /// The hash and status of every file, by its path.
+    pub(crate) fn by_path(&self) -> HashMap<&[u8], (Hash, Stat)> {
+        let rest = self.bytes.get(self.header_bytes..).unwrap_or_default();
+        let records = Records { rest };
+        records
+            .map(|record| (record.path, (record.hash, record.stat)))
+            .collect()
+    }
+}
+
+fn header(files: &Files, project: ProjectId) -> Vec<u8> {
+    let project = project.to_string();
+    [
+        MAGIC,
+        files.id().as_bytes(),
+        b" ",
+        project.as_bytes(),
+        b"\n",
+    ]
+    .concat()
 }
 
 struct Record<'a> {

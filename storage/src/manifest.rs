@@ -17,9 +17,11 @@ mod root;
 mod serve;
 
 pub(crate) use build::{Builder, Check};
+pub(crate) use codec::{put_bytes, put_number};
 pub use diff::{Change, Difference};
 pub(crate) use path::check_target;
 pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};
+pub(crate) use read::Entries;
 pub use read::Manifest;
 pub(crate) use root::is_node;
 pub use serve::{File, FileKind, diff, file, list, read, summary};

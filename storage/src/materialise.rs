@@ -15,6 +15,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use tree::reflink;
 use tree::{Fill, Tree};
 
 /// How the files of a shared tree come to be.

@@ -24,7 +24,7 @@ pub use store::Store;
 
 pub(crate) use fault::{corrupt, io_error};
 #[cfg(test)]
-pub(crate) use files::CRASH_AT;
+pub(crate) use files::{CRASH_AT, step};
 pub(crate) use files::{random_name, remove_tree};
 pub(crate) use read::read_whole;
 pub(crate) use record::{number, record};

@@ -12,6 +12,8 @@ mod durability;
 mod endings;
 #[path = "records/events.rs"]
 mod events;
+#[path = "records/homes.rs"]
+mod homes;
 #[path = "records/jobs.rs"]
 mod jobs;
 #[path = "records/leases.rs"]

@@ -31,7 +31,7 @@ impl Root {
     ///
     /// # Errors
     /// `NotFound` when it is not there, `Invalid` when it is a link or no folder.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         match rustix::fs::open(folder, DIRECTORY, Mode::empty()) {
             Ok(fd) => Ok(Self(fd)),
             Err(rustix::io::Errno::NOENT) => {
@@ -47,17 +47,29 @@ impl Root {
         }
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
     /// Opens the root again, for listing it.
-    pub(super) fn again(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn again(&self) -> io::Result<OwnedFd> {
         Ok(rustix::fs::openat(&self.0, ".", DIRECTORY, Mode::empty())?)
     }
 
+    /// Opens a folder by its path beneath this one; the empty path is this one.
+    pub(crate) fn folder(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let mut at = self.again()?;
+        for name in path
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty())
+        {
+            at = directory(at.as_fd(), name)?;
+        }
+        Ok(at)
+    }
+
     /// Opens a file by its path beneath the folder.
-    pub(super) fn file(&self, path: &str) -> io::Result<File> {
+    pub(super) fn file(&self, path: &[u8]) -> io::Result<File> {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::ResolveFlags;
@@ -79,10 +91,16 @@ impl Root {
     }
 
     /// The same one folder at a time.
-    fn file_by_steps(&self, path: &str) -> io::Result<File> {
-        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    fn file_by_steps(&self, path: &[u8]) -> io::Result<File> {
+        let (folders, name) = match path.iter().rposition(|byte| *byte == b'/') {
+            Some(at) => (&path[..at], &path[at + 1..]),
+            None => (&[][..], path),
+        };
         let mut at: Option<OwnedFd> = None;
-        for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
+        for folder in folders
+            .split(|byte| *byte == b'/')
+            .filter(|folder| !folder.is_empty())
+        {
             at = Some(directory(
                 at.as_ref().map_or(self.fd(), AsFd::as_fd),
                 folder,
@@ -94,7 +112,7 @@ impl Root {
 }
 
 /// Opens a folder by its name in another.
-pub(super) fn directory<P: rustix::path::Arg>(
+pub(crate) fn directory<P: rustix::path::Arg>(
     parent: BorrowedFd<'_>,
     name: P,
 ) -> io::Result<OwnedFd> {
@@ -118,11 +136,17 @@ mod tests {
         symlink("/proc/self/root", inside.path().join("root")).unwrap();
         let root = Root::open(inside.path()).unwrap();
         for path in ["dir/secret", "file", "root/etc/passwd"] {
-            assert!(root.file(path).is_err(), "{path} must be refused");
-            assert!(root.file_by_steps(path).is_err(), "{path} must be refused");
+            assert!(
+                root.file(path.as_bytes()).is_err(),
+                "{path} must be refused"
+            );
+            assert!(
+                root.file_by_steps(path.as_bytes()).is_err(),
+                "{path} must be refused"
+            );
         }
-        root.file("a/b/file").unwrap();
-        root.file_by_steps("a/b/file").unwrap();
+        root.file(b"a/b/file").unwrap();
+        root.file_by_steps(b"a/b/file").unwrap();
     }
 
     #[test]

@@ -29,13 +29,13 @@ pub(crate) struct Kept {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Kept(Kept),
     Left(Reason),
 }
 
 /// Reads the files of `found`; `known` holds the hash of those that need no reading, or is empty. Links are passed over.
-pub(super) fn ingest(
+pub(crate) fn ingest(
     root: &Root,
     batch: &dyn Batch,
     found: &[Found],
@@ -61,7 +61,7 @@ pub(super) fn ingest(
             (FoundKind::Symlink { .. }, _) => taken.push(Taken::Left(Reason::Symlink)),
         }
     }
-    let read = |number: &usize| take(root, batch, &found[*number].path);
+    let read = |number: &usize| take(root, batch, found[*number].place());
     let threads = std::thread::available_parallelism()
         .map_or(2, NonZero::get)
         .clamp(1, MAX_THREADS);
@@ -118,7 +118,7 @@ fn in_parallel(
     Ok(results.into_iter().flatten().collect())
 }
 
-fn take(root: &Root, batch: &dyn Batch, path: &str) -> Result<Taken> {
+fn take(root: &Root, batch: &dyn Batch, path: &[u8]) -> Result<Taken> {
     for attempt in 1..=TRIES {
         let file = match root.file(path) {
             Ok(file) => file,

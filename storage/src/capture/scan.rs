@@ -24,7 +24,7 @@ pub(crate) fn scan(folder: &Path, policy: Policy) -> Result<Scan> {
     let walk::Walked { found, mut skipped } = walk::walk(&root, policy)?;
     let taken = ingest::ingest(&root, &Measure, &found, &[])?;
     let mut entries = Vec::with_capacity(found.len());
-    for (Found { path, kind }, taken) in found.into_iter().zip(taken) {
+    for (Found { path, kind, .. }, taken) in found.into_iter().zip(taken) {
         let entry = match (kind, taken) {
             (FoundKind::Symlink { target }, _) => Declared {
                 path,

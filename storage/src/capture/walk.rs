@@ -42,6 +42,15 @@ pub(crate) struct Policy {
 pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) kind: FoundKind,
+    /// Where it lies, when that cannot be its path in a manifest.
+    pub(crate) odd: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// Where it lies beneath the folder.
+    pub(crate) fn place(&self) -> &[u8] {
+        self.odd.as_deref().unwrap_or(self.path.as_bytes())
+    }
 }
 
 pub(crate) enum FoundKind {
@@ -272,7 +281,11 @@ impl Walk<'_> {
                 "the folder holds more than {MAX_FOUND} files"
             )));
         }
-        self.walked.found.push(Found { path, kind });
+        self.walked.found.push(Found {
+            path,
+            kind,
+            odd: None,
+        });
         Ok(())
     }
 
@@ -299,7 +312,7 @@ fn is_derived(names: &[Name]) -> bool {
         .any(|name| name.bytes == b"pyvenv.cfg" || name.bytes == b"CACHEDIR.TAG")
 }
 
-fn special(kind: FileType) -> Reason {
+pub(crate) fn special(kind: FileType) -> Reason {
     match kind {
         FileType::Fifo => Reason::Fifo,
         FileType::Socket => Reason::Socket,
@@ -308,7 +321,7 @@ fn special(kind: FileType) -> Reason {
 }
 
 /// Why a path that was listed could not be opened.
-pub(super) fn why(error: &std::io::Error) -> Reason {
+pub(crate) fn why(error: &std::io::Error) -> Reason {
     match error
         .raw_os_error()
         .map(rustix::io::Errno::from_raw_os_error)
@@ -324,7 +337,7 @@ pub(super) fn why(error: &std::io::Error) -> Reason {
 }
 
 /// Whether the process, not the file, is to blame: then nothing may be left out silently.
-pub(super) fn exhausted(error: &std::io::Error) -> bool {
+pub(crate) fn exhausted(error: &std::io::Error) -> bool {
     matches!(
         error
             .raw_os_error()
@@ -336,7 +349,7 @@ pub(super) fn exhausted(error: &std::io::Error) -> bool {
 /// Reads an ignore file, which may be anything: only the start of a regular file counts.
 fn read_rules(root: &Root, path: &str) -> Vec<u8> {
     let mut text = Vec::new();
-    if let Ok(file) = root.file(path)
+    if let Ok(file) = root.file(path.as_bytes())
         && file.metadata().is_ok_and(|found| found.is_file())
         && file.take(MAX_RULES_BYTES).read_to_end(&mut text).is_err()
     {

@@ -206,7 +206,7 @@ fn hard_link(store: &Store, hash: &Hash, parent: BorrowedFd<'_>, name: &str) -> 
 
 /// Shares the object's blocks with `file`; false when the file system cannot.
 #[cfg(target_os = "linux")]
-fn reflink(store: &Store, hash: &Hash, file: &File) -> bool {
+pub(crate) fn reflink(store: &Store, hash: &Hash, file: &File) -> bool {
     let object = store
         .objects()
         .path(hash)
@@ -215,6 +215,6 @@ fn reflink(store: &Store, hash: &Hash, file: &File) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn reflink(_store: &Store, _hash: &Hash, _file: &File) -> bool {
+pub(crate) fn reflink(_store: &Store, _hash: &Hash, _file: &File) -> bool {
     false
 }

@@ -323,7 +323,7 @@ pub(super) fn step(_name: &str) {}
 pub(crate) use tests::CRASH_AT;
 /// Tests end the process at a named step of a commit.
 #[cfg(test)]
-pub(super) use tests::step;
+pub(crate) use tests::step;
 
 #[cfg(test)]
 mod tests;

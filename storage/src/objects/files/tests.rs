@@ -7,7 +7,7 @@ use crate::objects::conformance;
 pub(crate) const CRASH_AT: &str = "CAIRN_TEST_CRASH_AT";
 
 /// Kills this process as `kill -9` would when the step is the one that the test named.
-pub(in crate::objects) fn step(_name: &str) {
+pub(crate) fn step(_name: &str) {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let Ok(at) = std::env::var(CRASH_AT) else {
         return;

@@ -11,8 +11,9 @@ export CHP=$cache/chp/node_modules/.bin/configurable-http-proxy
 [ -x "$CHP" ] || npm install --prefix "$cache/chp" --no-audit --no-fund --loglevel=error configurable-http-proxy@5 >&2
 PATH=$(dirname "$CAIRN_UV"):$PATH
 say "Building with optimisation"
-cargo build --release --locked -p cli -p storage -p gateway --bin cairn --example bench_snapshot --example bench_proxy >&2
+cargo build --release --locked -p cli -p storage -p gateway --bin cairn --example bench_snapshot --example bench_home --example bench_proxy >&2
 release=$CARGO_TARGET_DIR/release
 "$release/examples/bench_snapshot" "$@"
+"$release/examples/bench_home" "$@"
 "$release/examples/bench_proxy" "$@"
 python3 deploy/bench/service.py "$release/cairn" "$@"

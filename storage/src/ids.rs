@@ -121,6 +121,8 @@ ids! {
     WorkspaceId,
     /// A snapshot.
     SnapshotId,
+    /// A snapshot of a home.
+    HomeSnapshotId,
     /// A job.
     JobId,
     /// One try at carrying out a job.

@@ -138,7 +138,11 @@ fn place(node: &Node, nodes: &[Node], folders: &mut Vec<usize>) -> Result<()> {
     {
         folders.pop();
     }
-    let bad = name.is_empty() || node.path[0] == b'/' || name == b"." || name == b".." || name.contains(&0);
+    let bad = name.is_empty()
+        || node.path[0] == b'/'
+        || name == b"."
+        || name == b".."
+        || name.contains(&0);
     if folders.is_empty() || bad {
         return Err(corrupt("a path of a home does not lie in its folder"));
     }

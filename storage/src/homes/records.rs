@@ -133,7 +133,7 @@ pub struct HomeRun {
 
 /// Records a snapshot that [`super::take`] made. `whole`: the run has ended. The same content as the last one is not recorded again.
 ///
-/// Returns `None`, having recorded nothing, where `run` is not the workspace's present or last one, or another machine has the home now.
+/// Returns `None`, having recorded nothing, where the home is another copy by now, or another run writes this one.
 /// Thins older snapshots out; their objects stay.
 pub async fn save(
     tx: &mut Tx,
@@ -141,15 +141,26 @@ pub async fn save(
     run: HomeRun,
     whole: bool,
 ) -> Result<Option<HomeSnapshot>> {
-    if !hold(tx, run).await? || home_of(tx, run.workspace_id).await? != Some(run.machine_id) {
+    hold(tx, run.workspace_id).await?;
+    let home = copies(&mut *tx, run.workspace_id).await?.into_iter().next();
+    if home.is_none_or(|home| (home.machine_id, home.fence) != (run.machine_id, run.fence)) {
         return Ok(None);
     }
     pending.record(tx).await?;
     let taken = pending.taken();
     let last = newest(&mut *tx, run.workspace_id).await?;
     let same = last.filter(|last| {
-        (last.fence, last.whole, last.manifest_digest, last.attributes_hash)
-            == (run.fence, whole, taken.summary.manifest_digest, taken.attributes_hash)
+        (
+            last.fence,
+            last.whole,
+            last.manifest_digest,
+            last.attributes_hash,
+        ) == (
+            run.fence,
+            whole,
+            taken.summary.manifest_digest,
+            taken.attributes_hash,
+        )
     });
     let snapshot = match same {
         Some(same) => same,
@@ -158,7 +169,7 @@ pub async fn save(
     let text = "UPDATE home_copies SET snapshot_id = $3, saved = $4, changed_ms = $5 WHERE workspace_id = $1 AND machine_id = $2";
     let query = sql(text).bind(run.workspace_id).bind(run.machine_id);
     let query = query.bind(snapshot.id).bind(i64::from(whole));
-    execute(&mut *tx, query.bind(tx.now_ms())).await?;
+    execute(tx, query.bind(tx.now_ms())).await?;
     thin(tx, run.workspace_id).await?;
     tell(tx, run.workspace_id).await?;
     Ok(Some(snapshot))
@@ -180,7 +191,7 @@ async fn insert(tx: &mut Tx, taken: &Taken, run: HomeRun, whole: bool) -> Result
         .bind(number(taken.summary.files))
         .bind(number(taken.summary.bytes));
     let query = query.bind(json(&taken.skipped)?).bind(tx.now_ms());
-    execute(&mut *tx, query).await?;
+    execute(tx, query).await?;
     get(tx, id)
         .await?
         .ok_or_else(|| Error::fault("a snapshot vanished as it was made"))
@@ -190,7 +201,7 @@ async fn insert(tx: &mut Tx, taken: &Taken, run: HomeRun, whole: bool) -> Result
 ///
 /// `from`: what the copy was restored from; none where it is used as it lay there. Returns whether `run` is the workspace's present one.
 pub async fn begin(tx: &mut Tx, run: HomeRun, from: Option<HomeSnapshotId>) -> Result<bool> {
-    if !hold(tx, run).await? {
+    if hold(tx, run.workspace_id).await? != Some(run.fence) {
         return Ok(false);
     }
     let text = "INSERT INTO home_copies (workspace_id, machine_id, fence, snapshot_id, saved, changed_ms) VALUES ($1, $2, $3, $4, 0, $5) \
@@ -198,9 +209,9 @@ pub async fn begin(tx: &mut Tx, run: HomeRun, from: Option<HomeSnapshotId>) -> R
          snapshot_id = COALESCE(excluded.snapshot_id, home_copies.snapshot_id)";
     let query = sql(text).bind(run.workspace_id).bind(run.machine_id);
     let query = query.bind(run.fence).bind(from.map(|id| id.to_string()));
-    execute(&mut *tx, query.bind(tx.now_ms())).await?;
+    execute(tx, query.bind(tx.now_ms())).await?;
     let text = "UPDATE homes SET accepted_id = NULL WHERE workspace_id = $1";
-    execute(&mut *tx, sql(text).bind(run.workspace_id)).await?;
+    execute(tx, sql(text).bind(run.workspace_id)).await?;
     Ok(true)
 }
 
@@ -228,7 +239,7 @@ pub async fn add_conflict(tx: &mut Tx, id: WorkspaceId, conflict: &HomeConflict)
     }
     conflicts.push(conflict.clone());
     let text = "UPDATE homes SET conflicts = $2 WHERE workspace_id = $1";
-    execute(&mut *tx, sql(text).bind(id).bind(json(&conflicts)?)).await?;
+    execute(tx, sql(text).bind(id).bind(json(&conflicts)?)).await?;
     tell(tx, id).await
 }
 
@@ -237,7 +248,7 @@ pub async fn measured(tx: &mut Tx, id: WorkspaceId, (files, bytes): (i64, i64)) 
     ensure(tx, id).await?;
     let text = "UPDATE homes SET files = $2, bytes = $3, measured_ms = $4 WHERE workspace_id = $1";
     let query = sql(text).bind(id).bind(files).bind(bytes);
-    execute(&mut *tx, query.bind(tx.now_ms())).await?;
+    execute(tx, query.bind(tx.now_ms())).await?;
     Ok(())
 }
 
@@ -246,7 +257,7 @@ pub async fn adopt(tx: &mut Tx, machine_id: MachineId) -> Result<()> {
     let text = "INSERT INTO home_copies (workspace_id, machine_id, fence, saved, changed_ms) \
          SELECT w.id, $1, w.fence, 0, $2 FROM workspaces w WHERE w.fence > 0 AND w.deleted_ms IS NULL \
          AND NOT EXISTS (SELECT 1 FROM home_copies c WHERE c.workspace_id = w.id)";
-    execute(&mut *tx, sql(text).bind(machine_id).bind(tx.now_ms())).await?;
+    execute(tx, sql(text).bind(machine_id).bind(tx.now_ms())).await?;
     Ok(())
 }
 
@@ -260,8 +271,12 @@ pub async fn forget_copy(tx: &mut Tx, id: WorkspaceId, machine_id: MachineId) ->
 /// Forgets everything about the home of a workspace that is deleted, but for the copies that are still to be removed.
 pub async fn forget_all(tx: &mut Tx, id: WorkspaceId) -> Result<()> {
     let text = "UPDATE home_copies SET snapshot_id = NULL, saved = 0 WHERE workspace_id = $1";
-    execute(&mut *tx, sql(text).bind(id)).await?;
-    execute(&mut *tx, sql("DELETE FROM homes WHERE workspace_id = $1").bind(id)).await?;
+    execute(tx, sql(text).bind(id)).await?;
+    execute(
+        &mut *tx,
+        sql("DELETE FROM homes WHERE workspace_id = $1").bind(id),
+    )
+    .await?;
     let text = "DELETE FROM home_snapshots WHERE workspace_id = $1";
     execute(tx, sql(text).bind(id)).await?;
     Ok(())
@@ -310,22 +325,20 @@ pub async fn copies<'c>(from: impl Read<'c>, id: WorkspaceId) -> Result<Vec<Home
 /// What is known of a home as a whole.
 pub async fn record<'c>(from: impl Read<'c>, id: WorkspaceId) -> Result<HomeRecord> {
     let text = "SELECT * FROM homes WHERE workspace_id = $1";
-    Ok(optional(from, sql(text).bind(id)).await?.unwrap_or_default())
+    Ok(optional(from, sql(text).bind(id))
+        .await?
+        .unwrap_or_default())
 }
 
-async fn home_of(tx: &mut Tx, id: WorkspaceId) -> Result<Option<MachineId>> {
-    let copies = copies(tx, id).await?;
-    Ok(copies.first().map(|copy| copy.machine_id))
-}
-
-/// Holds the workspace until the transaction ends. Returns whether `run` is its present or last one.
-async fn hold(tx: &mut Tx, run: HomeRun) -> Result<bool> {
-    let text = "UPDATE workspaces SET id = id WHERE id = $1 AND fence = $2 AND deleted_ms IS NULL";
-    Ok(execute(tx, sql(text).bind(run.workspace_id).bind(run.fence)).await? > 0)
+/// Holds the workspace until the transaction ends. Returns its fencing number; none where it is deleted.
+async fn hold(tx: &mut Tx, id: WorkspaceId) -> Result<Option<i64>> {
+    let text = "UPDATE workspaces SET id = id WHERE id = $1 AND deleted_ms IS NULL RETURNING fence";
+    optional(tx, sql(text).bind(id)).await
 }
 
 async fn ensure(tx: &mut Tx, id: WorkspaceId) -> Result<()> {
-    let text = "INSERT INTO homes (workspace_id, conflicts) VALUES ($1, '[]') ON CONFLICT DO NOTHING";
+    let text =
+        "INSERT INTO homes (workspace_id, conflicts) VALUES ($1, '[]') ON CONFLICT DO NOTHING";
     execute(tx, sql(text).bind(id)).await?;
     Ok(())
 }

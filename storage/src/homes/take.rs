@@ -1,5 +1,6 @@
 //! Takes a snapshot of a home: reads what changed since the last one, builds the manifest and the attributes, records nothing.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::attributes::{self, Node, What};
@@ -25,15 +26,7 @@ pub(super) fn take_now(
         mut skipped,
         stats,
     } = walk(&root)?;
-    let mut places: Vec<usize> = stats.keys().copied().collect();
-    places.sort_unstable();
-    let mut files: Vec<(usize, Found)> = places
-        .into_iter()
-        .map(|place| (place, found(&nodes[place], stats[&place])))
-        .collect();
-    files.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
-    let (places, found): (Vec<usize>, Vec<Found>) = files.into_iter().unzip();
-
+    let (places, found) = files(&nodes, &stats);
     let batch = store.objects().begin()?;
     let known = index.known(&found);
     let taken = ingest(&root, &*batch, &found, &known)?;
@@ -81,6 +74,16 @@ pub(super) fn take_now(
         objects,
         index: Some(index.finish()),
     })
+}
+
+/// The files among the nodes: their places there, and how a capture finds them, in the order that a manifest needs.
+fn files(nodes: &[Node], stats: &HashMap<usize, capture::Stat>) -> (Vec<usize>, Vec<Found>) {
+    let mut files: Vec<(usize, Found)> = stats
+        .iter()
+        .map(|(place, stat)| (*place, found(&nodes[*place], *stat)))
+        .collect();
+    files.sort_unstable_by(|(_, a), (_, b)| a.path.cmp(&b.path));
+    files.into_iter().unzip()
 }
 
 fn taken_of(summary: Summary, attributes_hash: Hash, skipped: Vec<Skipped>) -> Taken {

@@ -177,8 +177,9 @@ impl<'a> Tree<'a> {
     reason = "the types of these fields differ between systems"
 )]
 fn stays(status: &rustix::fs::Stat, node: &Node, owner: Option<Owner>) -> bool {
-    let owned = owner.is_none_or(|owner| (owner.uid, owner.gid) == (status.st_uid, status.st_gid));
-    owned
+    let stays_whose =
+        owner.is_none_or(|owner| (owner.uid, owner.gid) == (status.st_uid, status.st_gid));
+    stays_whose
         && status.st_nlink as u64 == 1
         && status.st_mode as u32 & 0o7777 == node.mode
         && Stat::from(status).mtime_ns == node.mtime_ns

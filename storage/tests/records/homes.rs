@@ -32,10 +32,10 @@ impl Home {
         let project = bed.project(ada.id, "vision").await;
         let workspace = bed.workspace(project, ada.id, "lab").await;
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store"), bed.db.clone());
+        let store = Store::open(&folder.path().join("store"), bed.db.clone()).await;
         std::fs::create_dir(folder.path().join("home")).unwrap();
         Self {
-            store: store.await.unwrap(),
+            store: store.unwrap(),
             folder,
             project,
             workspace,
@@ -76,12 +76,20 @@ impl Home {
     async fn stop(&self, bed: &Bed, fence: i64) {
         let (id, note) = (self.workspace.id, &Note::default());
         let ends = (State::Starting, State::Stopped);
-        assert!(written!(bed, |tx| workspaces::transition(&mut tx, id, fence, ends, note)).unwrap());
+        assert!(
+            written!(bed, |tx| workspaces::transition(
+                &mut tx, id, fence, ends, note
+            ))
+            .unwrap()
+        );
     }
 
     async fn take(&self, content: &str) -> Pending {
         let home = self.path().join("home");
-        std::fs::write(home.join("file"), content).unwrap();
+        let file = home.join("file");
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(content) {
+            std::fs::write(&file, content).unwrap();
+        }
         homes::take(&self.store, self.project, &home, "home")
             .await
             .unwrap()
@@ -153,9 +161,8 @@ async fn only_the_newest_snapshot_can_be_accepted(bed: &Bed) {
     let run = home.run(bed, 1, here).await;
     let old = home.save(bed, run, "one", false).await.unwrap().id;
     let new = home.save(bed, run, "two", false).await.unwrap().id;
-    let accept = async |snapshot: HomeSnapshotId| {
-        written!(bed, |tx| homes::accept(&mut tx, id, snapshot))
-    };
+    let accept =
+        async |snapshot: HomeSnapshotId| written!(bed, |tx| homes::accept(&mut tx, id, snapshot));
     assert!(matches!(accept(old).await, Err(Error::Conflict(_))));
     accept(new).await.unwrap();
     let record = homes::record(&bed.db, id).await.unwrap();
@@ -178,7 +185,7 @@ async fn conflicts_and_sizes_are_kept(bed: &Bed) {
     }
     written!(bed, |tx| homes::measured(&mut tx, id, (3, 4096))).unwrap();
     let record = homes::record(&bed.db, id).await.unwrap();
-    assert_eq!(record.conflicts, [conflict.clone()]);
+    assert_eq!(record.conflicts, std::slice::from_ref(conflict));
     assert_eq!((record.files, record.bytes), (Some(3), Some(4096)));
 }
 

@@ -169,12 +169,14 @@ impl Fresh {
         }
     }
 
-    /// Not synced: what a power cut tears fails its checksum.
+    /// Not synced: what a power cut tears fails its checksum. The old one goes first, because some file systems write a file to the disk at
+    /// once when it replaces another; a crash in between costs what losing any cache costs.
     fn write(&self) -> std::io::Result<()> {
         let mut out = BufWriter::with_capacity(256 * 1024, File::create(&self.path)?);
         out.write_all(&self.body)?;
         out.write_all(blake3::hash(&self.body).as_bytes())?;
         out.flush()?;
+        let _ = fs::remove_file(&self.place);
         fs::rename(&self.path, &self.place)
     }
 }

@@ -14,6 +14,7 @@ mod files;
 mod hash;
 mod read;
 mod record;
+mod settled;
 mod staging;
 mod store;
 

@@ -86,6 +86,42 @@ static DEFAULT_RULES: LazyLock<Gitignore> = LazyLock::new(|| build(DEFAULTS.join
 static CREDENTIAL_RULES: LazyLock<Gitignore> =
     LazyLock::new(|| build(CREDENTIALS.join("\n").as_bytes()));
 
+/// The last two bytes of every name that the rules above can match. A name that begins with a dot is always looked at; what else there is
+/// has one of these ends, so that most names are known for harmless without asking any pattern.
+static ENDS: LazyLock<Vec<[u8; 2]>> = LazyLock::new(|| {
+    let mut ends: Vec<_> = DEFAULTS
+        .iter()
+        .chain(CREDENTIALS)
+        .flat_map(|pattern| ends(pattern))
+        .collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+});
+
+/// The last two bytes of the names that a pattern of ours can match, unless they begin with a dot.
+fn ends(pattern: &str) -> Vec<[u8; 2]> {
+    let pattern = pattern.trim_end_matches('/');
+    let name = pattern.rsplit_once('/').map_or(pattern, |(_, name)| name);
+    if name.trim_start_matches('!').starts_with('.') {
+        return Vec::new();
+    }
+    match name.as_bytes() {
+        [.., before, b'[', one, other, b']'] => vec![[*before, *one], [*before, *other]],
+        [.., before, last] => vec![[*before, *last]],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the default rules and the names of credentials may have something to say of a name.
+fn is_remarkable(name: &str) -> bool {
+    match name.as_bytes() {
+        [b'.', ..] => true,
+        [.., before, last] => ENDS.contains(&[*before, *last]),
+        _ => false,
+    }
+}
+
 /// What becomes of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -151,9 +187,14 @@ impl Rules {
         }
         let ignored = self
             .ask(path, is_folder, |level| &level.git)
-            .or_else(|| answer(&self.exclude, path, is_folder))
-            .or_else(|| answer(&DEFAULT_RULES, path, is_folder));
+            .or_else(|| answer(&self.exclude, path, is_folder));
         if ignored == Some(true) {
+            return Verdict::Ignore;
+        }
+        if !is_remarkable(name) {
+            return Verdict::Take;
+        }
+        if ignored.is_none() && answer(&DEFAULT_RULES, path, is_folder) == Some(true) {
             return Verdict::Ignore;
         }
         match answer(&CREDENTIAL_RULES, path, is_folder) {
@@ -208,6 +249,30 @@ mod tests {
         let mut rules = Rules::new(b"");
         rules.enter("", cairn.as_bytes(), git.as_bytes());
         rules
+    }
+
+    #[test]
+    fn a_name_that_a_rule_matches_is_remarkable() {
+        for pattern in DEFAULTS.iter().chain(CREDENTIALS) {
+            let pattern = pattern.trim_start_matches('!').trim_end_matches('/');
+            for (class, star) in [("c", ""), ("o", "x"), ("c", "x.y")] {
+                let path = pattern
+                    .replace("**/", "a/")
+                    .replace("[co]", class)
+                    .replace('*', star);
+                let hit = |rules| {
+                    [true, false]
+                        .into_iter()
+                        .any(|is_folder| answer(rules, &path, is_folder).is_some())
+                };
+                assert!(hit(&DEFAULT_RULES) || hit(&CREDENTIAL_RULES), "{path}");
+                let name = path.rsplit_once('/').map_or(&*path, |(_, name)| name);
+                assert!(is_remarkable(name), "{path}");
+            }
+        }
+        for name in ["train.py", "notebook.ipynb", "data.csv", "README.md", "a"] {
+            assert!(!is_remarkable(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Walks a folder through open descriptors, in the order of the paths' bytes, and sorts what it finds into what is taken and what is not.
 
+use std::cmp::Ordering;
 use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -101,6 +102,20 @@ struct Name {
     kind: FileType,
 }
 
+impl Name {
+    /// Compares names as their paths compare.
+    fn order(a: &Self, b: &Self) -> Ordering {
+        let shared = a.bytes.len().min(b.bytes.len());
+        let next = |name: &Self| match name.bytes.get(shared) {
+            None => (name.kind == FileType::Directory).then_some(b'/'),
+            next => next.copied(),
+        };
+        a.bytes[..shared]
+            .cmp(&b.bytes[..shared])
+            .then_with(|| next(a).cmp(&next(b)))
+    }
+}
+
 impl Walk<'_> {
     fn folder(&mut self, folder: &OwnedFd, path: &str, depth: usize) -> Result<()> {
         let names = match self.names(folder) {
@@ -151,14 +166,7 @@ impl Walk<'_> {
                 rustix::fs::statat(folder, name.bytes.as_slice(), AtFlags::SYMLINK_NOFOLLOW)?;
             name.kind = FileType::from_raw_mode(stat.st_mode);
         }
-        names.sort_unstable_by(|a, b| {
-            let key = |name: &Name| (name.kind == FileType::Directory).then_some(b'/');
-            a.bytes
-                .iter()
-                .copied()
-                .chain(key(a))
-                .cmp(b.bytes.iter().copied().chain(key(b)))
-        });
+        names.sort_unstable_by(Name::order);
         Ok(names)
     }
 
@@ -301,7 +309,7 @@ fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() {
         name.to_owned()
     } else {
-        format!("{parent}/{name}")
+        [parent, "/", name].concat()
     }
 }
 

@@ -5,13 +5,16 @@ use super::{Entry, MAX_ENTRIES, Node, Summary, leaf, path, root};
 use crate::objects::{Batch, Hash};
 use crate::{Error, Result};
 
+/// Lines are hashed in pieces of about this size.
+const WAITING_BYTES: usize = 16 * 1024;
+
 /// Takes entries in ascending order of their paths' bytes and puts leaves and root into a batch.
 pub(crate) struct Builder<'a> {
     batch: &'a dyn Batch,
     order: path::Order,
     leaf: Vec<Entry>,
     branches: Vec<Branch>,
-    content: blake3::Hasher,
+    content: Content,
     files: u64,
     bytes: u64,
     symlinks: u64,
@@ -24,7 +27,7 @@ impl<'a> Builder<'a> {
             order: path::Order::default(),
             leaf: Vec::new(),
             branches: Vec::new(),
-            content: blake3::Hasher::new(),
+            content: Content::default(),
             files: 0,
             bytes: 0,
             symlinks: 0,
@@ -49,7 +52,7 @@ impl<'a> Builder<'a> {
                     .bytes
                     .checked_add(*size)
                     .ok_or_else(|| Error::invalid("the sizes are not true"))?;
-                add_line(&mut self.content, hash, &entry.path);
+                self.content.add(hash, &entry.path);
             }
             Node::Symlink { target } => {
                 path::check_target(target)?;
@@ -67,7 +70,7 @@ impl<'a> Builder<'a> {
     /// Ends the manifest. It exists once the batch is committed.
     pub(crate) fn finish(mut self) -> Result<Summary> {
         self.end_leaf()?;
-        let content_digest = self.content.finalize().into();
+        let content_digest = self.content.digest();
         let totals = Totals {
             content_digest,
             files: self.files,
@@ -117,25 +120,48 @@ fn size(node: &Node) -> u64 {
     }
 }
 
-/// Adds the line that `b3sum` prints for a file, with its escapes: a name with a backslash or a newline has both escaped and a backslash
-/// before the hash.
-pub(super) fn add_line(content: &mut blake3::Hasher, hash: &Hash, path: &str) {
-    let hex = hash.to_hex();
-    if path.contains(['\\', '\n']) {
-        let escaped = path.replace('\\', "\\\\").replace('\n', "\\n");
-        content.update(format!("\\{hex}  {escaped}\n").as_bytes());
-    } else {
-        content.update(hex.as_bytes());
-        content.update(b"  ");
-        content.update(path.as_bytes());
-        content.update(b"\n");
+/// The digest over the lines that `b3sum` prints for the files.
+#[derive(Default)]
+pub(super) struct Content {
+    hasher: blake3::Hasher,
+    /// Lines not hashed yet: many at once go several times as fast.
+    waiting: Vec<u8>,
+}
+
+impl Content {
+    /// Adds a file's line, with its escapes: a name with a backslash or a newline has both escaped and a backslash before the hash.
+    pub(super) fn add(&mut self, hash: &Hash, path: &str) {
+        let escapes = path.bytes().any(|byte| matches!(byte, b'\\' | b'\n'));
+        if escapes {
+            self.waiting.push(b'\\');
+        }
+        self.waiting.extend_from_slice(&hash.digits());
+        self.waiting.extend_from_slice(b"  ");
+        if escapes {
+            let text = path.replace('\\', "\\\\").replace('\n', "\\n");
+            self.waiting.extend_from_slice(text.as_bytes());
+        } else {
+            self.waiting.extend_from_slice(path.as_bytes());
+        }
+        self.waiting.push(b'\n');
+        if self.waiting.len() >= WAITING_BYTES {
+            self.hasher.update(&self.waiting);
+            self.waiting.clear();
+        }
+    }
+
+    /// The digest of what was added.
+    pub(super) fn digest(&self) -> Hash {
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.waiting);
+        hasher.finalize().into()
     }
 }
 
 /// Recomputes what a root says of its entries.
 #[derive(Default)]
 pub(crate) struct Check {
-    content: blake3::Hasher,
+    content: Content,
     files: u64,
     bytes: u64,
     symlinks: u64,
@@ -148,7 +174,7 @@ impl Check {
             Node::File { hash, size, .. } => {
                 self.files += 1;
                 self.bytes = self.bytes.saturating_add(*size);
-                add_line(&mut self.content, hash, &entry.path);
+                self.content.add(hash, &entry.path);
             }
             Node::Symlink { .. } => self.symlinks += 1,
         }
@@ -156,8 +182,7 @@ impl Check {
 
     /// Whether the root told the truth.
     pub(crate) fn agrees(&self, summary: &Summary) -> bool {
-        let content_digest: Hash = self.content.finalize().into();
-        (content_digest, self.files, self.bytes, self.symlinks)
+        (self.content.digest(), self.files, self.bytes, self.symlinks)
             == (
                 summary.content_digest,
                 summary.files,

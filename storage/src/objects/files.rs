@@ -2,7 +2,7 @@
 //!
 //! Owns the folder's layout, its format file and the clean-up of what a crash left in `staging/`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use super::settled::Settled;
 use super::staging::{Scratch, Staging};
 use super::{Batch, Hash, Objects, Source, Space, io_error};
 use crate::{Error, Result};
@@ -121,6 +122,7 @@ pub(super) struct Layout {
     root: PathBuf,
     id: String,
     boot_id: String,
+    pub(super) settled: Settled,
 }
 
 impl Layout {
@@ -145,6 +147,7 @@ impl Layout {
             root: root.to_owned(),
             id: format.id,
             boot_id: boot_id(),
+            settled: Settled::default(),
         };
         layout.check_one_file_system().map_err(failed)?;
         Ok(layout)
@@ -174,8 +177,13 @@ impl Layout {
     }
 
     pub(super) fn size(&self, space: Space, hash: &Hash) -> Result<Option<u64>> {
+        Ok(self.look(space, hash)?.map(|found| found.len()))
+    }
+
+    /// The status of an object's file, if it is there.
+    pub(super) fn look(&self, space: Space, hash: &Hash) -> Result<Option<Metadata>> {
         match fs::symlink_metadata(self.place(space, hash)) {
-            Ok(found) => Ok(Some(found.len())),
+            Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error(format!("cannot look at object {hash}"), error)),
         }

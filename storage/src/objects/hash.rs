@@ -29,7 +29,15 @@ impl Hash {
 
     /// Returns the digest as 64 lower-case hex digits.
     pub fn to_hex(&self) -> String {
-        hex::encode(self.0)
+        String::from_utf8_lossy(&self.digits()).into_owned()
+    }
+
+    /// Returns the 64 digits as bytes.
+    pub(crate) fn digits(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        // The lengths fit.
+        let _ = hex::encode_to_slice(self.0, &mut digits);
+        digits
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{FlockOperation, RenameFlags};
 
 use super::files::Layout;
+use super::settled::Sighting;
 use super::{Batch, Hash, Space, io_error};
 use crate::Result;
 
@@ -66,8 +67,8 @@ pub(super) struct Staging {
     scratch: Scratch,
     next: AtomicU64,
     staged: Mutex<BTreeMap<Key, PathBuf>>,
-    /// Objects that were there already: their folder entry may not be durable yet.
-    met: Mutex<BTreeSet<Key>>,
+    /// Objects that were there already: their folder entry may not be durable yet, unless it has settled.
+    met: Mutex<BTreeMap<Key, Sighting>>,
 }
 
 impl Staging {
@@ -89,13 +90,15 @@ impl Staging {
 
     /// Whether the object needs no writing: it is in the store with the right size, or in this batch.
     fn known(&self, key: Key, size: Option<u64>) -> Result<bool> {
-        if lock(&self.staged).contains_key(&key) || lock(&self.met).contains(&key) {
+        if lock(&self.staged).contains_key(&key) || lock(&self.met).contains_key(&key) {
             return Ok(true);
         }
-        let found = self.layout.size(key.0, &key.1)?;
-        let known = found.is_some() && (size.is_none() || found == size);
+        let Some(found) = self.layout.look(key.0, &key.1)? else {
+            return Ok(false);
+        };
+        let known = size.is_none_or(|size| found.len() == size);
         if known {
-            lock(&self.met).insert(key);
+            lock(&self.met).insert(key, Sighting::from(&found));
         }
         Ok(known)
     }
@@ -243,7 +246,17 @@ impl Batch for Staging {
             super::files::step("published one");
         }
         super::files::step("published");
-        self.sync_folders(staged.keys().chain(&met).copied())?;
+        let met = met
+            .into_iter()
+            .filter(|(key, seen)| !self.layout.settled.holds(*key, *seen));
+        let met: Vec<_> = met.collect();
+        self.sync_folders(
+            staged
+                .keys()
+                .copied()
+                .chain(met.iter().map(|(key, _)| *key)),
+        )?;
+        self.layout.settled.add(met);
         super::files::step("durable");
         Ok(())
     }
@@ -299,18 +312,20 @@ fn copy_hashing(path: &Path, head: &[u8], body: &mut dyn Read) -> io::Result<(Ha
 /// Syncs files or folders, at the same time so that the journal commits them together.
 fn sync_each(paths: &[&PathBuf]) -> io::Result<()> {
     let sync = |path: &PathBuf| File::open(path)?.sync_all();
-    if let [one] = paths {
-        return sync(one);
-    }
+    let Some((here, elsewhere)) = paths.split_first() else {
+        return Ok(());
+    };
     std::thread::scope(|scope| {
-        let running: Vec<_> = paths
+        let running: Vec<_> = elsewhere
             .iter()
             .map(|path| scope.spawn(move || sync(path)))
             .collect();
-        running.into_iter().try_for_each(|thread| {
+        let here = sync(here);
+        let elsewhere = running.into_iter().try_for_each(|thread| {
             thread
                 .join()
                 .map_err(|_| io::Error::other("a sync thread failed"))?
-        })
+        });
+        here.and(elsewhere)
     })
 }

@@ -15,7 +15,7 @@ use control::Control;
 use gateway::{
     App,
     listen::Listening,
-    log::{Buffered, Flush},
+    log::{Buffered, Flush, Text},
 };
 use storage::{expiry, uploads, users};
 use tokio::signal::unix::{SignalKind, signal};
@@ -156,7 +156,10 @@ pub(crate) fn begin_log(format: LogFormat) -> Result<Flush> {
         .with_env_filter(filter)
         .with_writer(move || writer.clone());
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => log
+            .with_ansi(std::io::stderr().is_terminal())
+            .event_format(Text::default())
+            .init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(flush)

@@ -1,12 +1,17 @@
 //! Log output in batches: a line costs the request that caused it no system call. Lines appear within 50 ms, and all of them at the
 //! end. A reader that stalls loses lines, which is said, instead of stalling the service.
 
+mod text;
+
 use std::{
     io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
+
+pub(crate) use text::ACCESS;
+pub use text::Text;
 
 /// How long lines are collected.
 const COLLECT: Duration = Duration::from_millis(50);

@@ -33,6 +33,8 @@ pub struct Origins {
     app_is_loopback: bool,
     /// The parent of workspace origins.
     domain: Option<Authority>,
+    /// What stands before and after an id in the origin of a workspace.
+    around_id: Option<(String, String)>,
     /// The shared origin of workspaces, on the second listener.
     shared: Option<(Authority, String)>,
 }
@@ -60,15 +62,17 @@ impl Origins {
             };
             (authority, url.origin().ascii_serialization())
         });
+        let domain = config
+            .workspace_domain
+            .as_deref()
+            .and_then(|domain| Authority::parse(domain, secure).ok());
         Self {
             secure,
             app,
             app_origin: config.app_origin(),
             app_is_loopback: crate::config::is_loopback(url),
-            domain: config
-                .workspace_domain
-                .as_deref()
-                .and_then(|domain| Authority::parse(domain, secure).ok()),
+            around_id: domain.as_ref().map(|domain| around_id(domain, secure)),
+            domain,
             shared,
         }
     }
@@ -117,14 +121,8 @@ impl Origins {
 
     /// The origin where browsers find a workspace, as they send it; `None` where none is configured.
     pub fn of_workspace(&self, id: &WorkspaceId) -> Option<String> {
-        let scheme = if self.secure { "https" } else { "http" };
-        if let Some(domain) = &self.domain {
-            let usual = if self.secure { 443 } else { 80 };
-            return Some(if domain.port == usual {
-                format!("{scheme}://{id}.{}", domain.host)
-            } else {
-                format!("{scheme}://{id}.{}:{}", domain.host, domain.port)
-            });
+        if let Some((before, after)) = &self.around_id {
+            return Some([before, id.to_string().as_str(), after].concat());
         }
         self.shared.as_ref().map(|(_, origin)| origin.clone())
     }
@@ -153,6 +151,16 @@ impl Origins {
             && matches!(host.host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
         host.port == self.app.port && (host.host == self.app.host || same_machine)
     }
+}
+
+fn around_id(domain: &Authority, secure: bool) -> (String, String) {
+    let (scheme, usual) = if secure { ("https", 443) } else { ("http", 80) };
+    let after = if domain.port == usual {
+        format!(".{}", domain.host)
+    } else {
+        format!(".{}:{}", domain.host, domain.port)
+    };
+    (format!("{scheme}://"), after)
 }
 
 impl Authority {

@@ -119,11 +119,20 @@ fn hex_digit(byte: u8) -> Option<u8> {
 }
 
 fn refuse_ambiguity(raw: &str, decoded: &str) -> Result<(), Error> {
-    if decoded.chars().any(char::is_control) {
+    let is_control = if decoded.is_ascii() {
+        decoded.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        decoded.chars().any(char::is_control)
+    };
+    if is_control {
         return Err(Error::Control);
     }
     if raw.contains('\\') {
         return Err(Error::Ambiguous);
+    }
+    let hidden = |pair: &[u8]| matches!(pair, [b'/' | b'\\', b'.']);
+    if !decoded.as_bytes().windows(2).any(hidden) {
+        return Ok(());
     }
     // An encoded backslash is an ordinary character of a file name on Linux, but no server may take it for a separator; the same
     // holds for parameters after `;`, which some servers cut off before they look at dots.
@@ -138,6 +147,9 @@ fn refuse_ambiguity(raw: &str, decoded: &str) -> Result<(), Error> {
 }
 
 fn collapse(rest: &str) -> String {
+    if !rest.starts_with('/') && !rest.contains("//") {
+        return rest.to_owned();
+    }
     let mut collapsed = String::with_capacity(rest.len());
     for character in rest.chars() {
         if character == '/' && (collapsed.is_empty() || collapsed.ends_with('/')) {

@@ -13,7 +13,7 @@ use gateway::{
     config::{Listener, Role},
     front::Front,
     listen::{Drain, Listening, connections_for_open_files},
-    log::Buffered,
+    log::{Buffered, Text},
     proxy::{Address, Bounds, Credential, Entry, Proxy, Unanswered, Upstream, Verdict, Workspaces},
 };
 use storage::ids::WorkspaceId;
@@ -67,6 +67,7 @@ pub(crate) fn run(socket: &Path, log: &Path) -> Result<()> {
     let (log, _flush) = Buffered::new(File::create(log).context("the log")?)?;
     tracing_subscriber::fmt()
         .with_ansi(false)
+        .event_format(Text::default())
         .with_writer(move || log.clone())
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()

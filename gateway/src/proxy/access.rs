@@ -14,6 +14,8 @@ use std::{
 use http::{Method, StatusCode};
 use storage::ids::WorkspaceId;
 
+use crate::{log::ACCESS, text};
+
 /// The longest path that is logged, in bytes.
 const LONGEST: usize = 512;
 
@@ -64,7 +66,17 @@ impl RequestIds {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}-{:x}", self.process, self.number)
+        let mut text = [0; 33];
+        for (at, digit) in (0..16).zip(&mut text) {
+            *digit = hex_digit(self.process >> (60 - 4 * at));
+        }
+        text[16] = b'-';
+        let digits = (67 - (self.number | 1).leading_zeros()) / 4;
+        for (at, digit) in (0..digits).rev().zip(&mut text[17..]) {
+            *digit = hex_digit(self.number >> (4 * at));
+        }
+        let length = 17 + digits as usize;
+        f.write_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
     }
 }
 
@@ -74,8 +86,8 @@ impl Line {
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let workspace = self.workspace.as_ref().map(tracing::field::display);
         tracing::info!(
-            target: "cairn::access",
-            client = %self.client,
+            target: ACCESS,
+            client = %text::address(self.client),
             method = bounded(self.method.as_str(), 16),
             path = %Escaped(bounded(&self.path, LONGEST)),
             status = status.as_u16(),
@@ -86,6 +98,10 @@ impl Line {
             "request"
         );
     }
+}
+
+fn hex_digit(number: u64) -> u8 {
+    b"0123456789abcdef"[(number & 15) as usize]
 }
 
 fn bounded(text: &str, longest: usize) -> &str {
@@ -129,5 +145,16 @@ mod tests {
     fn request_ids_differ() {
         let ids = RequestIds::new();
         assert_ne!(ids.next().to_string(), ids.next().to_string());
+    }
+
+    #[test]
+    fn a_request_id_is_written_in_hexadecimal() {
+        for number in [0, 1, 15, 16, 255, 0x1234_5678_9abc, u64::MAX] {
+            let id = RequestId {
+                process: 0x00ab_cdef_0123_4567,
+                number,
+            };
+            assert_eq!(id.to_string(), format!("00abcdef01234567-{number:x}"));
+        }
     }
 }

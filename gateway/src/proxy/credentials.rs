@@ -24,7 +24,6 @@ impl Shown {
             in_query: in_query.is_some(),
             token: header.map(str::to_owned).or(in_query),
             cookies: cookies::values(headers.get_all(header::COOKIE).iter(), cookie)
-                .into_iter()
                 .map(str::to_owned)
                 .collect(),
         }

@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use super::{cookies, credentials};
+use crate::text;
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What we say of a request to the workspace's server.
 pub(super) struct Said<'a> {
@@ -50,9 +53,8 @@ pub(super) fn to_client(headers: &mut HeaderMap, towards: &Towards<'_>) {
         confine_cookies(headers, towards);
     }
     confine_worker(headers, towards.base);
-    let policy = HeaderName::from_static("cross-origin-resource-policy");
     headers
-        .entry(policy)
+        .entry(RESOURCE_POLICY)
         .or_insert(HeaderValue::from_static("same-origin"));
     if towards.app {
         headers.insert(
@@ -218,7 +220,12 @@ fn clean_cookies(headers: &mut HeaderMap) {
         .iter()
         .filter_map(cookies::without_ours)
         .collect();
-    headers.remove(header::COOKIE);
+    let mut kept = kept.into_iter();
+    // The first takes the place of all that came.
+    match kept.next() {
+        Some(first) => headers.insert(header::COOKIE, first),
+        None => headers.remove(header::COOKIE),
+    };
     for value in kept {
         headers.append(header::COOKIE, value);
     }
@@ -243,13 +250,16 @@ fn clean_referer(headers: &mut HeaderMap) {
 }
 
 fn set_forwarded(headers: &mut HeaderMap, said: &Said<'_>) {
-    if let Ok(client) = HeaderValue::from_str(&said.client.to_string()) {
-        headers.insert(HeaderName::from_static("x-forwarded-for"), client);
+    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    if let Ok(client) = HeaderValue::try_from(text::address(said.client)) {
+        headers.insert(FOR, client);
     }
     let proto = HeaderValue::from_static(if said.secure { "https" } else { "http" });
-    headers.insert(HeaderName::from_static("x-forwarded-proto"), proto);
+    headers.insert(PROTO, proto);
     if let Some(host) = headers.get(header::HOST).cloned() {
-        headers.insert(HeaderName::from_static("x-forwarded-host"), host);
+        headers.insert(HOST, host);
     }
 }
 

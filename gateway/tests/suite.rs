@@ -8,7 +8,6 @@ mod suite {
     mod content;
     mod devices;
     mod forgery;
-    mod machines;
     mod openapi;
     mod pages;
     mod people;
@@ -25,6 +24,7 @@ mod suite {
     mod runtime;
     mod sign_in;
     mod streams;
+    mod workers;
     mod workspaces;
     mod world;
 }

@@ -17,6 +17,7 @@ mod site;
 mod socket;
 mod tunnel;
 mod upstream;
+mod vigil;
 mod workspaces;
 
 use std::{

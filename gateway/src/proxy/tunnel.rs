@@ -4,7 +4,7 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    io,
+    io, mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,6 +15,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
+
+use super::vigil::Vigil;
 
 /// Bytes moved at once.
 const CHUNK: usize = 128 * 1024;
@@ -35,6 +37,8 @@ struct Direction {
     end: usize,
     ended: bool,
     done: bool,
+    /// Bytes were read since this was last asked.
+    moved: bool,
 }
 
 /// Moves bytes between `client` and `server` until both directions have ended, one fails, or `cut` completes; both are closed then.
@@ -55,6 +59,7 @@ pub(super) async fn join<A, B>(
     let mut down = Direction::after(early.1);
     let mut cut = std::pin::pin!(cut);
     let mut linger: Option<Pin<Box<Sleep>>> = None;
+    let mut vigil = Vigil::default();
     poll_fn(|cx| {
         if cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -76,6 +81,10 @@ pub(super) async fn join<A, B>(
                 .as_mut()
                 .poll(cx);
         }
+        if mem::take(&mut up.moved) | mem::take(&mut down.moved) {
+            vigil.begin();
+        }
+        vigil.keep(cx);
         Poll::Pending
     })
     .await;
@@ -117,7 +126,10 @@ impl Direction {
             }
             match ready!(moved)? {
                 0 => self.ended = true,
-                bytes => heard(bytes),
+                bytes => {
+                    self.moved = true;
+                    heard(bytes);
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     config::Config,
     service::{self, DataFolder},
-    up,
+    up, worker,
 };
 
 /// Arguments of `cairn down`.
@@ -36,7 +36,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("no threads can be started")?;
-    runtime.block_on(stop_work(&config, &folder))?;
+    if worker::is_one(&folder)? {
+        runtime.block_on(worker::end(&config, &folder))?;
+    } else {
+        runtime.block_on(stop_work(&config, &folder))?;
+    }
     writeln!(io::stderr(), "Cairn is stopped.")?;
     Ok(ExitCode::SUCCESS)
 }

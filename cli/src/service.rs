@@ -20,7 +20,7 @@ use storage::{
 
 use crate::config::Config;
 
-pub(crate) use folder::{DataFolder, Running, build, tail};
+pub(crate) use folder::{DataFolder, Running, WORKER_OF, build, tail};
 
 /// How long a sign-in link works.
 const LINK_MS: i64 = 15 * 60 * 1000;

@@ -62,15 +62,34 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
+/// Whether this is a worker's data directory.
+pub(crate) fn is_one(folder: &DataFolder) -> Result<bool> {
+    Ok(folder.read(service::WORKER_OF)?.is_some())
+}
+
+/// Ends everything that runs here. What it left stays: the server fetches it when the worker is there again.
+pub(crate) async fn end(config: &Config, folder: &DataFolder) -> Result<()> {
     let _lock = folder.lock()?;
+    let machine = service::host(config, folder, cache(folder).await?, None)?;
+    Ok(Worker::new(machine, Hello::default())
+        .end_everything()
+        .await?)
+}
+
+/// The store of content that the server has sent, or that was captured here for it.
+async fn cache(folder: &DataFolder) -> Result<Store> {
     let url = Db::sqlite_url(&folder.path().join("cairn.db"))?;
     let db = Db::open(&url, Arc::new(System))
         .await
         .context("the records of the cache cannot be opened")?;
-    let store = Store::open(&folder.path().join("store"), db)
+    Store::open(&folder.path().join("store"), db)
         .await
-        .context("the cache of objects cannot be opened")?;
+        .context("the cache of objects cannot be opened")
+}
+
+async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
+    let _lock = folder.lock()?;
+    let store = cache(folder).await?;
     let listener = listen(folder).await?;
     let api_url = format!("http://{}", listener.local_addr()?);
     let machine = service::host(config, folder, store, Some(api_url))?;

@@ -5,13 +5,24 @@ use std::{str::FromStr, time::Duration};
 use storage::{
     attempts,
     ids::{AttemptId, WorkspaceId},
-    workspaces,
+    workspaces::{self, State},
 };
 
 use crate::{Control, Machine, Result};
 
 /// Time for a run that nobody knows to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What the records say of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It is to go on.
+    Live,
+    /// It has ended, or was given up while its machine was out of reach; its log stays.
+    Over,
+    /// Nobody knows it any more.
+    Not,
+}
 
 impl Control {
     /// Ends and removes, on every machine that can be reached, what belongs to no workspace and no live attempt.
@@ -27,30 +38,37 @@ impl Control {
     /// The same for one machine: for one that comes back, before its work is driven again.
     pub async fn clean_up_on(&self, machine: &dyn Machine) -> Result<()> {
         for run_id in machine.runs().await? {
-            if !self.is_known(&run_id).await? {
-                tracing::info!(run.id = run_id, "removing a run that no record names");
+            let known = self.known(&run_id).await?;
+            if known != Known::Live {
                 machine.stop(&run_id, GRACE).await?;
+            }
+            if known == Known::Not {
+                tracing::info!(run.id = run_id, "removing a run that no record names");
                 machine.remove(&run_id).await?;
             }
         }
         Ok(())
     }
 
-    async fn is_known(&self, run_id: &str) -> Result<bool> {
+    async fn known(&self, run_id: &str) -> Result<Known> {
         if let Some((id, fence)) = crate::workspaces::of_run(run_id) {
-            return self.has_run(id, fence).await;
+            return self.server(id, fence).await;
         }
         match AttemptId::from_str(run_id) {
-            Ok(id) => self.is_live(id).await,
+            Ok(id) if self.is_live(id).await? => Ok(Known::Live),
+            Ok(_) => Ok(Known::Not),
             // Not ours: leave it alone.
-            Err(_) => Ok(true),
+            Err(_) => Ok(Known::Live),
         }
     }
 
-    async fn has_run(&self, id: WorkspaceId, fence: i64) -> Result<bool> {
-        Ok(workspaces::get(self.db(), id)
-            .await?
-            .is_some_and(|found| found.fence == fence))
+    async fn server(&self, id: WorkspaceId, fence: i64) -> Result<Known> {
+        let found = workspaces::get(self.db(), id).await?;
+        Ok(match found.filter(|found| found.fence == fence) {
+            None => Known::Not,
+            Some(found) if matches!(found.state, State::Stopped | State::Error) => Known::Over,
+            Some(_) => Known::Live,
+        })
     }
 
     async fn is_live(&self, id: AttemptId) -> Result<bool> {

@@ -90,7 +90,7 @@ pub fn send(store: &Store, items: Vec<Item>) -> impl Stream<Item = Result<Bytes>
 pub async fn receive<E: std::fmt::Display>(
     store: &Store,
     body: impl Stream<Item = Result<Bytes, E>> + Send,
-) -> Result<HashSet<Item>> {
+) -> Result<BTreeSet<Item>> {
     wire::receive(store.objects().clone(), body).await
 }
 
@@ -104,7 +104,7 @@ pub async fn adopt(
     store: &Store,
     project: ProjectId,
     captured: Captured,
-    received: HashSet<Item>,
+    received: BTreeSet<Item>,
 ) -> Result<Pending> {
     let (reader, digest) = (store.clone(), captured.summary.manifest_digest);
     let (summary, objects) = blocking(move || {

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use storage::{clock::System, ids::MachineId};
 use url::Url;
 
+/// Holds the id of the machine whose worker keeps its data here.
+pub(crate) const WORKER_OF: &str = "worker-of";
+
 /// A data directory that exists.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFolder(PathBuf);
@@ -101,13 +104,13 @@ impl DataFolder {
     /// # Errors
     /// It belongs to another machine; the text says what to do.
     pub(crate) fn claim(&self, id: MachineId, url: &Url) -> Result<()> {
-        match self.read("worker-of")? {
+        match self.read(WORKER_OF)? {
             Some(kept) if kept.trim_end() == id.to_string() => Ok(()),
             Some(_) => bail!(
                 "{} belongs to another machine than the token names at {url}: give another --data-dir",
                 self.0.display()
             ),
-            None => self.write("worker-of", &format!("{id}\n")),
+            None => self.write(WORKER_OF, &format!("{id}\n")),
         }
     }
 

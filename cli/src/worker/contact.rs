@@ -82,7 +82,7 @@ impl Contact {
                 match worker.end_everything().await {
                     Ok(()) => self.change(|state| state.given_up = true),
                     Err(error) => {
-                        tracing::error!(%error, "what runs here could not be ended; trying again")
+                        tracing::error!(%error, "what runs here could not be ended; trying again");
                     }
                 }
             }

@@ -1,6 +1,10 @@
 //! The server's side of a machine's connection: calls and content as HTTP/1.1, one stream for each request.
 
-use std::{collections::HashSet, io, sync::Mutex};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    sync::Mutex,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -86,7 +90,7 @@ impl Link {
         let digest = captured.summary.manifest_digest.to_hex();
         let items = transfer::decode(&self.post(wire::LIST, digest.into()).await?)?;
         let wanted = transfer::wanted(&self.store, project, items).await?;
-        let mut received = HashSet::new();
+        let mut received = BTreeSet::new();
         for chunk in wanted.chunks(ITEMS) {
             received.extend(self.fetch(chunk).await?);
         }
@@ -94,7 +98,7 @@ impl Link {
     }
 
     /// Brings items of the machine into the store.
-    pub(super) async fn fetch(&self, items: &[Item]) -> Result<HashSet<Item>> {
+    pub(super) async fn fetch(&self, items: &[Item]) -> Result<BTreeSet<Item>> {
         let response = self.send(wire::GET, transfer::encode(items).into()).await?;
         Ok(transfer::receive(&self.store, chunks(response)).await?)
     }
@@ -102,7 +106,7 @@ impl Link {
     async fn post(&self, path: &str, body: Body) -> Result<Bytes> {
         let answer = self.send(path, body).await?;
         let limited = http_body_util::Limited::new(answer, ANSWER_BYTES);
-        let collected = limited.collect().await.map_err(|error| broken(error))?;
+        let collected = limited.collect().await.map_err(broken)?;
         Ok(collected.to_bytes())
     }
 

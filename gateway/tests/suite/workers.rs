@@ -21,7 +21,7 @@ use tokio::{
 use super::{app::TestApp, runtime::Quiet};
 
 /// Long enough for the slowest machine that tests run on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Not text, so that nothing on the way may take it for text.
 const RECORDS: &[u8] = b"1 o caf\xe9\n2 e \xff\xfe\n";
 

@@ -1,6 +1,6 @@
 //! Two stores, and what passes between them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ async fn a_hash_is_no_capability() {
         &server.store,
         server.project,
         pending.captured().clone(),
-        HashSet::new(),
+        BTreeSet::new(),
     );
     assert!(matches!(adopted.await, Err(Error::Invalid(_))));
 }

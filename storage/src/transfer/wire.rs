@@ -1,6 +1,6 @@
 //! Frames: how items and their bytes lie on the wire. Bounded memory at any size; what comes is checked before it is kept.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ fn send_one(objects: &dyn Objects, item: &Item, sender: &Sender) -> Result<()> {
 pub(super) async fn receive<E: std::fmt::Display>(
     objects: Arc<dyn Objects>,
     body: impl Stream<Item = Result<Bytes, E>> + Send,
-) -> Result<HashSet<Item>> {
+) -> Result<BTreeSet<Item>> {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     let taking = blocking(move || {
         take(
@@ -162,10 +162,10 @@ pub(super) async fn receive<E: std::fmt::Display>(
     taken
 }
 
-fn take(objects: &dyn Objects, mut incoming: Incoming) -> Result<HashSet<Item>> {
+fn take(objects: &dyn Objects, mut incoming: Incoming) -> Result<BTreeSet<Item>> {
     let cut = |error| Error::invalid(format!("a stream of objects is cut short: {error}"));
     let batch = objects.begin()?;
-    let mut received = HashSet::new();
+    let mut received = BTreeSet::new();
     loop {
         let mut name = [0; NAME_BYTES];
         incoming.read_exact(&mut name[..1]).map_err(cut)?;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use storage::{
     ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
     jobs::{self, Created, Job, State},
-    series::{self, Series},
+    series::{self, Series, Window},
     snapshots::{self, NewSnapshot, Snapshot},
     workspaces::{self, Workspace},
 };
@@ -45,7 +45,7 @@ pub struct NewJob {
     pub workspace_id: Option<WorkspaceId>,
     /// An earlier snapshot or an upload.
     pub snapshot_id: Option<SnapshotId>,
-    /// A second request with the same key in the same project gets the job of the first.
+    /// The same request with the same key in the same project gets the job of the first; another request is refused.
     pub idempotency_key: Option<String>,
     /// How long it may run, in milliseconds.
     pub time_limit_ms: Option<i64>,
@@ -55,7 +55,8 @@ impl Control {
     /// Accepts a job and queues it. Where it comes from a workspace, its project folder is captured before this returns.
     ///
     /// # Errors
-    /// `Invalid` for whatever can never run: the text says what and where. `NotFound` for an unknown workspace or snapshot.
+    /// `Invalid` for whatever can never run: the text says what and where. `NotFound` for an unknown workspace or snapshot. `Conflict`
+    /// for an idempotency key under which something else was asked for.
     pub async fn submit_job(
         &self,
         user_id: UserId,
@@ -149,12 +150,14 @@ impl Control {
         jobs::get(self.db(), id).await?.ok_or_else(missing)
     }
 
-    /// Series of a job, each reduced to about `points` points that keep its minima and maxima; of one key, or of all.
+    /// Series of a job, or what `window` shows of them, each reduced to about `points` points that keep its minima and maxima; of one
+    /// key, or of all.
     pub async fn job_series(
         &self,
         id: JobId,
         key: Option<&str>,
         points: usize,
+        window: Option<Window>,
     ) -> Result<Vec<Series>> {
         let keys = match key {
             Some(key) => vec![key.to_owned()],
@@ -167,7 +170,7 @@ impl Control {
         };
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
-            all.push(series::read(self.db(), id, &key, points).await?);
+            all.push(series::read(self.db(), id, &key, points, window).await?);
         }
         Ok(all)
     }
@@ -186,6 +189,10 @@ impl Control {
         project_id: ProjectId,
         new: &NewJob,
     ) -> Result<(Snapshot, Option<(String, String)>)> {
+        // A request that comes a second time runs what the first one captured, however the folder has changed since.
+        if let Some(earlier) = self.earlier(project_id, new).await? {
+            return Ok(earlier);
+        }
         match (new.workspace_id, new.snapshot_id) {
             (Some(id), None) => {
                 let workspace = workspaces::get(self.db(), id)
@@ -212,6 +219,25 @@ impl Control {
                 "a job needs its code: give either workspace_id or snapshot_id",
             )),
         }
+    }
+
+    /// The same of the job that was accepted under the request's idempotency key from the same workspace.
+    async fn earlier(
+        &self,
+        project_id: ProjectId,
+        new: &NewJob,
+    ) -> Result<Option<(Snapshot, Option<(String, String)>)>> {
+        let (Some(key), Some(workspace), None) =
+            (&new.idempotency_key, new.workspace_id, new.snapshot_id)
+        else {
+            return Ok(None);
+        };
+        let job = jobs::by_key(self.db(), project_id, key).await?;
+        let Some(job) = job.filter(|job| job.workspace_id == Some(workspace)) else {
+            return Ok(None);
+        };
+        let snapshot = snapshots::get(self.db(), job.snapshot_id).await?;
+        Ok(snapshot.map(|snapshot| (snapshot, Some((job.environment, job.machine)))))
     }
 
     /// Captures a workspace's project folder as it is now.

@@ -16,7 +16,7 @@ use crate::snapshots::Skipped;
 use crate::workspaces::Input;
 
 pub use create::{Created, NewJob, create};
-pub use query::{Filter, by_number, get, list, queued, running, unfinished, waiting};
+pub use query::{Filter, by_key, by_number, get, list, queued, running, unfinished, waiting};
 pub use states::{
     Ending, Stop, claim, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue,
 };

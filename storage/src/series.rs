@@ -3,6 +3,7 @@
 
 mod point;
 mod reduce;
+mod window;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use crate::jobs;
 
 pub use point::Point;
 use reduce::Reducer;
+pub use window::{Axis, Window};
 
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
@@ -191,36 +193,54 @@ pub async fn keys(db: &Db, job_id: JobId) -> Result<Vec<Key>> {
     all(db, sql(text).bind(job_id)).await
 }
 
-/// Reads a series with at most about `points` points (at least 4): all of it where it is shorter, else the first, the last, and the
-/// least and the greatest of each stretch between, so that no spike is lost. A series that does not exist is empty.
+/// Reads a series, or what `window` shows of it, with at most about `points` points (at least 4): all of it where it is shorter, else
+/// the first, the last, and the least and the greatest of each stretch between, so that no spike is lost. A series that does not exist
+/// is empty.
 ///
 /// Memory is bounded by `points`, not by the length of the series.
-pub async fn read(db: &Db, job_id: JobId, key: &str, points: usize) -> Result<Series> {
+pub async fn read(
+    db: &Db,
+    job_id: JobId,
+    key: &str,
+    points: usize,
+    window: Option<Window>,
+) -> Result<Series> {
     let text = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM series_blocks WHERE job_id = $1 AND key = $2";
     let total: i64 = required(db, sql(text).bind(job_id).bind(key)).await?;
-    let mut reducer = Reducer::new(usize::try_from(total).unwrap_or_default(), points);
-    let text = "SELECT seq, points FROM series_blocks WHERE job_id = $1 AND key = $2 AND seq > $3 ORDER BY seq LIMIT $4";
-    let mut seen = -1;
-    loop {
-        let blocks: Vec<Block> = all(
-            db,
-            sql(text)
-                .bind(job_id)
-                .bind(key)
-                .bind(seen)
-                .bind(BLOCKS_AT_ONCE),
-        )
-        .await?;
-        let Some(last) = blocks.last() else { break };
-        seen = last.seq;
-        blocks
-            .iter()
-            .flat_map(|block| &block.points)
-            .for_each(|point| reducer.add(*point));
+    let mut seen = usize::try_from(total).unwrap_or_default();
+    if let Some(window) = window {
+        let mut view = window.view();
+        seen = 0;
+        each(db, job_id, key, |point| seen += view.show(point).count()).await?;
     }
+    let mut reducer = Reducer::new(seen, points);
+    let mut view = window.map(Window::view);
+    each(db, job_id, key, |point| match &mut view {
+        Some(view) => view.show(point).for_each(|point| reducer.add(point)),
+        None => reducer.add(point),
+    })
+    .await?;
     Ok(Series {
         key: key.to_owned(),
         points: reducer.finish(),
         total,
     })
+}
+
+/// Goes through the points of a series in the order they were printed.
+async fn each(db: &Db, job_id: JobId, key: &str, mut take: impl FnMut(Point)) -> Result<()> {
+    let text = "SELECT seq, points FROM series_blocks WHERE job_id = $1 AND key = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+    let mut seen = -1;
+    loop {
+        let query = sql(text).bind(job_id).bind(key);
+        let blocks: Vec<Block> = all(db, query.bind(seen).bind(BLOCKS_AT_ONCE)).await?;
+        let Some(last) = blocks.last() else {
+            return Ok(());
+        };
+        seen = last.seq;
+        blocks
+            .iter()
+            .flat_map(|block| &block.points)
+            .for_each(|point| take(*point));
+    }
 }

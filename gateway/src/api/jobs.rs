@@ -52,7 +52,7 @@ pub(crate) struct NewJob {
     workspace_id: Option<String>,
     /// Or runs on this snapshot, which an upload made.
     snapshot_id: Option<String>,
-    /// A text of the client's choice: submitting again with the same one answers with the same job.
+    /// A text of the client's choice: submitting the same again with it answers with the same job.
     idempotency_key: Option<String>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
@@ -153,7 +153,8 @@ pub(crate) async fn list_project_jobs(
 
 /// Submits a job.
 ///
-/// With an `idempotency_key` that was used before in the project the answer is 200 and the job that it made then.
+/// The same request with an `idempotency_key` that was used before in the project is answered with 200 and the job that it made then;
+/// another request with that key is refused with 409.
 #[utoipa::path(post, path = "/projects/{project}/jobs", operation_id = "create_job", tag = "jobs", request_body = NewJob,
     params(("project" = String, Path, description = "Id or name")),
     responses((status = 201, body = Job), (status = 200, body = Job), (status = "4XX", body = Envelope)))]

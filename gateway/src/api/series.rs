@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use storage::series::Point;
+use storage::series::{Axis, Point, Window};
 use utoipa::{IntoParams, ToSchema};
 
 use super::types::Listing;
@@ -23,6 +23,39 @@ pub(crate) struct SeriesQuery {
     /// About how many points of each key at most, reduced so that the smallest and largest stay. Usually 1000.
     #[param(minimum = 2, maximum = 10_000)]
     points: Option<usize>,
+    /// Only from here on, with `to`: what a zoomed chart shows. The neighbours of the first and the last point are given too.
+    from: Option<f64>,
+    /// Only up to here, with `from`.
+    to: Option<f64>,
+    /// What `from` and `to` are measured by. Usually `step`.
+    #[param(inline)]
+    axis: Option<SeriesAxis>,
+}
+
+/// What a window is measured by.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SeriesAxis {
+    /// The first number of a point.
+    Step,
+    /// Milliseconds since 1970, UTC.
+    Time,
+}
+
+impl SeriesQuery {
+    fn window(&self) -> Result<Option<Window>, ApiError> {
+        let axis = match self.axis {
+            None | Some(SeriesAxis::Step) => Axis::Step,
+            Some(SeriesAxis::Time) => Axis::Time,
+        };
+        match (self.from, self.to) {
+            (None, None) => Ok(None),
+            (Some(from), Some(to)) if from <= to => Ok(Some(Window { axis, from, to })),
+            _ => Err(ApiError::invalid(
+                "`from` and `to` are given together, the smaller number first.",
+            )),
+        }
+    }
 }
 
 /// The points of one key.
@@ -52,8 +85,12 @@ pub(crate) async fn get_job_series(
     if !(2..=10_000).contains(&points) {
         return Err(ApiError::invalid("`points` is a number from 2 to 10000."));
     }
+    let window = query.window()?;
     let key = query.key.as_deref();
-    let series = app.control().job_series(job.id, key, points).await?;
+    let series = app
+        .control()
+        .job_series(job.id, key, points, window)
+        .await?;
     let items = series.into_iter().map(|series| Series {
         key: series.key,
         points: series.points,

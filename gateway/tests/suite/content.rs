@@ -218,7 +218,13 @@ async fn a_job_is_submitted_once_for_one_key_and_rerun_with_other_values() {
     let first = editor.post(jobs, body.clone()).await.expect(201);
     assert_eq!(first["number"], 3);
     assert_eq!(first["inputs"][0]["name"], "model");
-    assert_eq!(editor.post(jobs, body).await.expect(200)["id"], first["id"]);
+    assert_eq!(
+        editor.post(jobs, body.clone()).await.expect(200)["id"],
+        first["id"]
+    );
+    let mut other = body;
+    other["parameters"]["epochs"] = json!(4);
+    assert_eq!(editor.post(jobs, other).await.refused(409), "conflict");
     let again = editor
         .post(
             &format!("{jobs}/3/rerun"),
@@ -245,6 +251,26 @@ async fn a_job_is_submitted_once_for_one_key_and_rerun_with_other_values() {
             "invalid",
             "{bad}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_window_of_a_series_has_two_ends() {
+    let world = World::new().await;
+    let viewer = world.client("viewer");
+    let series = "/api/v1/projects/vision/jobs/1/series?points=100";
+    viewer.get(series).await.expect(200);
+    let whole = format!("{series}&from=0&to=5.5&axis=time");
+    viewer.get(&whole).await.expect(200);
+    for bad in [
+        "from=1",
+        "to=1",
+        "from=2&to=1",
+        "from=NaN&to=1",
+        "from=1&to=2&axis=y",
+    ] {
+        let reply = viewer.get(&format!("{series}&{bad}")).await;
+        assert_eq!(reply.refused(400), "invalid", "{bad}");
     }
 }
 

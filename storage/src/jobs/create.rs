@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Job, State, changed, get};
-use crate::db::{Tx, execute, optional, sql};
+use super::{Job, State, by_key, changed};
+use crate::db::{Tx, execute, sql};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId};
 use crate::workspaces::Input;
@@ -38,7 +38,7 @@ pub struct NewJob {
     pub environment: String,
     /// See [`Job::machine`].
     pub machine: String,
-    /// A second request with the same key in the same project gets the job of the first.
+    /// The same request with the same key in the same project gets the job of the first.
     pub idempotency_key: Option<String>,
     /// See [`Job::rerun_of`].
     pub rerun_of: Option<JobId>,
@@ -87,6 +87,22 @@ impl NewJob {
         }
         Ok(())
     }
+
+    /// Whether this asks for the same as what made `job`. Of a workspace the snapshot does not count: each request takes its own.
+    fn repeats(&self, job: &Job) -> bool {
+        let same_code = self.workspace_id == job.workspace_id
+            && (self.workspace_id.is_some() || self.snapshot_id == job.snapshot_id);
+        let same_work = self.command == job.command
+            && self.notebook == job.notebook
+            && self.parameters == job.parameters
+            && self.inputs == job.inputs;
+        let same_place = self.environment == job.environment
+            && self.machine == job.machine
+            && self.time_limit_ms == job.time_limit_ms;
+        let same_asker =
+            self.user_id == job.user_id && self.name == job.name && self.rerun_of == job.rerun_of;
+        same_code && same_work && same_place && same_asker
+    }
 }
 
 /// Accepts a job under the next number of its project.
@@ -94,19 +110,21 @@ impl NewJob {
 /// Numbers have no gaps: the project is held until the transaction ends, and what is undone has taken no number.
 ///
 /// # Errors
-/// `Invalid` where `new` is; `NotFound` for an unknown project, user, workspace, snapshot or earlier job.
+/// `Invalid` where `new` is; `NotFound` for an unknown project, user, workspace, snapshot or earlier job; `Conflict` for a key under
+/// which something else was asked for.
 pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
     new.check()?;
     let number = projects::lock(tx, new.project_id).await?;
     if let Some(key) = &new.idempotency_key {
-        let text = "SELECT id FROM jobs WHERE project_id = $1 AND idempotency_key = $2";
-        let earlier: Option<String> =
-            optional(&mut *tx, sql(text).bind(new.project_id).bind(key.as_str())).await?;
-        if let Some(id) = earlier {
-            let job = get(&mut *tx, id.parse()?)
-                .await?
-                .ok_or_else(super::missing)?;
-            return Ok(Created { job, new: false });
+        if let Some(job) = by_key(&mut *tx, new.project_id, key).await? {
+            return if new.repeats(&job) {
+                Ok(Created { job, new: false })
+            } else {
+                Err(Error::conflict(format!(
+                    "this idempotency key was used for job #{}, which is another request: use a new key",
+                    job.number
+                )))
+            };
         }
     }
     let id = JobId::new(tx.clock());

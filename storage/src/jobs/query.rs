@@ -50,6 +50,18 @@ pub async fn by_number<'c>(
     optional(from, query.bind(project_id).bind(number)).await
 }
 
+/// The job that was accepted in a project under an idempotency key.
+pub async fn by_key<'c>(
+    from: impl Read<'c>,
+    project_id: ProjectId,
+    key: &str,
+) -> Result<Option<Job>> {
+    let query = sql(select!(
+        "WHERE j.project_id = $1 AND j.idempotency_key = $2"
+    ));
+    optional(from, query.bind(project_id).bind(key)).await
+}
+
 /// The jobs that `filter` lets through, newest first.
 pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
     let query = sql(select!(

@@ -140,6 +140,17 @@ async fn same_key_gets_the_same_job(bed: &Bed) {
     }
     assert!(made.iter().all(|created| created.job.id == made[0].job.id));
     assert_eq!(made.iter().filter(|created| created.new).count(), 1);
+    let mut parameters = new.parameters.clone();
+    parameters.insert("epochs".to_owned(), 99.into());
+    let other = &NewJob {
+        parameters,
+        ..new.clone()
+    };
+    let refused = written!(bed, |tx| jobs::create(&mut tx, other));
+    assert!(
+        matches!(&refused, Err(Error::Conflict(text)) if text.contains("#1")),
+        "{refused:?}"
+    );
     assert_eq!(
         bed.submit(&NewJob {
             idempotency_key: None,

@@ -61,7 +61,7 @@ async fn batches_add_up(bed: &Bed) {
         assert_eq!(append(bed, &attempt, &batch(from, count)).await, RECORDED);
         from += count;
     }
-    let whole = series::read(&bed.db, attempt.job_id, "loss", 10_000)
+    let whole = series::read(&bed.db, attempt.job_id, "loss", 10_000, None)
         .await
         .unwrap();
     assert_eq!(whole.total, 1802);
@@ -86,7 +86,7 @@ async fn batches_add_up(bed: &Bed) {
     );
     let now = attempts::get(&bed.db, attempt.id).await.unwrap().unwrap();
     assert_eq!((now.metadata_offset, now.metadata_lines), (1802, 1802));
-    let none = series::read(&bed.db, attempt.job_id, "other", 10)
+    let none = series::read(&bed.db, attempt.job_id, "other", 10, None)
         .await
         .unwrap();
     assert_eq!((none.total, none.points.len()), (0, 0));
@@ -104,7 +104,7 @@ async fn batch_counts_once(bed: &Bed) {
         Appended::Refused
     );
     assert_eq!(
-        series::read(&bed.db, attempt.job_id, "loss", 100)
+        series::read(&bed.db, attempt.job_id, "loss", 100, None)
             .await
             .unwrap()
             .total,
@@ -128,7 +128,7 @@ async fn racing_readers_of_one_log_record_it_once(bed: &Bed) {
     for reader in readers.collect::<Vec<_>>() {
         reader.await.unwrap();
     }
-    let whole = series::read(&bed.db, attempt.job_id, "loss", 1000)
+    let whole = series::read(&bed.db, attempt.job_id, "loss", 1000, None)
         .await
         .unwrap();
     let total = i64::try_from(whole.points.len()).unwrap();
@@ -168,7 +168,19 @@ async fn spikes_survive_thinning(bed: &Bed) {
     let mut long = batch(0, 100_000);
     long.points[0].1[77_777].y = -1e9;
     append(bed, &attempt, &long).await;
-    let thin = series::read(&bed.db, attempt.job_id, "loss", 500)
+    // Closer by, nothing is left out: neither of those in the window nor of their neighbours.
+    let window = Some(series::Window {
+        axis: series::Axis::Time,
+        from: 77_000.0,
+        to: 77_099.0,
+    });
+    let near = series::read(&bed.db, attempt.job_id, "loss", 500, window)
+        .await
+        .unwrap();
+    let ms: Vec<_> = near.points.iter().map(|point| point.ms).collect();
+    assert_eq!(ms, (76_999..=77_100).collect::<Vec<_>>());
+    assert_eq!(near.total, 100_000);
+    let thin = series::read(&bed.db, attempt.job_id, "loss", 500, None)
         .await
         .unwrap();
     assert!(
@@ -230,7 +242,7 @@ async fn strange_numbers_survive(bed: &Bed) {
         strange.points[0].1[place].y = y;
     }
     append(bed, &attempt, &strange).await;
-    let ys: Vec<f64> = series::read(&bed.db, attempt.job_id, "loss", 10)
+    let ys: Vec<f64> = series::read(&bed.db, attempt.job_id, "loss", 10, None)
         .await
         .unwrap()
         .points

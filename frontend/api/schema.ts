@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists who did what, newest first. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/devices": {
         parameters: {
             query?: never;
@@ -300,7 +317,8 @@ export interface paths {
         put?: never;
         /**
          * Submits a job.
-         * @description With an `idempotency_key` that was used before in the project the answer is 200 and the job that it made then.
+         * @description The same request with an `idempotency_key` that was used before in the project is answered with 200 and the job that it made then;
+         *     another request with that key is refused with 409.
          */
         post: operations["create_job"];
         delete?: never;
@@ -887,6 +905,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A line of the audit record. */
+        AuditEntry: {
+            /** @description What they did: the name of an operation of this API, or of a command on the server's machine (`host_…`). */
+            action: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /** @description What else is worth knowing. */
+            detail: Record<string, never>;
+            /** @description Never changes. */
+            id: string;
+            /** @description What to: a name, or an id where there is no name. */
+            subject: string;
+            /** @description Their name. */
+            user: string | null;
+            /** @description Who; null for the server itself and for those who work on its machine. */
+            user_id: string | null;
+        };
         /** @description Part of the log of a build. */
         BuildLog: {
             /**
@@ -1132,6 +1170,31 @@ export interface components {
          * @enum {string}
          */
         JobState: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
+        /** @description One page of a list, newest first. */
+        Listing_AuditEntry: {
+            /** @description The items. */
+            items: {
+                /** @description What they did: the name of an operation of this API, or of a command on the server's machine (`host_…`). */
+                action: string;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970, UTC.
+                 */
+                created_ms: number;
+                /** @description What else is worth knowing. */
+                detail: Record<string, never>;
+                /** @description Never changes. */
+                id: string;
+                /** @description What to: a name, or an id where there is no name. */
+                subject: string;
+                /** @description Their name. */
+                user?: string | null;
+                /** @description Who; null for the server itself and for those who work on its machine. */
+                user_id?: string | null;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
         /** @description One page of a list, newest first. */
         Listing_Environment: {
             /** @description The items. */
@@ -1606,7 +1669,7 @@ export interface components {
             command?: string[] | null;
             /** @description The name of an environment; that of the workspace, or `default`, where left out. */
             environment?: string | null;
-            /** @description A text of the client's choice: submitting again with the same one answers with the same job. */
+            /** @description A text of the client's choice: submitting the same again with it answers with the same job. */
             idempotency_key?: string | null;
             /** @description What it reads. */
             inputs?: components["schemas"]["NewInput"][];
@@ -2053,6 +2116,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_AuditEntry"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     create_device: {
         parameters: {
             query?: never;
@@ -3049,6 +3144,12 @@ export interface operations {
                 key?: string;
                 /** @description About how many points of each key at most, reduced so that the smallest and largest stay. Usually 1000. */
                 points?: number;
+                /** @description Only from here on, with `to`: what a zoomed chart shows. The neighbours of the first and the last point are given too. */
+                from?: number;
+                /** @description Only up to here, with `from`. */
+                to?: number;
+                /** @description What `from` and `to` are measured by. Usually `step`. */
+                axis?: "step" | "time";
             };
             header?: never;
             path: {

@@ -1,6 +1,7 @@
 //! The REST API under `/api/v1`: one file for each resource, each handler extracts, authorises, makes one call and answers with a type.
 
 mod account;
+mod audit;
 mod catalog;
 mod devices;
 mod files;
@@ -61,6 +62,7 @@ fn bounded() -> OpenApiRouter<App> {
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::update_user))
         .routes(routes!(users::create_user_link))
+        .routes(routes!(audit::list_audit))
         .routes(routes!(projects::list_projects, projects::create_project))
         .routes(routes!(
             projects::get_project,

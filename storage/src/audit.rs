@@ -17,6 +17,8 @@ pub struct Entry {
     pub created_ms: i64,
     /// Who; none for the service itself and for people who are not signed in.
     pub user_id: Option<UserId>,
+    /// Their name.
+    pub user: Option<String>,
     /// What they did: the name of the operation.
     pub action: String,
     /// What to.
@@ -31,6 +33,7 @@ impl Record for Entry {
             id: row.parsed("id")?,
             created_ms: row.int("created_ms")?,
             user_id: row.maybe_parsed("user_id")?,
+            user: row.maybe_text("user_name")?,
             action: row.text("action")?,
             subject: row.text("subject")?,
             detail: row.json("detail")?,
@@ -61,7 +64,8 @@ pub async fn record(
 
 /// The lines, newest first.
 pub async fn list(db: &Db, page: &Page) -> Result<List<Entry>> {
-    let text = "SELECT * FROM audit WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+    let text = "SELECT a.*, u.name AS user_name FROM audit a LEFT JOIN users u ON u.id = a.user_id \
+         WHERE ($1 IS NULL OR a.id < $1) ORDER BY a.id DESC LIMIT $2";
     let items = all(
         db,
         sql(text).bind(page.after::<AuditId>()?).bind(page.fetch()),

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use storage::{sessions, users};
+use serde_json::json;
+use storage::{audit, sessions, users};
 use utoipa::ToSchema;
 
 use super::users::User;
@@ -67,12 +68,15 @@ pub(crate) async fn update_me(
     };
     let kept = principal.session();
     let (hash, change) = (hash.as_deref(), &change);
+    let principal_name = principal.user.name.as_str();
     let user = app
         .db()
         .write(move |mut tx| async move {
             if hash.is_some() {
                 users::set_password_hash(&mut tx, id, hash).await?;
                 sessions::revoke_others(&mut tx, id, kept).await?;
+                let (what, name) = ("change_password", principal_name);
+                audit::record(&mut tx, Some(id), what, name, &json!({})).await?;
             }
             users::update(&mut tx, id, change).await
         })

@@ -6,7 +6,9 @@ use axum::{
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{
+    audit,
     devices::{self as records, Poll},
     tokens,
 };
@@ -186,7 +188,13 @@ pub(crate) async fn approve_device(
     let (code, user) = (code.as_str(), principal.user.id);
     let was_pending = app
         .db()
-        .write(move |mut tx| async move { records::approve(&mut tx, code, user).await })
+        .write(move |mut tx| async move {
+            let was_pending = records::approve(&mut tx, code, user).await?;
+            if was_pending {
+                audit::record(&mut tx, Some(user), "approve_device", code, &json!({})).await?;
+            }
+            Ok(was_pending)
+        })
         .await?;
     answered(&app, &principal, was_pending)
 }

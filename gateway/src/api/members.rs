@@ -3,7 +3,8 @@
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use storage::{ids::UserId, members as records};
+use serde_json::json;
+use storage::{audit, ids::UserId, members as records};
 use utoipa::ToSchema;
 
 use super::types::{Listing, Role};
@@ -75,9 +76,15 @@ pub(crate) async fn put_member(
 ) -> Result<Json<Member>, ApiError> {
     let (project, _) = authz::project(&app, &principal, Action::ManageMembers, &project).await?;
     let user = super::users::find(&app, &user).await?;
+    let by = Some(principal.user.id);
+    let subject = format!("{}/{}", project.name, user.name);
+    let (subject, detail) = (subject.as_str(), &json!({"role": update.role}));
     let (project, member, role) = (project.id, user.id, update.role.into());
     app.db()
-        .write(move |mut tx| async move { records::put(&mut tx, project, member, role).await })
+        .write(move |mut tx| async move {
+            records::put(&mut tx, project, member, role).await?;
+            audit::record(&mut tx, by, "put_member", subject, detail).await
+        })
         .await?;
     Ok(Json(Member {
         user_id: user.id,
@@ -104,10 +111,18 @@ pub(crate) async fn delete_member(
     };
     let (project, _) = authz::project(&app, &principal, action, &project).await?;
     let user = super::users::find(&app, &user).await?;
-    let (project, member) = (project.id, user.id);
+    let by = Some(principal.user.id);
+    let subject = format!("{}/{}", project.name, user.name);
+    let (project, member, subject) = (project.id, user.id, subject.as_str());
     let was_member = app
         .db()
-        .write(move |mut tx| async move { records::remove(&mut tx, project, member).await })
+        .write(move |mut tx| async move {
+            let was_member = records::remove(&mut tx, project, member).await?;
+            if was_member {
+                audit::record(&mut tx, by, "delete_member", subject, &json!({})).await?;
+            }
+            Ok(was_member)
+        })
         .await?;
     if was_member {
         Ok(StatusCode::NO_CONTENT)

@@ -6,7 +6,9 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{
+    audit,
     ids::{SessionId, UserId},
     links, sessions as records, tokens, users,
 };
@@ -96,6 +98,15 @@ enum Shown {
     Link(String),
 }
 
+impl Shown {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::User(_) => "password",
+            Self::Link(_) => "link",
+        }
+    }
+}
+
 /// The person with this name, if the password is theirs. Says the same for an unknown name, and takes as long.
 async fn by_password(
     app: &App,
@@ -151,8 +162,12 @@ async fn begin(app: &App, shown: &Shown, agent: &str) -> Result<(users::User, St
                 },
             };
             let (_, secret) = records::create(&mut tx, id, agent, ttl_ms).await?;
-            let user = users::get(&mut tx, id).await?;
-            Ok(user.map(|user| (user, secret)))
+            let Some(user) = users::get(&mut tx, id).await? else {
+                return Ok(None);
+            };
+            let detail = json!({"by": shown.name()});
+            audit::record(&mut tx, Some(id), "create_session", &user.name, &detail).await?;
+            Ok(Some((user, secret)))
         })
         .await?;
     let (user, secret) =
@@ -173,8 +188,13 @@ pub(crate) async fn delete_session(
             "This request carries a token, not a session. Revoke the token instead.",
         ));
     };
+    let user = &principal.user;
     app.db()
-        .write(move |mut tx| async move { records::revoke(&mut tx, id).await })
+        .write(move |mut tx| async move {
+            let (by, name) = (Some(user.id), user.name.as_str());
+            audit::record(&mut tx, by, "delete_session", name, &json!({})).await?;
+            records::revoke(&mut tx, id).await
+        })
         .await?;
     Ok(signed_out(&app))
 }
@@ -225,15 +245,16 @@ pub(crate) async fn delete_sessions(
     Query(query): Query<SignOutQuery>,
 ) -> Result<Response, ApiError> {
     authz::require_general(&principal, Action::ChangeAccount)?;
-    let user = principal.user.id;
+    let user = &principal.user;
     let keep_tokens = query.keep_tokens == Some(1);
     app.db()
         .write(move |mut tx| async move {
-            records::revoke_all(&mut tx, user).await?;
+            records::revoke_all(&mut tx, user.id).await?;
             if !keep_tokens {
-                tokens::revoke_personal(&mut tx, user).await?;
+                tokens::revoke_personal(&mut tx, user.id).await?;
             }
-            Ok(())
+            let (by, detail) = (Some(user.id), json!({"keep_tokens": keep_tokens}));
+            audit::record(&mut tx, by, "delete_sessions", &user.name, &detail).await
         })
         .await?;
     Ok(signed_out(&app))

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{
+    audit,
     ids::TokenId,
     links,
     tokens::{self as records, NewToken as Record},
@@ -154,7 +156,13 @@ fn earlier(asked_ms: Option<i64>, principal: &Principal) -> Option<i64> {
 async fn issue(app: &App, record: &Record) -> Result<(StatusCode, Json<IssuedToken>), ApiError> {
     let (token, secret) = app
         .db()
-        .write(move |mut tx| async move { records::create(&mut tx, record).await })
+        .write(move |mut tx| async move {
+            let made = records::create(&mut tx, record).await?;
+            let by = Some(record.user_id);
+            let detail = json!({"scopes": record.scopes, "expires_ms": record.expires_ms});
+            audit::record(&mut tx, by, "create_token", &record.name, &detail).await?;
+            Ok(made)
+        })
         .await?;
     Ok((StatusCode::CREATED, Json(IssuedToken::new(token, &secret))))
 }
@@ -174,7 +182,14 @@ pub(crate) async fn delete_token(
     let user = principal.user.id;
     let was_there = app
         .db()
-        .write(move |mut tx| async move { records::revoke(&mut tx, user, id).await })
+        .write(move |mut tx| async move {
+            let was_there = records::revoke(&mut tx, user, id).await?;
+            if was_there {
+                let subject = id.to_string();
+                audit::record(&mut tx, Some(user), "delete_token", &subject, &json!({})).await?;
+            }
+            Ok(was_there)
+        })
         .await?;
     if was_there {
         Ok(StatusCode::NO_CONTENT)
@@ -199,6 +214,8 @@ pub(crate) async fn exchange_link(
                 return Ok(None);
             };
             let record = of_program(link.user_id, name, expires_ms);
+            let by = Some(link.user_id);
+            audit::record(&mut tx, by, "exchange_link", name, &json!({})).await?;
             records::create(&mut tx, &record).await.map(Some)
         })
         .await?;

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{
+    audit,
     ids::UserId,
     links,
     users::{self as records, Change, NewUser as Record},
@@ -122,12 +124,14 @@ pub(crate) async fn create_user(
         display_name: new.display_name,
         admin: new.admin,
     };
-    let (record, ttl_ms) = (&record, link_ttl_ms(&app));
+    let (by, record, ttl_ms) = (principal.user.id, &record, link_ttl_ms(&app));
     let (user, made) = app
         .db()
         .write(move |mut tx| async move {
             let user = records::create(&mut tx, record).await?;
             let link = links::create_sign_in(&mut tx, user.id, ttl_ms).await?;
+            let detail = json!({"admin": user.admin});
+            audit::record(&mut tx, Some(by), "create_user", &user.name, &detail).await?;
             Ok((user, link))
         })
         .await?;
@@ -155,10 +159,15 @@ pub(crate) async fn update_user(
         admin: update.admin,
         disabled: update.disabled,
     };
-    let (id, change) = (user.id, &change);
+    let (by, id, change) = (principal.user.id, user.id, &change);
     let user = app
         .db()
-        .write(move |mut tx| async move { records::update(&mut tx, id, change).await })
+        .write(move |mut tx| async move {
+            let user = records::update(&mut tx, id, change).await?;
+            let detail = json!({"admin": change.admin, "disabled": change.disabled});
+            audit::record(&mut tx, Some(by), "update_user", &user.name, &detail).await?;
+            Ok(user)
+        })
         .await?;
     Ok(Json(user.into()))
 }
@@ -176,10 +185,13 @@ pub(crate) async fn create_user_link(
     let user = find(&app, &user).await?;
     let ttl_ms = link_ttl_ms(&app);
     let expires_ms = app.db().now_ms().saturating_add(ttl_ms);
-    let id = user.id;
+    let (by, id, name) = (principal.user.id, user.id, user.name.as_str());
     let made = app
         .db()
-        .write(move |mut tx| async move { links::create_sign_in(&mut tx, id, ttl_ms).await })
+        .write(move |mut tx| async move {
+            audit::record(&mut tx, Some(by), "create_user_link", name, &json!({})).await?;
+            links::create_sign_in(&mut tx, id, ttl_ms).await
+        })
         .await?;
     let link = link_url(&app, made.expose());
     Ok((StatusCode::CREATED, Json(SignInLink { link, expires_ms })))

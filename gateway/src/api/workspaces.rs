@@ -5,8 +5,9 @@ mod record;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{
-    Page,
+    Page, audit,
     ids::ProjectId,
     links, members,
     projects::{self, Project},
@@ -203,6 +204,7 @@ pub(crate) async fn delete_workspace(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::DeleteWorkspace, &id).await?;
+    tell(&app, &principal, "delete_workspace", &workspace).await?;
     app.control().delete_workspace(workspace.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -236,6 +238,7 @@ pub(crate) async fn stop_workspace(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::StopWorkspace, &id).await?;
+    tell(&app, &principal, "stop_workspace", &workspace).await?;
     let workspace = app.control().stop_workspace(workspace.id).await?;
     Ok((StatusCode::ACCEPTED, Json(workspace.into())))
 }
@@ -348,6 +351,30 @@ pub(crate) async fn get_workspace_log(
         .server_log(workspace.id, query.offset(), query.bytes())
         .await?;
     Ok(Json(page.into()))
+}
+
+/// Notes in the audit record what one person is about to do to another's workspace: before it is done, so that nothing is done unseen.
+async fn tell(
+    app: &App,
+    principal: &Principal,
+    action: &str,
+    workspace: &records::Workspace,
+) -> Result<(), ApiError> {
+    if workspace.user_id == principal.user.id {
+        return Ok(());
+    }
+    let by = Some(principal.user.id);
+    let subject = format!("{}/{}", workspace.project, workspace.name);
+    let (subject, detail) = (
+        subject.as_str(),
+        &json!({"owner": workspace.user, "id": workspace.id}),
+    );
+    app.db()
+        .write(
+            move |mut tx| async move { audit::record(&mut tx, by, action, subject, detail).await },
+        )
+        .await?;
+    Ok(())
 }
 
 async fn home(app: &App, id: ProjectId) -> Result<Project, ApiError> {

@@ -73,6 +73,7 @@ const TABLE: &[Row] = &[
     once("create_user", "POST /users", r#"{"name":"new"}"#, "-3333+--33"),
     row("update_user", "PATCH /users/viewer", r#"{"display_name":"X"}"#, "-3333+--33"),
     row("create_user_link", "POST /users/viewer/link", "", "-3333+--33"),
+    row("list_audit", "GET /audit", "", "-3333+--33"),
     row("list_projects", "GET /projects", "", "-+++++--+3"),
     once("create_project", "POST /projects", r#"{"name":"new"}"#, "-+++++--33"),
     row("get_project", "GET /projects/vision", "", "-0++++--++"),

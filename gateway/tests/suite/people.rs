@@ -174,3 +174,63 @@ async fn lists_come_in_pages_newest_first() {
     assert_eq!(second["items"][0]["name"], "a");
     assert_eq!(second["next"], json!(null));
 }
+
+#[tokio::test]
+async fn the_audit_record_tells_administrators_who_did_what() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in(app.user("ada", true).await.id).await;
+    let invited = ada
+        .post("/api/v1/users", json!({"name": "bob"}))
+        .await
+        .expect(201);
+    let code = invited["link"].as_str().unwrap().split('#').nth(1).unwrap();
+    app.anonymous()
+        .post("/api/v1/session", json!({"link": code}))
+        .await
+        .expect(201);
+    ada.patch("/api/v1/users/bob", json!({"admin": true}))
+        .await
+        .expect(200);
+    let made = ada
+        .post("/api/v1/tokens", json!({"name": "ci", "scopes": ["read"]}))
+        .await
+        .expect(201);
+    let token = made["info"]["id"].as_str().unwrap();
+    ada.delete(&format!("/api/v1/tokens/{token}"))
+        .await
+        .expect(204);
+    ada.post("/api/v1/projects", json!({"name": "vision"}))
+        .await
+        .expect(201);
+    let member = "/api/v1/projects/vision/members/bob";
+    ada.put(member, json!({"role": "viewer"})).await.expect(200);
+    ada.delete(member).await.expect(204);
+    let first = ada.get("/api/v1/audit?limit=3").await.expect(200);
+    let rest = format!("/api/v1/audit?cursor={}", first["next"].as_str().unwrap());
+    let rest = ada.get(&rest).await.expect(200);
+    let lines = [&first, &rest].map(|page| page["items"].as_array().unwrap().clone());
+    let told: Vec<_> = lines
+        .concat()
+        .iter()
+        .map(|line| {
+            let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            (text("user"), text("action"), text("subject"))
+        })
+        .collect();
+    let expected = [
+        ("ada", "delete_member", "vision/bob"),
+        ("ada", "put_member", "vision/bob"),
+        ("ada", "delete_token", token),
+        ("ada", "create_token", "ci"),
+        ("ada", "update_user", "bob"),
+        ("bob", "create_session", "bob"),
+        ("ada", "create_user", "bob"),
+    ];
+    assert_eq!(
+        told.iter()
+            .map(|(user, action, subject)| (user.as_str(), action.as_str(), subject.as_str()))
+            .collect::<Vec<_>>(),
+        expected
+    );
+    assert!(!first.to_string().contains(made["token"].as_str().unwrap()));
+}

@@ -49,6 +49,26 @@ async fn a_workspace_is_made_started_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn stopping_anothers_workspace_is_in_the_audit_record() {
+    let world = World::new().await;
+    let stop = format!("/api/v1/workspaces/{}/stop", world.workspace);
+    for caller in ["editor", "owner"] {
+        let stopped = world.client(caller).post(&stop, Value::Null).await;
+        stopped.expect(202);
+    }
+    let record = world.client("admin").get("/api/v1/audit").await.expect(200);
+    let lines: Vec<_> = record["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["action"] == "stop_workspace")
+        .collect();
+    assert_eq!(lines.len(), 1, "{record}");
+    assert_eq!(lines[0]["user"], "owner");
+    assert_eq!(lines[0]["detail"]["owner"], "editor");
+}
+
+#[tokio::test]
 async fn inputs_are_attached_and_detached_by_name() {
     let world = World::new().await;
     let editor = world.client("editor");

@@ -12,6 +12,7 @@ use crate::{
     origins::{Origin, Origins},
     path::{self, Target},
     proxy::{Body, Proxy, Workspaces},
+    stack::new_request_id,
 };
 
 /// Sends each request to the app's router or to the proxy.
@@ -106,12 +107,17 @@ fn misdirected() -> Response<Body> {
 }
 
 fn plain(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    let body = serde_json::json!({"code": code, "message": message, "request_id": ""});
+    let id = new_request_id();
+    let body = serde_json::json!({"code": code, "message": message, "request_id": &*id.0});
+    tracing::debug!(request.id = %id.0, code, "refused before it reached the app or a workspace");
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
+    if let Ok(id) = HeaderValue::try_from(&*id.0) {
+        response.headers_mut().insert("x-request-id", id);
+    }
     response
 }

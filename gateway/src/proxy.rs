@@ -46,7 +46,7 @@ use crate::{
 use access::{Line, RequestIds};
 use answers::Refusal;
 use credentials::Shown;
-use door::Door;
+use door::{Door, sign_out_address};
 use forgery::Attempt;
 use headers::Upgrade;
 use refuse::{Asks, explain};
@@ -210,6 +210,9 @@ impl<W: Workspaces> Proxy<W> {
             } else {
                 Err(Refusal::Missing)
             };
+        }
+        if rest == "logout" && visit.origin != Origin::App {
+            return Ok(answers::redirect(&sign_out_address(self.origins.app())));
         }
         let (site, shown) = self.authorise(&visit, line).await?;
         if visit.upgrade {

@@ -123,7 +123,7 @@ fn add_security(headers: &mut HeaderMap) {
 }
 
 /// An id that is unique for as long as anybody keeps logs. A client's own `x-request-id` is not believed.
-fn new_request_id() -> RequestId {
+pub(crate) fn new_request_id() -> RequestId {
     static PROCESS: OnceLock<u32> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let process = PROCESS

@@ -135,6 +135,11 @@ impl Door<'_> {
     }
 }
 
+/// Where the app signs a person out. Jupyter's own `/logout` ends nothing here, so nobody is ever sent there.
+pub(super) fn sign_out_address(app: &str) -> String {
+    format!("{app}/hub/logout")
+}
+
 /// Where the app lets a person into a workspace, and then on to `next`.
 pub(super) fn open_address(app: &str, workspace: &WorkspaceId, next: &str) -> String {
     let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();

@@ -7,6 +7,18 @@ use http::{Method, StatusCode};
 use super::proxy_fixture::{A, B, Gateway};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn jupyters_sign_out_leads_to_the_apps() {
+    let (gateway, echo) = Gateway::with_echo().await;
+    let reply = gateway.ask(&format!("/w/{A}/logout"), |_| ()).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        reply.header("location"),
+        format!("http://localhost:{}/hub/logout", gateway.port)
+    );
+    assert_eq!(echo.requests.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
 async fn case_17_a_code_opens_once_and_leads_nowhere_else() {
     let (gateway, echo) = Gateway::with_echo().await;

@@ -2,6 +2,7 @@
 import { client, take, takeAs } from "./client.ts";
 import type { components } from "./schema.ts";
 import type {
+  AuditEntry,
   Environment,
   File,
   Job,
@@ -52,6 +53,14 @@ export const updateUser = (user: string, body: Schemas["UpdateUser"]) =>
   take(client.PATCH("/users/{user}", { params: { path: { user } }, body }));
 export const createUserLink = (user: string) =>
   take(client.POST("/users/{user}/link", { params: { path: { user } } }));
+/** A page of the audit record; 50 lines fill a screen. */
+export const listAudit = (cursor: string | null, signal?: Signal) =>
+  takeAs<List<AuditEntry>>(
+    client.GET("/audit", {
+      params: { query: { limit: 50, ...(cursor ? { cursor } : {}) } },
+      ...abort(signal),
+    }),
+  );
 
 // Projects
 const inProject = (project: string) => ({ path: { project } });
@@ -162,6 +171,10 @@ export const getJobLog = (
 export interface SeriesQuery {
   key: string;
   points: number;
+  /** Only from here to there on an axis: steps, or milliseconds since 1970. */
+  from?: number;
+  to?: number;
+  axis?: "step" | "time";
 }
 export const getSeries = (project: string, number: number, query: SeriesQuery, signal?: Signal) =>
   takeAs<List<Series>>(
@@ -171,8 +184,18 @@ export const getSeries = (project: string, number: number, query: SeriesQuery, s
     }),
   );
 export type Tree = "files" | "outputs";
-export const listFiles = (project: string, number: number, tree: Tree, path: string, signal?: Signal) => {
-  const params = { ...ofJob(project, number), query: { path, ...ALL } };
+export interface FilesQuery {
+  path: string;
+  cursor?: string;
+}
+export const listFiles = (
+  project: string,
+  number: number,
+  tree: Tree,
+  query: FilesQuery,
+  signal?: Signal,
+) => {
+  const params = { ...ofJob(project, number), query: { ...ALL, ...query } };
   return tree === "files"
     ? takeAs<List<File>>(client.GET("/projects/{project}/jobs/{number}/files", { params, ...abort(signal) }))
     : takeAs<List<File>>(

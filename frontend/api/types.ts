@@ -9,6 +9,7 @@ export interface List<T> {
   next: string | null;
 }
 
+export type AuditEntry = Schemas["AuditEntry"];
 export type BuildLog = Schemas["BuildLog"];
 export type Change = Schemas["Change"];
 export type Device = Schemas["Device"];

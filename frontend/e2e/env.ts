@@ -14,6 +14,9 @@ export const restartCommand = process.env.CAIRN_E2E_RESTART ?? null;
 /** A shell command that ends the server with SIGTERM and starts another build of it; null where nobody gave one. */
 export const upgradeCommand = process.env.CAIRN_E2E_UPGRADE ?? null;
 
+/** The program under test, for tests that need a terminal; null where nobody gave one. */
+export const binary = process.env.CAIRN_E2E_BINARY ?? null;
+
 function find(name: string): string | undefined {
   return (process.env.PATH ?? "")
     .split(delimiter)

@@ -44,6 +44,8 @@ export async function places(page: Page): Promise<Place[]> {
     { name: "admin-users", path: "/admin", sign: /^Administration$/ },
     { name: "admin-environments", path: "/admin/environments", sign: /^Administration$/ },
     { name: "admin-machines", path: "/admin/machines", sign: /^Administration$/ },
+    { name: "admin-audit", path: "/admin/audit", sign: /^Administration$/ },
+    { name: "sign-out", path: "/sign-out", sign: /^Sign out$/ },
     { name: "device", path: "/device", sign: /^Sign in a terminal$/ },
     { name: "not-found", path: "/nowhere", sign: /^Not found$/ },
   ];

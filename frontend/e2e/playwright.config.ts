@@ -39,6 +39,7 @@ export default defineConfig({
   projects: [
     { name: "sign-in", testMatch: "sign-in.setup.ts" },
     { name: "loop", testMatch: "loop.spec.ts", dependencies: ["sign-in"], use: signedIn },
+    { name: "people", testMatch: "people.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "crash", testMatch: "crash.spec.ts", dependencies: ["loop"], use: signedIn },
     { name: "pages", testMatch: "pages.spec.ts", dependencies: ["crash"], use: signedIn },
     { name: "screenshots", testMatch: "screenshots.spec.ts", dependencies: ["loop"], use: signedIn },

@@ -105,6 +105,19 @@ const account = [
   http.post(at("/users"), () =>
     HttpResponse.json({ user: data.users[2], link: "http://localhost:8000/sign-in#mock" }, { status: 201 }),
   ),
+  http.get(at("/audit"), () =>
+    list([
+      {
+        id: "a1",
+        created_ms: data.now - 60_000,
+        user_id: data.users[0]?.id,
+        user: data.users[0]?.name,
+        action: "create_user",
+        subject: data.users[2]?.name,
+        detail: { admin: false },
+      },
+    ]),
+  ),
   http.post(at("/users/:id/link"), () =>
     HttpResponse.json({ link: "http://localhost:8000/sign-in#mock", expires_ms: data.now + 900_000 }),
   ),

@@ -5,11 +5,12 @@ const enc = encodeURIComponent;
 export const paths = {
   start: () => "/",
   signIn: (next?: string) => (next && next !== "/" ? `/sign-in?next=${enc(next)}` : "/sign-in"),
+  signOut: () => "/sign-out",
   device: (code?: string) => (code ? `/device?code=${enc(code)}` : "/device"),
   open: (workspaceId: string, next?: string) =>
     `/open/${enc(workspaceId)}${next ? `?next=${enc(next)}` : ""}`,
   account: () => "/account",
-  admin: (tab?: "environments" | "machines") => (tab ? `/admin/${tab}` : "/admin"),
+  admin: (tab?: "environments" | "machines" | "audit") => (tab ? `/admin/${tab}` : "/admin"),
   project: (project: string) => `/p/${enc(project)}/workspaces`,
   workspaces: (project: string) => `/p/${enc(project)}/workspaces`,
   newWorkspace: (project: string) => `/p/${enc(project)}/workspaces?new=1`,

@@ -28,6 +28,7 @@ const places: RouteObject[] = [
   { path: "account", lazy: () => import("./pages/account/AccountPage") },
   { path: "admin", lazy: () => import("./pages/admin/UsersPage") },
   { path: "admin/environments", lazy: () => import("./pages/admin/EnvironmentsPage") },
+  { path: "admin/audit", lazy: () => import("./pages/admin/AuditPage") },
   { path: "admin/machines", lazy: () => import("./pages/admin/MachinesPage") },
   { path: "p/:project", lazy: () => import("./pages/ProjectRedirect") },
   { path: "p/:project/workspaces", lazy: () => import("./pages/workspaces/WorkspacesPage") },
@@ -48,10 +49,12 @@ export function makeRouter() {
       ErrorBoundary: ErrorPage,
       children: [
         { path: "sign-in", lazy: () => import("./pages/sign-in/SignInPage") },
+        { path: "sign-out", lazy: () => import("./pages/sign-in/SignOutPage") },
         { path: "device", lazy: () => import("./pages/sign-in/DevicePage") },
         { path: "open/:id", lazy: () => import("./pages/open/OpenPage") },
         // Where JupyterLab's own menu and its "server unavailable" dialog lead.
         { path: "hub/home", loader: () => redirect(paths.start()) },
+        { path: "hub/logout", loader: () => redirect(paths.signOut()) },
         { path: "hub/spawn/:id/*", loader: ({ params }) => redirect(paths.open(params.id ?? "")) },
         {
           id: "frame",

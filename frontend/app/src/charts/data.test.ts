@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chartKeys, draw, parseZoom, smoothed } from "./data";
+import { chartKeys, draw, parseZoom, smoothed, zoomed } from "./data";
 
 const series = {
   key: "loss",
@@ -51,4 +51,11 @@ test("keys that belong together stand together; steps are no chart", () => {
 test("a zoom is two rising numbers or none", () => {
   expect(parseZoom("1,5")).toEqual([1, 5]);
   for (const bad of [null, "", "5,1", "1", "a,b"]) expect(parseZoom(bad)).toBeNull();
+});
+
+test("a zoom is asked for in steps or in milliseconds", () => {
+  expect(zoomed(null, "step", 0)).toEqual({});
+  expect(zoomed([1, 5], "step", 9000)).toEqual({ from: 1, to: 5, axis: "step" });
+  expect(zoomed([1, 5], "relative", 9000)).toEqual({ from: 10_000, to: 14_000, axis: "time" });
+  expect(zoomed([1, 5], "time", 9000)).toEqual({ from: 1000, to: 5000, axis: "time" });
 });

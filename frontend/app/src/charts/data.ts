@@ -47,6 +47,17 @@ export function chartKeys(metadata: Record<string, unknown>): string[] {
     .sort((a, b) => stem(a).localeCompare(stem(b)) || a.localeCompare(b));
 }
 
+/** What to ask the server for, so that a zoomed chart shows every point: the zoom, in steps or in milliseconds since 1970. */
+export function zoomed(zoom: [number, number] | null, axis: XAxis, startMs: number) {
+  if (!zoom) return {};
+  const [from, to] = axis === "step" ? zoom : zoom.map(x => (axis === "time" ? 0 : startMs) + x * 1000);
+  return { from, to, axis: axis === "step" ? ("step" as const) : ("time" as const) } as {
+    from: number;
+    to: number;
+    axis: "step" | "time";
+  };
+}
+
 /** The zoom as the address holds it: two numbers. */
 export function parseZoom(text: string | null): [number, number] | null {
   const [from, to] = (text ?? "").split(",").map(Number);

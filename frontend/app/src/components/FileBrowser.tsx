@@ -1,13 +1,13 @@
 /** The files of a job's outputs or code: folders, one file with its preview, where one is standing in the address. */
 import type { File, Job } from "@cairn/api/types";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 import { Preview } from "~/files/Preview";
 import { cx } from "~/lib/class";
 import { bytes } from "~/lib/format";
 import { contentUrl } from "~/paths";
 import { filesQuery } from "~/queries/jobs";
-import { ButtonAnchor } from "~/ui/Button";
+import { Button, ButtonAnchor } from "~/ui/Button";
 import { CopyButton } from "~/ui/Copy";
 import { Icon } from "~/ui/Icon";
 import { ErrorNotice } from "~/ui/Notice";
@@ -100,14 +100,16 @@ export function FileBrowser({ job, tree, empty, first }: Props) {
   const [search] = useSearchParams();
   const path = search.get("path") ?? "";
   const folder = search.get("folder") ?? parentOf(path);
-  const files = useQuery(filesQuery(job.project, job.number, tree, folder));
+  const files = useInfiniteQuery(filesQuery(job.project, job.number, tree, folder));
   if (files.error) return <ErrorNotice error={files.error} title="The files could not be listed" />;
   if (!files.data) return <Loading />;
-  const items = [...files.data.items].sort(
-    (a, b) =>
-      Number(b.kind === "directory") - Number(a.kind === "directory") ||
-      baseName(a.path).localeCompare(baseName(b.path)),
-  );
+  const items = files.data.pages
+    .flatMap(page => page.items)
+    .sort(
+      (a, b) =>
+        Number(b.kind === "directory") - Number(a.kind === "directory") ||
+        baseName(a.path).localeCompare(baseName(b.path)),
+    );
   if (items.length === 0 && folder === "") return empty;
   const to = (next: Record<string, string>) => `?${new URLSearchParams(next)}`;
   const current = items.find(file => file.path === path) ?? (path ? undefined : first?.(items));
@@ -126,6 +128,14 @@ export function FileBrowser({ job, tree, empty, first }: Props) {
           ))}
           {items.length === 0 ? <li className="px-3 py-1.5 text-muted">This folder is empty.</li> : null}
         </ul>
+        {files.hasNextPage ? (
+          <footer className="flex items-center gap-3 border-t border-line px-3 py-2 text-sm text-muted">
+            {`The first ${items.length.toLocaleString()}`}
+            <Button size="sm" busy={files.isFetchingNextPage} onClick={() => void files.fetchNextPage()}>
+              Show more
+            </Button>
+          </footer>
+        ) : null}
       </Card>
       {current ? (
         <FilePane job={job} tree={tree} file={current} />

@@ -39,8 +39,10 @@ export function formError(form: Form): string | null {
   return form.rows.some(row => rowError(row, form.rows)) ? "One of the parameters is not right yet." : null;
 }
 
-export function toJob(form: Form): api.NewJob {
+/** The same form with the same `key` makes one job, however often it is sent. */
+export function toJob(form: Form, key: string): api.NewJob {
   return {
+    idempotency_key: key,
     workspace_id: form.workspace,
     parameters: toParameters(form.rows),
     inputs: form.inputs,

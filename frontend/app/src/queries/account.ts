@@ -1,6 +1,6 @@
 /** Queries of the signed-in person and their ways in. */
 import * as api from "@cairn/api/operations";
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 export const infoQuery = queryOptions({ queryKey: ["info"], queryFn: ({ signal }) => api.getInfo(signal) });
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => api.getMe(signal) });
@@ -15,6 +15,12 @@ export const tokensQuery = queryOptions({
 export const usersQuery = queryOptions({
   queryKey: ["users"],
   queryFn: ({ signal }) => api.listUsers(signal),
+});
+export const auditQuery = infiniteQueryOptions({
+  queryKey: ["audit"],
+  queryFn: ({ pageParam, signal }) => api.listAudit(pageParam, signal),
+  initialPageParam: null as string | null,
+  getNextPageParam: page => page.next,
 });
 export const deviceQuery = (code: string) =>
   queryOptions({

@@ -1,7 +1,7 @@
 /** Queries of jobs, and the list of a project's jobs that stays current job by job. */
 import * as api from "@cairn/api/operations";
 import type { Job } from "@cairn/api/types";
-import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
 
 const PAGE = 1000;
 const NEWEST = 50;
@@ -17,16 +17,19 @@ export const jobQuery = (project: string, number: number) =>
   });
 export const seriesQuery = (project: string, number: number, query: api.SeriesQuery) =>
   queryOptions({
-    queryKey: ["series", project, number, query.key, query.points],
+    queryKey: ["series", project, number, query],
     queryFn: async ({ signal }) => {
       const { items } = await api.getSeries(project, number, query, signal);
       return items[0] ?? { key: query.key, points: [], total: 0 };
     },
   });
 export const filesQuery = (project: string, number: number, tree: api.Tree, path: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["files", project, number, tree, path],
-    queryFn: ({ signal }) => api.listFiles(project, number, tree, path, signal),
+    queryFn: ({ pageParam, signal }) =>
+      api.listFiles(project, number, tree, { path, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: page => page.next,
   });
 
 /** Puts newer versions of jobs into a list that is sorted by number, newest first. */

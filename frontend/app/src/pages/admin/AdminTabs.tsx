@@ -7,6 +7,7 @@ const TABS = [
   { to: paths.admin(), label: "Users" },
   { to: paths.admin("environments"), label: "Environments" },
   { to: paths.admin("machines"), label: "Machines" },
+  { to: paths.admin("audit"), label: "Audit" },
 ];
 
 export function AdminTabs() {

@@ -2,7 +2,7 @@
 import type { Job } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
-import { chartKeys, draw, parseZoom, type XAxis } from "~/charts/data";
+import { chartKeys, draw, parseZoom, type XAxis, zoomed } from "~/charts/data";
 import { useJob } from "~/hooks/useJob";
 import { type SetSearch, useSearch } from "~/hooks/useSearch";
 import { useTyped } from "~/hooks/useTyped";
@@ -116,8 +116,12 @@ function SeriesChart({
   view: View;
   setSearch: SetSearch;
 }) {
-  const series = useQuery(seriesQuery(job.project, job.number, { key: name, points: 2000 }));
   const startMs = job.started_ms ?? job.created_ms;
+  const window = zoomed(view.zoom, view.axis, startMs);
+  const series = useQuery({
+    ...seriesQuery(job.project, job.number, { key: name, points: 2000, ...window }),
+    placeholderData: before => before,
+  });
   const data = useMemo(
     () => (series.data ? draw(series.data, view.axis, startMs, view.smoothing, view.log) : null),
     [series.data, view.axis, view.smoothing, view.log, startMs],

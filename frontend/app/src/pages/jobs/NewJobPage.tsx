@@ -6,6 +6,7 @@ import { type LoaderFunctionArgs, useNavigate, useParams, useSearchParams } from
 import { type Form, formError, Inputs, toJob, WhatToRun, Where } from "~/forms/JobForm";
 import { ParameterRows } from "~/forms/ParameterRows";
 import { useDraft } from "~/hooks/useDraft";
+import { randomKey } from "~/lib/key";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
@@ -41,6 +42,7 @@ function useForm(project: string) {
     rows: [],
     inputs: [],
   });
+  const [key, setKey] = useState(randomKey);
   const asked = search.get("workspace");
   const known = mine.some(each => each.id === draft.value.workspace) ? draft.value.workspace : "";
   const form: Form = {
@@ -48,17 +50,22 @@ function useForm(project: string) {
     workspace: known || mine.find(each => each.id === asked)?.id || mine[0]?.id || "",
     notebook: draft.value.notebook || search.get("notebook") || "",
   };
-  return { form, change: draft.change, clear: draft.clear, hasWorkspace: mine.length > 0 };
+  // Sent again as it is, because of a double click or a lost answer, the form makes one job; changed, it is another request.
+  const change: typeof draft.change = part => {
+    setKey(randomKey());
+    draft.change(part);
+  };
+  return { form, key, change, clear: draft.clear, hasWorkspace: mine.length > 0 };
 }
 
 export function Component() {
   const { project = "" } = useParams();
-  const { form, change, clear, hasWorkspace } = useForm(project);
+  const { form, key, change, clear, hasWorkspace } = useForm(project);
   const [tried, setTried] = useState(false);
   const client = useQueryClient();
   const navigate = useNavigate();
   const create = useMutation({
-    mutationFn: () => api.createJob(project, toJob(form)),
+    mutationFn: () => api.createJob(project, toJob(form, key)),
     onSuccess: async job => {
       clear();
       void client.invalidateQueries({ queryKey: latestJobsQuery.queryKey });

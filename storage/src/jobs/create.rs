@@ -115,17 +115,17 @@ impl NewJob {
 pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
     new.check()?;
     let number = projects::lock(tx, new.project_id).await?;
-    if let Some(key) = &new.idempotency_key {
-        if let Some(job) = by_key(&mut *tx, new.project_id, key).await? {
-            return if new.repeats(&job) {
-                Ok(Created { job, new: false })
-            } else {
-                Err(Error::conflict(format!(
-                    "this idempotency key was used for job #{}, which is another request: use a new key",
-                    job.number
-                )))
-            };
-        }
+    if let Some(key) = &new.idempotency_key
+        && let Some(job) = by_key(&mut *tx, new.project_id, key).await?
+    {
+        return if new.repeats(&job) {
+            Ok(Created { job, new: false })
+        } else {
+            Err(Error::conflict(format!(
+                "this idempotency key was used for job #{}, which is another request: use a new key",
+                job.number
+            )))
+        };
     }
     let id = JobId::new(tx.clock());
     insert(tx, id, number, new).await?;

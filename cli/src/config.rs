@@ -57,6 +57,16 @@ pub(crate) struct Config {
     pub(crate) uids: (u32, u32),
     /// `uv`, which makes environments. Default: found on the PATH.
     pub(crate) uv: Option<PathBuf>,
+    /// PEM file with certificate authorities to trust besides the system's: in builds, and in all work.
+    pub(crate) extra_ca_file: Option<PathBuf>,
+    /// The Docker engine's socket, where there is one.
+    pub(crate) docker_socket: PathBuf,
+    /// The image that packages are installed on where nothing else is said.
+    pub(crate) base_image: String,
+    /// Whether images that the engine lacks are fetched from their registry.
+    pub(crate) pull_images: bool,
+    /// Patterns of images that people may name themselves; none are allowed where this is empty.
+    pub(crate) allowed_images: Vec<String>,
     /// Environments by name; `default` is used where none is asked for.
     pub(crate) environments: BTreeMap<String, Environment>,
     /// Machine types by name.
@@ -73,15 +83,68 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// An environment of the process runtime.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// An environment: packages, or a container image in one of four forms.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Environment {
-    /// Requirement specifiers; JupyterLab and a kernel are added where none is named.
-    pub(crate) packages: Vec<String>,
-    /// Python version; default: what the machine has.
-    #[serde(default)]
+    /// Requirement specifiers, for every runtime.
+    pub(crate) packages: Option<Vec<String>>,
+    /// Python version; default: what the machine, or the image, has.
     pub(crate) python: Option<String>,
+    /// An image's name.
+    pub(crate) image: Option<String>,
+    /// A `requirements.txt`, installed on `base`.
+    pub(crate) requirements: Option<PathBuf>,
+    /// An `environment.yml`, installed on `base`.
+    #[serde(rename = "environment_yml")]
+    pub(crate) conda: Option<PathBuf>,
+    /// A Dockerfile in its folder.
+    pub(crate) dockerfile: Option<PathBuf>,
+    /// The image to install on; default: `base_image`.
+    pub(crate) base: Option<String>,
+}
+
+impl Environment {
+    /// What is used where the configuration names no `default`.
+    fn usual() -> Self {
+        let packages = [
+            "jupyterlab==4.6.*",
+            "ipykernel",
+            "numpy",
+            "pandas",
+            "matplotlib",
+            "scikit-learn",
+        ];
+        Self {
+            packages: Some(packages.map(str::to_owned).to_vec()),
+            ..Self::default()
+        }
+    }
+
+    fn check(&self, name: &str) -> Result<()> {
+        let forms = [
+            self.packages.is_some(),
+            self.image.is_some(),
+            self.requirements.is_some(),
+            self.conda.is_some(),
+            self.dockerfile.is_some(),
+        ];
+        ensure!(
+            forms.into_iter().filter(|given| *given).count() == 1,
+            "environments.{name} needs exactly one of packages, image, requirements, environment_yml and dockerfile"
+        );
+        let based = self.requirements.is_some() || self.conda.is_some();
+        ensure!(
+            self.base.is_none() || based,
+            "environments.{name}.base goes with requirements or environment_yml only"
+        );
+        let chooses = self.packages.is_some() || self.requirements.is_some();
+        ensure!(
+            self.python.is_none() || chooses,
+            "environments.{name}.python goes with packages or requirements only"
+        );
+        Ok(())
+    }
 }
 
 /// A machine type.
@@ -110,14 +173,6 @@ impl Machine {
 
 impl Default for Config {
     fn default() -> Self {
-        let packages = [
-            "jupyterlab==4.6.*",
-            "ipykernel",
-            "numpy",
-            "pandas",
-            "matplotlib",
-            "scikit-learn",
-        ];
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             public_url: None,
@@ -137,13 +192,12 @@ impl Default for Config {
             offline_grace_s: 600,
             uids: (200_000, 100_000),
             uv: None,
-            environments: BTreeMap::from([(
-                "default".to_owned(),
-                Environment {
-                    packages: packages.map(str::to_owned).to_vec(),
-                    python: None,
-                },
-            )]),
+            extra_ca_file: None,
+            docker_socket: "/var/run/docker.sock".into(),
+            base_image: "cairn/base".to_owned(),
+            pull_images: true,
+            allowed_images: Vec::new(),
+            environments: BTreeMap::new(),
             machines: BTreeMap::from([("local".to_owned(), Machine::default())]),
         }
     }
@@ -174,6 +228,11 @@ impl Config {
             )
         })?;
         config.listen = listen.unwrap_or(config.listen);
+        // Not one of the layers: a table of the file would be mixed with it.
+        config
+            .environments
+            .entry("default".to_owned())
+            .or_insert_with(Environment::usual);
         config.check()?;
         Ok(config)
     }
@@ -261,10 +320,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        ensure!(
-            self.environments.contains_key("default"),
-            "the configuration names no environment `default`"
-        );
+        for (name, environment) in &self.environments {
+            environment.check(name)?;
+        }
         ensure!(
             !self.machines.is_empty(),
             "the configuration names no machine type"
@@ -308,7 +366,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 21] = [
     "listen",
     "public_url",
     "workspace_domain",
@@ -325,6 +383,11 @@ const KEYS: [&str; 16] = [
     "log_format",
     "max_jobs",
     "uv",
+    "extra_ca_file",
+    "docker_socket",
+    "base_image",
+    "pull_images",
+    "allowed_images",
 ];
 
 #[cfg(test)]
@@ -372,6 +435,26 @@ mod tests {
         load("listen = \"0.0.0.0:8000\"\ninsecure_http = true").expect("said so");
         load("listen = \"0.0.0.0:8000\"\npublic_url = \"https://cairn.example.org\"")
             .expect("behind a proxy");
+    }
+
+    #[test]
+    fn an_environment_has_exactly_one_form() {
+        let config = load("[environments.default]\nimage = \"x\"").expect("one");
+        assert!(config.environments["default"].packages.is_none());
+        assert!(
+            load("").expect("usual").environments["default"]
+                .packages
+                .is_some()
+        );
+        for text in [
+            "python = \"3.12\"",
+            "image = \"x\"\npackages = []",
+            "image = \"x\"\nbase = \"y\"",
+        ] {
+            let text = format!("[environments.x]\n{text}");
+            let error = load(&text).expect_err("refused").to_string();
+            assert!(error.contains("environments.x"), "{error}");
+        }
     }
 
     #[test]

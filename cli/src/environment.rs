@@ -38,6 +38,8 @@ struct Environment {
     #[serde(default)]
     packages: Vec<String>,
     #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
     python: Option<String>,
 }
 
@@ -128,19 +130,23 @@ async fn list(session: &Session, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&list);
     }
-    let mut table = Table::new(&["NAME", "STATE", "PYTHON", "PACKAGES"]);
+    let mut table = Table::new(&["NAME", "STATE", "PYTHON", "SOFTWARE"]);
     for environment in types::items::<Environment>(&list)? {
         let state = environment
             .message
             .map_or(environment.state.clone(), |message| {
                 format!("{}: {}", environment.state, output::shorten(&message, 60))
             });
-        let packages = output::shorten(&environment.packages.join(" "), 60);
+        let software = match environment.image {
+            Some(image) => image,
+            None => environment.packages.join(" "),
+        };
+        let software = output::shorten(&software, 60);
         table.row([
             environment.name,
             state,
             environment.python.unwrap_or_default(),
-            packages,
+            software,
         ]);
     }
     table.print("No environments are configured.")?;

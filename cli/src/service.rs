@@ -1,6 +1,7 @@
 //! The service put together: data directory, records, objects, spawner and control. What `serve`, `up`, `down` and the commands that
 //! work on the host share. Starts nothing.
 
+mod environments;
 mod folder;
 
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result};
 use control::{
     Control, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
 };
-use spawner::{EnvironmentSpec, Environments, ProcessRuntime};
+use spawner::ProcessRuntime;
 use storage::{
     Db, Store,
     clock::System,
@@ -20,6 +21,7 @@ use storage::{
 
 use crate::config::Config;
 
+pub(crate) use environments::{environments, specs};
 pub(crate) use folder::{DataFolder, Running, WORKER_OF, build, tail};
 
 /// How long a sign-in link works.
@@ -69,7 +71,7 @@ pub(crate) fn host(
         id: folder.machine_id()?,
         store,
         runtime: Arc::new(runtime),
-        environments: environments(config, folder.path()),
+        environments: environments(config, folder.path())?,
         layout: Layout::new(folder.path()),
         api_url,
         isolated,
@@ -82,24 +84,6 @@ pub(crate) fn runtime(config: &Config, folder: &DataFolder) -> Result<spawner::C
     runtime.hidden = vec![folder.path().to_owned()];
     runtime.uids = config.uids;
     Ok(runtime)
-}
-
-/// What builds environments.
-pub(crate) fn environments(config: &Config, data: &Path) -> Environments {
-    let uv = config.uv.clone().unwrap_or_else(|| "uv".into());
-    Environments::new(Layout::new(data).environments(), uv)
-}
-
-/// The environments of the configuration, as the spawner builds them.
-pub(crate) fn specs(config: &Config) -> impl Iterator<Item = (String, EnvironmentSpec)> + '_ {
-    config.environments.iter().map(|(name, environment)| {
-        let spec = EnvironmentSpec {
-            name: name.clone(),
-            python: environment.python.clone(),
-            packages: environment.packages.clone(),
-        };
-        (name.clone(), spec)
-    })
 }
 
 fn settings(config: &Config, data: &Path) -> Result<Settings> {
@@ -115,7 +99,9 @@ fn settings(config: &Config, data: &Path) -> Result<Settings> {
     Ok(Settings {
         scratch: data.to_owned(),
         offline_grace: Duration::from_secs(config.offline_grace_s),
-        environments: specs(config).collect(),
+        environments: specs(config)?,
+        allowed_images: config.allowed_images.clone(),
+        base_image: config.base_image.clone(),
         machines: machines.collect(),
         max_jobs: NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
             .context("max_jobs must be at least 1")?,

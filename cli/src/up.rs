@@ -61,11 +61,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Builds the default environment unless it is there, and shows how that goes.
 async fn prepare(config: &Config, folder: &DataFolder) -> Result<()> {
-    let environments = service::environments(config, folder.path());
-    let spec = service::specs(config)
-        .find(|(name, _)| name == "default")
-        .map(|(_, spec)| spec);
-    let spec = spec.context("the configuration names no environment `default`")?;
+    let environments = service::environments(config, folder.path())?;
+    let spec = service::specs(config)?
+        .remove("default")
+        .context("the configuration names no environment `default`")?;
     if environments.state(&spec).await? != spawner::environments::State::Ready {
         say(format_args!(
             "Preparing the environment `default`: {}",

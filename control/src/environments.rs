@@ -20,6 +20,8 @@ pub struct Environment {
     pub message: Option<String>,
     /// Requirements as pip writes them.
     pub packages: Vec<String>,
+    /// What it is an image of, where it is one: its name, or what is built.
+    pub image: Option<String>,
     /// The Python version wanted, if one is.
     pub python: Option<String>,
 }
@@ -79,6 +81,7 @@ impl Control {
             state,
             message,
             packages: spec.packages.clone(),
+            image: spec.image.as_ref().map(|image| image.source.to_string()),
             python: spec.python.clone(),
         })
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use spawner::EnvironmentSpec;
+use spawner::{EnvironmentSpec, ImageSpec, images::Source};
 
 use crate::{Error, Result};
 
@@ -12,6 +12,10 @@ use crate::{Error, Result};
 pub struct Settings {
     /// Environments by name; `default` exists.
     pub environments: BTreeMap<String, EnvironmentSpec>,
+    /// Patterns of images that people may name themselves, or build on; with none they bring no software of their own.
+    pub allowed_images: Vec<String>,
+    /// The image that people's requirements are installed on.
+    pub base_image: String,
     /// Machine types by name; at least one.
     pub machines: BTreeMap<String, MachineType>,
     /// A folder for what is made and captured at once; beside the store.
@@ -36,9 +40,60 @@ pub struct MachineType {
 }
 
 impl Settings {
-    /// The environment called `name`, or `default`.
-    pub(crate) fn environment(&self, name: Option<&str>) -> Result<(String, &EnvironmentSpec)> {
-        pick(&self.environments, "environment", name, "default")
+    /// The environment called `name`, or `default`. `image:NAME` and `file:PATH` are people's own: an image that is allowed, and what a file of
+    /// the job's code describes.
+    pub(crate) fn environment(&self, name: Option<&str>) -> Result<(String, EnvironmentSpec)> {
+        if let Some((name, source)) = name.and_then(|name| Some((name, self.own(name)?))) {
+            let spec = EnvironmentSpec {
+                name: name.to_owned(),
+                image: Some(ImageSpec {
+                    source: source?,
+                    allowed: Some(self.allowed_images.clone()),
+                }),
+                ..EnvironmentSpec::default()
+            };
+            return Ok((name.to_owned(), spec));
+        }
+        let (name, spec) = pick(&self.environments, "environment", name, "default")?;
+        Ok((name, spec.clone()))
+    }
+
+    /// The environment of a workspace, which has no code of a job.
+    pub(crate) fn workspace_environment(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(String, EnvironmentSpec)> {
+        if name.is_some_and(|name| name.starts_with("file:")) {
+            return Err(Error::invalid(
+                "an environment that a file of the project describes serves jobs; workspaces need one with a name, or an image",
+            ));
+        }
+        self.environment(name)
+    }
+
+    fn own(&self, name: &str) -> Option<Result<Source>> {
+        let (kind, what) = name.split_once(':')?;
+        let refused = |text: String| Some(Err(Error::invalid(text)));
+        match kind {
+            "image" if spawner::images::allowed(&self.allowed_images, what) => {
+                Some(Ok(Source::Image(what.to_owned())))
+            }
+            "image" if self.allowed_images.is_empty() => refused(
+                "images of people's own are not allowed here: the configuration's allowed_images is empty".to_owned(),
+            ),
+            "image" => refused(format!(
+                "this image is not allowed here; these are: {}",
+                self.allowed_images.join(", ")
+            )),
+            "file" if self.allowed_images.is_empty() => refused(
+                "software from a project's files is not allowed here: the configuration's allowed_images is empty".to_owned(),
+            ),
+            "file" => Some(Ok(Source::Project {
+                base: self.base_image.clone(),
+                path: what.to_owned(),
+            })),
+            _ => None,
+        }
     }
 
     /// The machine type called `name`, or the first one (`local` where nothing else is configured).
@@ -74,4 +129,48 @@ fn pick<'a, T>(
                 shown.escape_debug()
             ))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(allowed: &[&str]) -> Settings {
+        Settings {
+            environments: BTreeMap::from([("default".to_owned(), EnvironmentSpec::default())]),
+            allowed_images: allowed.iter().map(|&a| a.to_owned()).collect(),
+            base_image: "cairn/base".to_owned(),
+            machines: BTreeMap::new(),
+            scratch: PathBuf::new(),
+            offline_grace: std::time::Duration::ZERO,
+            max_jobs: NonZeroUsize::MIN,
+            api_url: String::new(),
+        }
+    }
+
+    #[test]
+    fn people_bring_software_only_as_far_as_it_is_allowed() {
+        let none = settings(&[]);
+        for name in ["image:python", "file:requirements.txt"] {
+            let refused = none
+                .environment(Some(name))
+                .expect_err("refused")
+                .to_string();
+            assert!(refused.contains("allowed_images is empty"), "{refused}");
+        }
+        let some = settings(&["python"]);
+        let (_, spec) = some
+            .environment(Some("image:python:3.12"))
+            .expect("allowed");
+        let image = spec.image.expect("an image");
+        assert_eq!(image.source, Source::Image("python:3.12".to_owned()));
+        assert_eq!(image.allowed, Some(vec!["python".to_owned()]));
+        assert!(some.environment(Some("image:debian")).is_err());
+        assert!(some.environment(Some("file:requirements.txt")).is_ok());
+        assert!(
+            some.workspace_environment(Some("file:requirements.txt"))
+                .is_err()
+        );
+        assert!(some.environment(Some("nothing:x")).is_err());
+    }
 }

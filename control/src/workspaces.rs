@@ -58,7 +58,9 @@ impl Control {
         project_id: ProjectId,
         new: NewWorkspace,
     ) -> Result<Workspace> {
-        let (environment, _) = self.settings().environment(new.environment.as_deref())?;
+        let (environment, _) = self
+            .settings()
+            .workspace_environment(new.environment.as_deref())?;
         let (machine, _) = self.settings().machine(new.machine.as_deref())?;
         let inputs = self.resolve_inputs(project_id, &new.inputs).await?;
         let record = &workspaces::NewWorkspace {

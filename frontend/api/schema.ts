@@ -998,6 +998,8 @@ export interface components {
         Environment: {
             /** @description Changes with its content. */
             digest: string | null;
+            /** @description Where it is a container image: the image's name, or what it is built from. */
+            image: string | null;
             /** @description Why the last build failed. */
             message: string | null;
             /** @description Its name in the configuration. */
@@ -1201,6 +1203,8 @@ export interface components {
             items: {
                 /** @description Changes with its content. */
                 digest?: string | null;
+                /** @description Where it is a container image: the image's name, or what it is built from. */
+                image?: string | null;
                 /** @description Why the last build failed. */
                 message?: string | null;
                 /** @description Its name in the configuration. */

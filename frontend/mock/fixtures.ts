@@ -230,6 +230,7 @@ export const environments: Environment[] = [
   {
     name: "default",
     python: "3.11",
+    image: null,
     packages: ["jupyterlab", "ipykernel", "numpy", "scikit-learn", "matplotlib"],
     state: "ready",
     message: null,
@@ -238,6 +239,7 @@ export const environments: Environment[] = [
   {
     name: "torch",
     python: "3.12",
+    image: null,
     packages: ["jupyterlab", "torch", "torchvision"],
     state: "failed",
     message: "No matching distribution found for torchvison==0.99",

@@ -1,11 +1,12 @@
-//! Software for runs: named lists of Python packages, each built once by `uv` into a shared, content-named virtual environment.
+//! Software for runs: named lists of Python packages, each built once by `uv` into a shared, content-named virtual environment, or
+//! container images (see [`crate::images`]).
 //!
-//! `DIR/{digest}/` is the environment, complete once `cairn.json` lies in it; `DIR/{digest}.log` tells of the last build.
+//! `DIR/{digest}/` is a virtual environment, complete once `cairn.json` lies in it; `DIR/{digest}.log` tells of the last build.
 
 mod build;
 mod interpreter;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::error::Context;
-use crate::{Error, Mount, Result, files};
-use interpreter::Interpreter;
+use crate::images::{Image, ImageSpec, Images, Source};
+use crate::{Error, Mount, Result, authorities, files};
+use interpreter::{Interpreter, Uv};
+
+pub(crate) use build::{is_locked, tail};
+
+/// Where programs of the system are, in an image that does not say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What an environment consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EnvironmentSpec {
     /// For people; does not change what is built.
     pub name: String,
@@ -28,6 +35,9 @@ pub struct EnvironmentSpec {
     pub python: Option<String>,
     /// Requirements as pip writes them, such as `jupyterlab==4.6.*`; no options, no files.
     pub packages: Vec<String>,
+    /// Where it is an image: then `packages` have no effect.
+    #[serde(default)]
+    pub image: Option<ImageSpec>,
 }
 
 /// A built environment.
@@ -35,11 +45,19 @@ pub struct EnvironmentSpec {
 pub struct Environment {
     /// Names its content: the same interpreter, packages and platform give the same digest.
     pub digest: String,
-    /// The virtual environment: `path/bin/python`. It works at this path only.
+    /// What [`crate::Spec::image`] must say for it.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Where its Python is installed, as work sees it: `path/bin/python`. A virtual environment works at this path only.
     pub path: PathBuf,
-    /// What a run must be shown, read-only, for it to work: the environment and, where that lies outside the system, its
-    /// interpreter.
+    /// What a run must be shown, read-only, for it to work: a virtual environment and, where that lies outside the system, its
+    /// interpreter; certificate authorities.
     pub mounts: Vec<Mount>,
+    /// The variables that a run needs for it to work, `PATH` among them. The run's own come after them.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Whether nothing is known against its running JupyterLab.
+    pub jupyter: bool,
 }
 
 /// How far an environment is.
@@ -60,6 +78,8 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Environments {
     inner: Arc<Inner>,
+    images: Option<Images>,
+    authorities: Option<Arc<Path>>,
 }
 
 #[derive(Debug)]
@@ -80,7 +100,39 @@ impl Environments {
         };
         Self {
             inner: Arc::new(inner),
+            images: None,
+            authorities: None,
         }
+    }
+
+    /// Also has environments that are images.
+    #[must_use]
+    pub fn with_images(mut self, images: Images) -> Self {
+        self.images = Some(images);
+        self
+    }
+
+    /// Lets builds, and whatever runs in the environments, trust the authorities of a bundle such as [`authorities::merge`] makes.
+    #[must_use]
+    pub fn with_authorities(mut self, bundle: &Path) -> Self {
+        self.authorities = Some(bundle.into());
+        self
+    }
+
+    /// The same environment for runs in containers: packages become an image of their own, on the base image.
+    #[must_use]
+    pub fn as_image(&self, spec: &EnvironmentSpec) -> EnvironmentSpec {
+        let mut spec = spec.clone();
+        if let (None, Some(images)) = (&spec.image, &self.images) {
+            spec.image = Some(ImageSpec {
+                source: Source::Requirements {
+                    base: images.base().to_owned(),
+                    text: spec.packages.join("\n"),
+                },
+                allowed: None,
+            });
+        }
+        spec
     }
 
     /// Builds the environment unless it is there, and returns it.
@@ -89,15 +141,23 @@ impl Environments {
     /// tries again. Dropping the future leaves the build running.
     ///
     /// # Errors
-    /// `Build` with the installer's last lines; `Invalid` for a requirement or version that cannot be one.
+    /// `Build` with the installer's last lines; `Invalid` for a requirement or version that cannot be one, and for an image where
+    /// there is no container engine; else as [`Images::ensure`].
     pub async fn ensure(&self, spec: &EnvironmentSpec) -> Result<Environment> {
+        if let Some(image) = &spec.image {
+            let images = self.images(spec)?;
+            let python = spec.python.as_deref();
+            let digest = images.key(&spec.name, python, image).await?;
+            let image = images.ensure(&spec.name, python, image).await?;
+            return Ok(self.describe_image(digest, image));
+        }
         let (interpreter, digest) = self.resolve(spec).await?;
         let found = self.describe(&digest, &interpreter)?;
         if build::is_complete(&found.path) {
             return Ok(found);
         }
         let job = build::Job {
-            uv: self.inner.uv.clone(),
+            uv: self.uv(),
             path: found.path.clone(),
             log: self.log_path(&digest),
             interpreter: interpreter.program,
@@ -115,6 +175,10 @@ impl Environments {
     /// # Errors
     /// As [`ensure`](Self::ensure), but for the build.
     pub async fn digest(&self, spec: &EnvironmentSpec) -> Result<String> {
+        if let Some(image) = &spec.image {
+            let images = self.images(spec)?;
+            return images.key(&spec.name, spec.python.as_deref(), image).await;
+        }
         Ok(self.resolve(spec).await?.1)
     }
 
@@ -123,6 +187,12 @@ impl Environments {
     /// # Errors
     /// As [`digest`](Self::digest).
     pub async fn state(&self, spec: &EnvironmentSpec) -> Result<State> {
+        if let Some(image) = &spec.image {
+            let images = self.images(spec)?;
+            return images
+                .state(&spec.name, spec.python.as_deref(), image)
+                .await;
+        }
         let (_, digest) = self.resolve(spec).await?;
         let path = self.inner.dir.join(&digest);
         if build::is_complete(&path) {
@@ -158,9 +228,9 @@ impl Environments {
                 .unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(spec.python.clone()).or_default())
         };
-        let (uv, dir, version) = (self.inner.uv.clone(), folder.clone(), spec.python.clone());
+        let (uv, version) = (self.uv(), spec.python.clone());
         let find = async move {
-            tokio::task::spawn_blocking(move || interpreter::find(&uv, &dir, version.as_deref()))
+            tokio::task::spawn_blocking(move || interpreter::find(&uv, version.as_deref()))
                 .await
                 .map_err(|e| {
                     Error::internal("looking for Python was cut short", io::Error::other(e))
@@ -177,11 +247,73 @@ impl Environments {
         let path = dir.join(digest);
         let mut mounts = vec![Mount::read_only(&path, &path)];
         mounts.extend(interpreter.folders.iter().map(|f| Mount::read_only(f, f)));
-        Ok(Environment {
+        let programs = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin",
+            path.join("bin").display()
+        );
+        let mut found = Environment {
             digest: digest.to_owned(),
+            image: None,
+            env: BTreeMap::from([
+                ("PATH".to_owned(), programs),
+                (
+                    "VIRTUAL_ENV".to_owned(),
+                    path.to_string_lossy().into_owned(),
+                ),
+            ]),
             path,
             mounts,
+            jupyter: true,
+        };
+        self.trust(&mut found);
+        Ok(found)
+    }
+
+    fn describe_image(&self, digest: String, image: Image) -> Environment {
+        let mut env = image.env;
+        env.entry("PATH".to_owned())
+            .or_insert_with(|| PATH.to_owned());
+        let jupyter = image
+            .python
+            .as_ref()
+            .is_some_and(|p| p.jupyterlab.is_some());
+        let mut found = Environment {
+            digest,
+            image: Some(image.id),
+            path: image.python.map_or_else(|| "/usr".into(), |p| p.prefix),
+            mounts: Vec::new(),
+            env,
+            jupyter,
+        };
+        self.trust(&mut found);
+        found
+    }
+
+    fn trust(&self, environment: &mut Environment) {
+        if let Some(bundle) = &self.authorities {
+            environment.mounts.push(authorities::mount(bundle));
+            let variables = authorities::variables();
+            environment
+                .env
+                .extend(variables.map(|(name, path)| (name.to_owned(), path.to_owned())));
+        }
+    }
+
+    fn images(&self, spec: &EnvironmentSpec) -> Result<&Images> {
+        self.images.as_ref().ok_or_else(|| {
+            Error::Invalid(format!(
+                "the environment {} is a container image, and there is no container engine on this machine",
+                spec.name
+            ))
         })
+    }
+
+    fn uv(&self) -> Uv {
+        Uv {
+            program: self.inner.uv.clone(),
+            dir: self.inner.dir.clone(),
+            authorities: self.authorities.clone(),
+        }
     }
 }
 
@@ -246,6 +378,7 @@ mod tests {
             name: "x".into(),
             python: None,
             packages: packages.iter().map(|p| (*p).to_owned()).collect(),
+            image: None,
         }
     }
 

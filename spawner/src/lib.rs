@@ -2,9 +2,11 @@
 //!
 //! Takes a plain [`Spec`] and gives a serialisable [`Handle`]. Knows no users, no database and no HTTP routes.
 
+pub mod authorities;
 pub mod conformance;
 pub mod environments;
 pub mod error;
+pub mod images;
 pub mod log;
 pub mod process;
 pub mod runtime;
@@ -25,6 +27,7 @@ mod sys;
 pub use capabilities::{Capabilities, probe};
 pub use environments::{Environment, EnvironmentSpec, Environments};
 pub use error::Error;
+pub use images::{ImageSpec, Images};
 pub use log::LogChunk;
 pub use process::{Config, ProcessRuntime};
 pub use runtime::Runtime;

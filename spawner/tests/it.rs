@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests too may panic")]
 
+#[path = "it/authorities.rs"]
+mod authorities;
 #[path = "it/environments.rs"]
 mod environments;
+#[path = "it/images.rs"]
+mod images;
 #[path = "it/ordinary.rs"]
 mod ordinary;
 #[path = "it/process.rs"]

@@ -33,7 +33,7 @@ pub(super) async fn work(control: &Control, job: &Job, attempt: &Attempt) -> Res
     };
     Ok(Work {
         run_id: attempt.run_id.clone(),
-        environment: environment.clone(),
+        environment,
         machine: machine.clone(),
         inputs: job.inputs.clone(),
         uid_slot: Some(control.uid_slot(job.user_id).await?),

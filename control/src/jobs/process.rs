@@ -53,6 +53,7 @@ pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
             log_limit_bytes: Some(LOG_LIMIT_BYTES),
             ..Limits::default()
         },
+        image: parts.environment.image.clone(),
         ..Spec::default()
     }
 }
@@ -137,21 +138,12 @@ fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
 }
 
 fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
-    let path = format!(
-        "{}:/usr/local/bin:/usr/bin:/bin",
-        parts.environment.path.join("bin").display()
-    );
     let attempt = parts.attempt;
-    [
+    let own = [
         ("HOME", "/tmp".to_owned()),
         ("USER", "cairn".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
         ("SHELL", "/bin/bash".to_owned()),
-        ("PATH", path),
-        (
-            "VIRTUAL_ENV",
-            parts.environment.path.to_string_lossy().into_owned(),
-        ),
         ("PYTHONUNBUFFERED", "1".to_owned()),
         ("CAIRN_JOB_ID", attempt.job_id.to_string()),
         ("CAIRN_JOB", attempt.job.clone()),
@@ -167,10 +159,10 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
         ("VH_INPUTS_DIR", "/valohai/inputs".to_owned()),
         ("VH_OUTPUTS_DIR", "/valohai/outputs".to_owned()),
         ("VH_REPOSITORY_DIR", "/valohai/repository".to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    ];
+    let mut all = parts.environment.env.clone();
+    all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    all
 }
 
 #[cfg(test)]

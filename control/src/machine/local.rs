@@ -75,10 +75,24 @@ impl LocalMachine {
 
     /// Makes what the work needs, and describes it to the spawner.
     async fn spec(&self, work: &Work) -> Result<Spec> {
-        let environment = self.0.environments.ensure(&work.environment).await?;
+        let mut wanted = work.environment.clone();
+        if let Task::Attempt(attempt) = &work.task {
+            let folder = self.layout().attempt(&attempt.id);
+            attempt::lay_out(&self.0.store, attempt, &folder).await?;
+            if let Some(image) = &mut wanted.image {
+                image.source = image.source.within(&folder.join("repository"))?;
+            }
+        }
+        let environment = self.0.environments.ensure(&wanted).await?;
         let inputs = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
         Ok(match &work.task {
+            Task::Server { .. } if !environment.jupyter => {
+                return Err(Error::invalid(format!(
+                    "the image of the environment {} has no JupyterLab: it serves jobs only",
+                    work.environment.name
+                )));
+            }
             Task::Server { workspace_id } => server::spec(server::Parts {
                 work,
                 workspace_id: *workspace_id,
@@ -90,7 +104,6 @@ impl LocalMachine {
             }),
             Task::Attempt(attempt) => {
                 let folder = self.layout().attempt(&attempt.id);
-                attempt::lay_out(&self.0.store, attempt, &folder).await?;
                 process::spec(&process::Parts {
                     work,
                     attempt,

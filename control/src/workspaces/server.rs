@@ -55,7 +55,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     Spec {
         id: work.run_id.clone(),
         argv,
-        env: variables(&parts.environment.path, parts.workspace_id, parts.api_url),
+        env: variables(parts.environment, parts.workspace_id, parts.api_url),
         secrets: Vec::new(),
         cwd: Path::new(HOME).join("work"),
         mounts,
@@ -70,6 +70,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
             ready_path: format!("{base}api"),
             start_timeout_ms: START_TIMEOUT_MS,
         }),
+        image: parts.environment.image.clone(),
         ..Spec::default()
     }
 }
@@ -112,18 +113,16 @@ fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
     argv
 }
 
-fn variables(environment: &Path, id: WorkspaceId, api_url: &str) -> BTreeMap<String, String> {
-    let path = format!(
-        "{}:/usr/local/bin:/usr/bin:/bin",
-        environment.join("bin").display()
-    );
-    [
+fn variables(
+    environment: &Environment,
+    id: WorkspaceId,
+    api_url: &str,
+) -> BTreeMap<String, String> {
+    let own = [
         ("HOME", HOME.to_owned()),
         ("USER", "cairn".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
         ("SHELL", "/bin/bash".to_owned()),
-        ("PATH", path),
-        ("VIRTUAL_ENV", environment.to_string_lossy().into_owned()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
         (
             "JUPYTER_TOKEN_FILE",
@@ -135,10 +134,10 @@ fn variables(environment: &Path, id: WorkspaceId, api_url: &str) -> BTreeMap<Str
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
         ("CAIRN_WORKSPACE_ID", id.to_string()),
         ("CAIRN_INPUTS", INPUTS.to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    ];
+    let mut all = environment.env.clone();
+    all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    all
 }
 
 #[cfg(test)]
@@ -196,6 +195,7 @@ mod tests {
                 name: "default".to_owned(),
                 python: None,
                 packages: Vec::new(),
+                image: None,
             },
             machine: MachineType {
                 memory_bytes: Some(1 << 30),
@@ -213,6 +213,9 @@ mod tests {
         let id = testing::workspace().id;
         let environment = Environment {
             digest: "d".to_owned(),
+            image: None,
+            env: BTreeMap::new(),
+            jupyter: true,
             path: "/data/environments/d".into(),
             mounts: vec![Mount::read_only(
                 "/data/environments/d",

@@ -107,11 +107,11 @@ async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) 
 /// What the workspace runs.
 async fn work(control: &Control, workspace: &Workspace) -> Result<Work> {
     let settings = control.settings();
-    let (_, environment) = settings.environment(Some(&workspace.environment))?;
+    let (_, environment) = settings.workspace_environment(Some(&workspace.environment))?;
     let (_, machine) = settings.machine(Some(&workspace.machine))?;
     Ok(Work {
         run_id: run_id(workspace.id, workspace.fence),
-        environment: environment.clone(),
+        environment,
         machine: machine.clone(),
         inputs: workspace.inputs.clone(),
         uid_slot: Some(control.uid_slot(workspace.user_id).await?),

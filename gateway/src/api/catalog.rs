@@ -53,6 +53,8 @@ pub(crate) struct Environment {
     message: Option<String>,
     /// Its packages, as pip writes requirements.
     packages: Vec<String>,
+    /// Where it is a container image: the image's name, or what it is built from.
+    image: Option<String>,
     /// Its version of Python, where one is asked for.
     python: Option<String>,
 }
@@ -65,6 +67,7 @@ impl From<env::Environment> for Environment {
             state: environment.state.into(),
             message: environment.message,
             packages: environment.packages,
+            image: environment.image,
             python: environment.python,
         }
     }

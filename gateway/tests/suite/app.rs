@@ -214,6 +214,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         name: "default".to_owned(),
         python: None,
         packages: vec!["jupyterlab".to_owned()],
+        image: None,
     };
     let local = LocalMachine::new(Host {
         id: MachineId::new(&storage::clock::System),
@@ -231,6 +232,8 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         key: SealingKey::load_or_create(&folder.path().join("secret_key")).unwrap(),
     };
     let settings = Settings {
+        allowed_images: Vec::new(),
+        base_image: String::new(),
         environments: BTreeMap::from([("default".to_owned(), environment)]),
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         max_jobs: NonZeroUsize::MIN,

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::fs::{FlockOperation, flock};
 
 use super::EnvironmentSpec;
-use super::interpreter::{unusable, uv_command};
+use super::interpreter::Uv;
 use crate::error::Context;
 use crate::{Error, Result, files, host};
 
@@ -19,7 +19,7 @@ const TAIL_BYTES: u64 = 2000;
 
 /// All that a build needs.
 pub(super) struct Job {
-    pub(super) uv: PathBuf,
+    pub(super) uv: Uv,
     pub(super) path: PathBuf,
     pub(super) log: PathBuf,
     pub(super) interpreter: PathBuf,
@@ -32,7 +32,7 @@ pub(super) fn is_complete(path: &Path) -> bool {
 }
 
 /// Whether somebody is building it.
-pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_locked(path: &Path) -> io::Result<bool> {
     match File::open(lock_path(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
@@ -117,19 +117,18 @@ impl Job {
     fn step(&self, log: &mut File, args: &[&str]) -> Result<()> {
         let failed = || format!("environment {} cannot be built", self.spec.name);
         writeln!(log, "$ uv {}", args.join(" ")).context(failed)?;
-        let dir = self.path.parent().unwrap_or(Path::new("/"));
         let (out, err) = (
             log.try_clone().context(failed)?,
             log.try_clone().context(failed)?,
         );
-        let mut command = uv_command(&self.uv, dir);
+        let mut command = self.uv.command();
         let status = command
             .args(args)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
             .status();
-        if status.map_err(|e| unusable(&self.uv, e))?.success() {
+        if status.map_err(|e| self.uv.unusable(e))?.success() {
             return Ok(());
         }
         let message = tail(&self.log).unwrap_or_default();
@@ -162,7 +161,7 @@ fn open_to_all(path: &Path) -> io::Result<()> {
 }
 
 /// The end of a log, for people; none if there is no log.
-pub(super) fn tail(path: &Path) -> io::Result<String> {
+pub(crate) fn tail(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;

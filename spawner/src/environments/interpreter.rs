@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -35,17 +36,44 @@ struct Listed {
     variant: String,
 }
 
-/// Finds a Python; lets `uv` fetch one into `dir` if there is none that fits.
-pub(super) fn find(uv: &Path, dir: &Path, version: Option<&str>) -> Result<Interpreter> {
-    if let Some(found) = best(uv, dir, version)? {
+/// The program `uv`, and what it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Uv {
+    pub(super) program: PathBuf,
+    /// Where environments lie; what it fetches besides is kept there, where every run may see it.
+    pub(super) dir: PathBuf,
+    /// Certificate authorities that it trusts.
+    pub(super) authorities: Option<Arc<Path>>,
+}
+
+impl Uv {
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .env("UV_PYTHON_INSTALL_DIR", self.dir.join("python"))
+            .env("UV_NO_PROGRESS", "1")
+            .env_remove("VIRTUAL_ENV");
+        if let Some(bundle) = &self.authorities {
+            command.env("SSL_CERT_FILE", &**bundle);
+        }
+        command.arg("--no-config").current_dir("/");
+        command
+    }
+
+    pub(super) fn unusable(&self, e: std::io::Error) -> Error {
+        Error::unavailable(format!("{} cannot be executed", self.program.display()), e)
+    }
+}
+
+/// Finds a Python; lets `uv` fetch one if there is none that fits.
+pub(super) fn find(uv: &Uv, version: Option<&str>) -> Result<Interpreter> {
+    if let Some(found) = best(uv, version)? {
         return Ok(found);
     }
     let wanted = version.unwrap_or("3.12");
-    let output = uv_command(uv, dir)
-        .args(["python", "install", wanted])
-        .output();
-    let output = output.map_err(|e| unusable(uv, e))?;
-    if let Some(found) = best(uv, dir, version)? {
+    let output = uv.command().args(["python", "install", wanted]).output();
+    let output = output.map_err(|e| uv.unusable(e))?;
+    if let Some(found) = best(uv, version)? {
         return Ok(found);
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -54,23 +82,8 @@ pub(super) fn find(uv: &Path, dir: &Path, version: Option<&str>) -> Result<Inter
     )))
 }
 
-/// `uv`, keeping what it fetches where every run may see it.
-pub(super) fn uv_command(uv: &Path, dir: &Path) -> Command {
-    let mut command = Command::new(uv);
-    command
-        .env("UV_PYTHON_INSTALL_DIR", dir.join("python"))
-        .env("UV_NO_PROGRESS", "1")
-        .env_remove("VIRTUAL_ENV");
-    command.arg("--no-config").current_dir("/");
-    command
-}
-
-pub(super) fn unusable(uv: &Path, e: std::io::Error) -> Error {
-    Error::unavailable(format!("{} cannot be executed", uv.display()), e)
-}
-
-fn best(uv: &Path, dir: &Path, version: Option<&str>) -> Result<Option<Interpreter>> {
-    let mut command = uv_command(uv, dir);
+fn best(uv: &Uv, version: Option<&str>) -> Result<Option<Interpreter>> {
+    let mut command = uv.command();
     command.args([
         "python",
         "list",
@@ -79,10 +92,7 @@ fn best(uv: &Path, dir: &Path, version: Option<&str>) -> Result<Option<Interpret
         "--output-format",
         "json",
     ]);
-    let output = command
-        .args(version)
-        .output()
-        .map_err(|e| unusable(uv, e))?;
+    let output = command.args(version).output().map_err(|e| uv.unusable(e))?;
     if !output.status.success() {
         return Ok(None);
     }

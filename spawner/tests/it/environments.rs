@@ -26,6 +26,7 @@ fn spec(packages: &[&str]) -> EnvironmentSpec {
         name: "test".into(),
         python: None,
         packages: packages.iter().map(|p| (*p).to_owned()).collect(),
+        image: None,
     }
 }
 

@@ -78,7 +78,7 @@ function Row({ environment }: { environment: Environment }) {
       </div>
       <p className="text-sm text-muted">
         {environment.python ? `Python ${environment.python} · ` : ""}
-        <span className="font-mono break-words">{environment.packages.join(" ")}</span>
+        <span className="font-mono break-words">{environment.image ?? environment.packages.join(" ")}</span>
       </p>
       {environment.message ? (
         <p className="text-sm whitespace-pre-wrap text-bad">{environment.message}</p>

@@ -73,9 +73,18 @@ impl LocalMachine {
         }
     }
 
+    /// The environment as this machine's runtime takes it.
+    fn software(&self, spec: &EnvironmentSpec) -> EnvironmentSpec {
+        if self.0.runtime.name() == "docker" {
+            self.0.environments.as_image(spec)
+        } else {
+            spec.clone()
+        }
+    }
+
     /// Makes what the work needs, and describes it to the spawner.
     async fn spec(&self, work: &Work) -> Result<Spec> {
-        let mut wanted = work.environment.clone();
+        let mut wanted = self.software(&work.environment);
         if let Task::Attempt(attempt) = &work.task {
             let folder = self.layout().attempt(&attempt.id);
             attempt::lay_out(&self.0.store, attempt, &folder).await?;
@@ -124,7 +133,7 @@ impl Machine for LocalMachine {
     }
 
     async fn environment(&self, spec: &EnvironmentSpec) -> Result<Built> {
-        let builder = &self.0.environments;
+        let (builder, spec) = (&self.0.environments, &self.software(spec));
         Ok(Built {
             digest: builder.digest(spec).await?,
             state: builder.state(spec).await?,
@@ -132,7 +141,7 @@ impl Machine for LocalMachine {
     }
 
     async fn build(&self, spec: &EnvironmentSpec) -> Result<()> {
-        self.0.environments.ensure(spec).await?;
+        self.0.environments.ensure(&self.software(spec)).await?;
         Ok(())
     }
 
@@ -142,7 +151,7 @@ impl Machine for LocalMachine {
         offset: u64,
         max_bytes: usize,
     ) -> Result<Vec<u8>> {
-        let digest = self.0.environments.digest(spec).await?;
+        let digest = self.0.environments.digest(&self.software(spec)).await?;
         read_part(self.0.environments.log_path(&digest), offset, max_bytes)
             .await
             .map_err(|error| Error::internal("an environment's log cannot be read", error))

@@ -53,6 +53,10 @@ pub(crate) struct Config {
     pub(crate) max_jobs: Option<usize>,
     /// What runs on a machine that cannot be reached for this many seconds is given up; the machine itself ends it before. Default: 600.
     pub(crate) offline_grace_s: u64,
+    /// What a workspace's home may take, in bytes. Default: no limit.
+    pub(crate) home_quota_bytes: Option<u64>,
+    /// How often the home of a running server is saved, in seconds, where there is more than one machine.
+    pub(crate) home_save_s: u64,
     /// First uid, and how many, for work when the service runs as root.
     pub(crate) uids: (u32, u32),
     /// `uv`, which makes environments. Default: found on the PATH.
@@ -190,6 +194,8 @@ impl Default for Config {
             log_format: LogFormat::Text,
             max_jobs: None,
             offline_grace_s: 600,
+            home_quota_bytes: None,
+            home_save_s: 600,
             uids: (200_000, 100_000),
             uv: None,
             extra_ca_file: None,
@@ -366,7 +372,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "listen",
     "public_url",
     "workspace_domain",
@@ -382,6 +388,8 @@ const KEYS: [&str; 21] = [
     "access_log",
     "log_format",
     "max_jobs",
+    "home_quota_bytes",
+    "home_save_s",
     "uv",
     "extra_ca_file",
     "docker_socket",

@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
 
 fn look(config: &Config, folder: Option<&DataFolder>, data: &Path, report: &mut Report) {
     report.checks.push(database(config, data));
+    report.checks.push(check::quota(config.home_quota_bytes));
     let running = folder.and_then(DataFolder::running);
     if let Some(running) = &running {
         let found = format!("serving {} as process {}", running.url, running.pid);

@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use control::{
-    Control, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
+    Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
 };
 use spawner::ProcessRuntime;
 use storage::{
@@ -97,6 +97,10 @@ fn settings(config: &Config, data: &Path) -> Result<Settings> {
         (name.clone(), kind)
     });
     Ok(Settings {
+        homes: Homes {
+            quota_bytes: config.home_quota_bytes,
+            save_every: Duration::from_secs(config.home_save_s.max(1)),
+        },
         scratch: data.to_owned(),
         offline_grace: Duration::from_secs(config.offline_grace_s),
         environments: specs(config)?,

@@ -14,6 +14,24 @@ pub enum Error {
     /// The request goes against the present state (a name is taken, a job has ended).
     #[error("{0}")]
     Conflict(String),
+    /// The home's newest files lie on a machine that cannot be reached; a start goes on without them only where somebody says so.
+    #[error("the newest files are on the machine {machine}, which cannot be reached now")]
+    HomeUnreachable {
+        /// The machine's name.
+        machine: String,
+        /// The newest snapshot; none was taken yet where it is missing.
+        snapshot_id: Option<storage::ids::HomeSnapshotId>,
+        /// How old that snapshot is.
+        snapshot_age_ms: Option<i64>,
+    },
+    /// The home is larger than it may be.
+    #[error("the home takes {} MB and may take {} MB: remove something first", bytes / 1_000_000, quota / 1_000_000)]
+    HomeFull {
+        /// What it takes.
+        bytes: i64,
+        /// What it may take.
+        quota: u64,
+    },
     /// The request itself is wrong; the text says what, where and what to do.
     #[error("{0}")]
     Invalid(String),
@@ -42,9 +60,12 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid(_) | Self::Internal { .. } => {
-                false
-            }
+            Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::HomeUnreachable { .. }
+            | Self::HomeFull { .. }
+            | Self::Invalid(_)
+            | Self::Internal { .. } => false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use storage::{
-    attempts,
+    attempts, homes,
     ids::{AttemptId, WorkspaceId},
     workspaces::{self, State},
 };
@@ -29,6 +29,11 @@ impl Control {
     ///
     /// Call it before [`Control::run`]; what is younger is not its concern.
     pub async fn clean_up(&self) -> Result<()> {
+        let local = self.hosts().local().id();
+        let adopt = self
+            .db()
+            .write(move |mut tx| async move { homes::adopt(&mut tx, local).await });
+        adopt.await?;
         for machine in self.hosts().all() {
             self.clean_up_on(&*machine).await?;
         }

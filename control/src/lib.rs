@@ -3,12 +3,14 @@
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
 mod control;
+mod crash;
 pub mod environments;
 mod error;
 pub mod example;
 mod inputs;
 mod janitor;
 pub mod jobs;
+mod keeper;
 mod layout;
 pub mod log;
 mod logs;
@@ -23,6 +25,7 @@ pub mod workspaces;
 pub use control::{Control, Parts};
 pub use error::{Error, Result};
 pub use inputs::NewInput;
+pub use keeper::Level;
 pub use layout::Layout;
-pub use machine::{Address, LocalMachine, Machine, Machines};
-pub use settings::{MachineType, Settings};
+pub use machine::{Address, HomeSource, LocalMachine, Machine, Machines};
+pub use settings::{Homes, MachineType, Settings};

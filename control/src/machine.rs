@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use storage::{
-    Hash,
+    Hash, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     outputs, snapshot,
 };
@@ -64,6 +64,24 @@ pub trait Machine: Send + Sync {
     /// Removes a workspace's home with all that is in it. Fine where there is none. Nothing of the workspace may run.
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()>;
 
+    /// Makes a workspace's home as a snapshot has it, whole or not at all, sharing what an older copy there has.
+    ///
+    /// Nothing of the workspace may run here.
+    async fn restore_home(&self, workspace: WorkspaceId, source: &HomeSource) -> Result<()>;
+
+    /// Captures a workspace's whole home as it is now; it may be in use.
+    ///
+    /// # Errors
+    /// `NotFound` where the workspace has no home here.
+    async fn snapshot_home(
+        &self,
+        workspace: WorkspaceId,
+        project: ProjectId,
+    ) -> Result<homes::Pending>;
+
+    /// Measures what a workspace's home takes; nothing where there is none.
+    async fn measure_home(&self, workspace: WorkspaceId) -> Result<homes::Usage>;
+
     /// Captures a workspace's project folder as it is now.
     ///
     /// # Errors
@@ -112,6 +130,21 @@ pub struct Built {
     pub digest: String,
     /// How far it is.
     pub state: spawner::environments::State,
+}
+
+/// Which home to restore, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HomeSource {
+    /// The project that the workspace belongs to.
+    pub project_id: ProjectId,
+    /// Its content.
+    pub manifest_digest: Hash,
+    /// Its tree, as an object.
+    pub attributes_hash: Hash,
+    /// Which uid of the machine's range it belongs to.
+    pub uid_slot: Option<u32>,
+    /// What lies there already is in no snapshot: it is kept in the new home, in a folder of this name.
+    pub keep_aside: Option<String>,
 }
 
 /// What an attempt left.

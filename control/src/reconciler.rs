@@ -56,6 +56,10 @@ impl Control {
         let mut seen = *changed.borrow_and_update();
         let mut hosts = self.hosts().changes();
         let mut tasks = Tasks::default();
+        // Ends with this call.
+        let mut keeper = JoinSet::new();
+        let control = self.clone();
+        keeper.spawn(async move { control.keep_homes().await });
         let mut look = true;
         loop {
             if look && let Err(error) = self.sweep(&mut tasks).await {

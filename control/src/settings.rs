@@ -26,6 +26,26 @@ pub struct Settings {
     pub offline_grace: Duration,
     /// Where work reaches the API: the public address.
     pub api_url: String,
+    /// How homes are kept.
+    pub homes: Homes,
+}
+
+/// How homes are kept.
+#[derive(Clone, Debug)]
+pub struct Homes {
+    /// What a home may take, in bytes; none means no limit.
+    pub quota_bytes: Option<u64>,
+    /// How often the home of a running server is saved, where there is another machine.
+    pub save_every: Duration,
+}
+
+impl Default for Homes {
+    fn default() -> Self {
+        Self {
+            quota_bytes: None,
+            save_every: Duration::from_mins(10),
+        }
+    }
 }
 
 /// A named size of machine.
@@ -137,6 +157,7 @@ mod tests {
 
     fn settings(allowed: &[&str]) -> Settings {
         Settings {
+            homes: Homes::default(),
             environments: BTreeMap::from([("default".to_owned(), EnvironmentSpec::default())]),
             allowed_images: allowed.iter().map(|&a| a.to_owned()).collect(),
             base_image: "cairn/base".to_owned(),

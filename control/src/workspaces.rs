@@ -1,12 +1,13 @@
 //! Workspaces: what people ask of them. What then happens is in `drive`.
 
 pub(crate) mod drive;
+pub(crate) mod home;
 pub(crate) mod server;
 mod start;
 
 use serde::Deserialize;
 use storage::{
-    ids::{ProjectId, UserId, WorkspaceId},
+    ids::{HomeSnapshotId, ProjectId, UserId, WorkspaceId},
     workspaces::{self, Desired, State, Workspace},
 };
 
@@ -78,26 +79,35 @@ impl Control {
     }
 
     /// Asks for the workspace's server to run, on another machine type where one is named. What runs stays.
+    ///
+    /// `accepted`: the snapshot of the home to go on from, where something newer may lie on a machine that cannot be reached.
+    ///
+    /// # Errors
+    /// `HomeUnreachable` where that has to be agreed to first, `HomeFull` for a home over its quota.
     pub async fn start_workspace(
         &self,
         id: WorkspaceId,
         machine: Option<&str>,
+        accepted: Option<HomeSnapshotId>,
     ) -> Result<Workspace> {
-        if machine.is_some() {
-            let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
-            if machine != Some(found.machine.as_str()) {
-                return self.restart_workspace(id, machine).await;
-            }
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        if machine.is_some_and(|name| name != found.machine) {
+            return self.restart_workspace(id, machine, accepted).await;
+        }
+        if !matches!(found.state, State::Running | State::Starting) {
+            home::check(self, id, accepted).await?;
         }
         self.desire(id, Desired::Running).await
     }
 
-    /// Asks for a new server in place of the one that runs, or for a first one.
+    /// Asks for a new server in place of the one that runs, or for a first one. Otherwise as [`Control::start_workspace`].
     pub async fn restart_workspace(
         &self,
         id: WorkspaceId,
         machine: Option<&str>,
+        accepted: Option<HomeSnapshotId>,
     ) -> Result<Workspace> {
+        home::check(self, id, accepted).await?;
         let machine = machine
             .map(|name| self.settings().machine(Some(name)).map(|(name, _)| name))
             .transpose()?;

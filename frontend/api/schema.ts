@@ -985,7 +985,10 @@ export interface components {
             /** @description Where the person approves. */
             verification_url: string;
         };
-        /** @description The body of every error. */
+        /**
+         * @description The body of every error. With the code `home_unreachable` it also has `machine_name`, `snapshot_id` and `snapshot_age_ms`: to go on from
+         *     that snapshot, send the request again with it as `accept_snapshot`.
+         */
         Envelope: {
             /** @description A stable word for programs, such as `not_found`. */
             code: string;
@@ -1040,6 +1043,50 @@ export interface components {
             path: string;
             /** @description Where a symbolic link points. */
             target: string | null;
+        };
+        /** @description A home directory: what it takes, and how it is kept. */
+        Home: {
+            /**
+             * Format: int64
+             * @description Bytes on disk, as measured last.
+             */
+            bytes: number | null;
+            /** @description Files that were not saved when their machine was given up, and were found later: folders in the home. */
+            conflicts: components["schemas"]["HomeConflict"][];
+            /**
+             * Format: int64
+             * @description Files and folders in it.
+             */
+            files: number | null;
+            /**
+             * Format: int64
+             * @description When it was measured, in milliseconds since 1970, UTC.
+             */
+            measured_ms: number | null;
+            /**
+             * Format: int64
+             * @description What it may take; no limit where missing.
+             */
+            quota_bytes: number | null;
+            /**
+             * Format: int64
+             * @description When its newest snapshot was taken. None are taken where there is only one machine.
+             */
+            snapshot_ms: number | null;
+            /** @description What to tell people of its size, from nine tenths of the quota on. Over it, the server is not started again. */
+            warning: string | null;
+        };
+        /** @description What was found on a machine that had been given up. */
+        HomeConflict: {
+            /**
+             * Format: int64
+             * @description When it was put there, in milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /** @description The machine it comes from. */
+            machine_name: string;
+            /** @description The folder in the home. */
+            name: string;
         };
         /** @description What is mounted, read-only, as the folder `inputs/NAME`. */
         Input: {
@@ -1520,6 +1567,7 @@ export interface components {
                 created_ms: number;
                 /** @description The name of its environment. */
                 environment: string;
+                home?: components["schemas"]["Home"] | null;
                 /** @description Never changes. */
                 id: string;
                 /** @description What is mounted into it. */
@@ -1537,6 +1585,7 @@ export interface components {
                 name: string;
                 /** @description What a start has come to. */
                 phase?: string | null;
+                progress?: components["schemas"]["Progress"] | null;
                 /** @description The project's name. */
                 project: string;
                 /** @description The project's id. */
@@ -1789,6 +1838,38 @@ export interface components {
             /** @description `device_code` of the beginning. */
             device_code: string;
         };
+        /** @description The steps on the way to what was asked for. */
+        Progress: {
+            /** @description The steps in order: those that were, the present one, and the last one where it is still to come. */
+            phases: components["schemas"]["ProgressPhase"][];
+            /**
+             * Format: int64
+             * @description When the first step began, in milliseconds since 1970, UTC.
+             */
+            started_ms: number;
+        };
+        /** @description One step. */
+        ProgressPhase: {
+            /**
+             * Format: int64
+             * @description When it ended; missing before.
+             */
+            ended_ms: number | null;
+            /**
+             * Format: int64
+             * @description How long it usually takes, in ms: the median of the last times.
+             */
+            estimate_ms: number | null;
+            /** @description What people see. */
+            label: string;
+            /** @description `saving`, `stopping`, `moving`, `waiting`, `preparing`, `mounting` or `starting`. */
+            phase: string;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970, UTC; missing before.
+             */
+            started_ms: number | null;
+        };
         /** @description A space for one problem. */
         Project: {
             /**
@@ -1968,6 +2049,11 @@ export interface components {
         };
         /** @description Where to start. */
         UpdateMachine: {
+            /**
+             * @description The snapshot of the home to go on from, as an error `home_unreachable` named it: what is newer on the machine that cannot be reached
+             *     is put into the home later, in a folder `conflict-…`.
+             */
+            accept_snapshot?: string | null;
             /** @description The name of another machine type; it stays where left out. */
             machine?: string | null;
         };
@@ -2073,6 +2159,7 @@ export interface components {
             created_ms: number;
             /** @description The name of its environment. */
             environment: string;
+            home: components["schemas"]["Home"] | null;
             /** @description Never changes. */
             id: string;
             /** @description What is mounted into it. */
@@ -2090,6 +2177,7 @@ export interface components {
             name: string;
             /** @description What a start has come to. */
             phase: string | null;
+            progress: components["schemas"]["Progress"] | null;
             /** @description The project's name. */
             project: string;
             /** @description The project's id. */

@@ -29,9 +29,25 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     retry_after_s: Option<u64>,
     headers: HeaderMap,
+    home: HomeDetails,
 }
 
-/// The body of every error.
+/// What a client needs to agree to go on from a snapshot of a home: with the code `home_unreachable`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HomeDetails {
+    /// The machine that has the newest files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// The newest snapshot of the home; missing where none was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_id: Option<String>,
+    /// How old that snapshot is, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_age_ms: Option<i64>,
+}
+
+/// The body of every error. With the code `home_unreachable` it also has `machine_name`, `snapshot_id` and `snapshot_age_ms`: to go on from
+/// that snapshot, send the request again with it as `accept_snapshot`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Envelope {
     /// A stable word for programs, such as `not_found`.
@@ -40,6 +56,10 @@ pub struct Envelope {
     pub message: String,
     /// Names this request in the server's log.
     pub request_id: String,
+    /// With some codes there is more; a description cannot say with which.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub home: HomeDetails,
 }
 
 impl ApiError {
@@ -56,6 +76,7 @@ impl ApiError {
             source: None,
             retry_after_s: None,
             headers: HeaderMap::new(),
+            home: HomeDetails::default(),
         }))
     }
 
@@ -184,6 +205,25 @@ impl From<control::Error> for ApiError {
             E::Conflict(text) => Self::conflict(sentence(&text)),
             E::Invalid(text) => Self::invalid(sentence(&text)),
             E::Unavailable { .. } => Self::unavailable(error),
+            E::HomeFull { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "home_full",
+                sentence(&error.to_string()),
+            ),
+            E::HomeUnreachable {
+                ref machine,
+                snapshot_id,
+                snapshot_age_ms,
+            } => {
+                let message = sentence(&error.to_string());
+                let mut told = Self::new(StatusCode::CONFLICT, "home_unreachable", message);
+                told.0.home = HomeDetails {
+                    machine_name: Some(machine.clone()),
+                    snapshot_id: snapshot_id.map(|id| id.to_string()),
+                    snapshot_age_ms,
+                };
+                told
+            }
             _ => Self::internal(error),
         }
     }
@@ -252,6 +292,7 @@ pub fn write_envelope(mut response: Response, request_id: &str) -> Response {
         code: error.0.code.to_owned(),
         message: text::bounded(&error.0.message, MESSAGE_CHARS).into_owned(),
         request_id: request_id.to_owned(),
+        home: error.0.home.clone(),
     });
     let mut rendered = (error.0.status, body).into_response();
     let headers = rendered.headers_mut();

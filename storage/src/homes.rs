@@ -25,6 +25,7 @@ mod take;
 mod tests;
 mod tree;
 mod usage;
+mod view;
 mod walk;
 
 pub use records::{
@@ -32,6 +33,7 @@ pub use records::{
     copies, forget_all, forget_copy, get, leftover, measured, newest, record, save, snapshots,
 };
 pub use usage::{Usage, measure};
+pub use view::{HomeView, views};
 
 /// What a snapshot of a home amounts to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,8 +150,22 @@ pub struct Restore {
 /// # Errors
 /// `NotFound` without such a manifest, `Unavailable` when the disk is full, `Internal` when an object is damaged.
 pub async fn restore(store: &Store, target: &Path, how: Restore) -> Result<()> {
+    restore_holding(store, target, how, ()).await
+}
+
+/// The same while something is held: it is dropped when the work ends, also where that is after the future was dropped.
+pub async fn restore_holding(
+    store: &Store,
+    target: &Path,
+    how: Restore,
+    held: impl Send + 'static,
+) -> Result<()> {
     let (store, target) = (store.clone(), target.to_owned());
-    blocking(move || restore::restore_now(&store, &target, &how)).await
+    blocking(move || {
+        let _held = held;
+        restore::restore_now(&store, &target, &how)
+    })
+    .await
 }
 
 /// Forgets the stat index of a home that is gone.

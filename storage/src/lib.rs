@@ -25,6 +25,7 @@ pub mod members;
 pub mod names;
 pub mod objects;
 pub mod outputs;
+pub mod phases;
 pub mod projects;
 pub mod secret;
 pub mod series;

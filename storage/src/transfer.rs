@@ -12,8 +12,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::capture::{Captured, Pending};
+use crate::homes;
 use crate::ids::ProjectId;
-use crate::manifest::{Check, Manifest, Node};
+use crate::manifest::{Check, Manifest, Node, Summary};
 use crate::objects::{Hash, Space, Store, blocking, corrupt};
 use crate::{Error, Result};
 
@@ -106,7 +107,51 @@ pub async fn adopt(
     captured: Captured,
     received: BTreeSet<Item>,
 ) -> Result<Pending> {
-    let (reader, digest) = (store.clone(), captured.summary.manifest_digest);
+    let digest = captured.summary.manifest_digest;
+    let (summary, objects) = checked(store, project, digest, &received).await?;
+    let captured = Captured {
+        summary,
+        skipped: captured.skipped,
+    };
+    Ok(Pending::brought(project, captured, objects))
+}
+
+/// The same for a snapshot of a home.
+///
+/// # Errors
+/// As [`adopt`].
+pub async fn adopt_home(
+    store: &Store,
+    project: ProjectId,
+    taken: homes::Taken,
+    received: BTreeSet<Item>,
+) -> Result<homes::Pending> {
+    let digest = taken.summary.manifest_digest;
+    let (summary, mut objects) = checked(store, project, digest, &received).await?;
+    let attributes = taken.attributes_hash;
+    let came = received.contains(&Item::object(attributes));
+    if !came
+        && crate::uploads::held(store, project, &[attributes])
+            .await?
+            .is_empty()
+    {
+        return Err(Error::invalid("the attributes of a home did not come"));
+    }
+    let files = store.objects().clone();
+    let size = blocking(move || files.size(Space::Objects, &attributes)).await?;
+    objects.push((attributes, size.unwrap_or_default()));
+    let taken = homes::Taken { summary, ..taken };
+    Ok(homes::Pending::received(project, taken, objects))
+}
+
+/// Reads and checks a manifest; every object in it must have come or be the project's already.
+async fn checked(
+    store: &Store,
+    project: ProjectId,
+    digest: Hash,
+    received: &BTreeSet<Item>,
+) -> Result<(Summary, Vec<(Hash, u64)>)> {
+    let reader = store.clone();
     let (summary, objects) = blocking(move || {
         let manifest = open(&reader, digest)?;
         let (mut check, mut objects) = (Check::default(), Vec::new());
@@ -138,11 +183,7 @@ pub async fn adopt(
             "the object {wrong} has another size"
         )));
     }
-    let captured = Captured {
-        summary,
-        skipped: captured.skipped,
-    };
-    Ok(Pending::brought(project, captured, objects))
+    Ok((summary, objects))
 }
 
 /// The first object whose size is not what the manifest says.

@@ -22,6 +22,8 @@ mod leases;
 mod machines;
 #[path = "records/people.rs"]
 mod people;
+#[path = "records/phases.rs"]
+mod phases;
 #[path = "records/projects.rs"]
 mod projects;
 #[path = "records/queue.rs"]

@@ -99,6 +99,26 @@ pub(super) fn disk(data: &Path) -> Check {
     }
 }
 
+/// How homes are kept from filling the disk.
+pub(super) fn quota(bytes: Option<u64>) -> Check {
+    let name = "home quota";
+    match bytes {
+        Some(bytes) => Check::ok(
+            name,
+            format!(
+                "{} MB for each home, measured every 30 s: a warning at 90 %, and no further start over it",
+                bytes / 1_000_000
+            ),
+        ),
+        None => Check::bad(
+            name,
+            State::Missing,
+            "none is set",
+            "one home can fill the disk: set `home_quota_bytes` in cairn.toml",
+        ),
+    }
+}
+
 pub(super) fn database(config: &Config, data: &Path) -> Check {
     let name = "database";
     let url = match config.database_url(data) {

@@ -80,11 +80,22 @@ pub(crate) fn has_uv() -> bool {
 impl Rig {
     /// A server on a free port, and a project folder to stand in.
     pub(crate) fn new() -> Self {
+        Self::with(&["ipykernel"])
+    }
+
+    /// As [`signed_in`](Self::signed_in), with other packages in the default environment.
+    pub(crate) fn with_packages(packages: &[&str]) -> Self {
+        let rig = Self::with(packages);
+        rig.sign_in();
+        rig
+    }
+
+    fn with(packages: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["data", "home", "project"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let mut config = "[environments.default]\npackages = [\"ipykernel\"]\n".to_owned();
+        let mut config = format!("[environments.default]\npackages = {packages:?}\n");
         if let Some(schema) = Schema::of(folder.path()) {
             schema.run("CREATE SCHEMA", "");
             config.insert_str(0, &format!("database = {:?}\n", schema.url()));
@@ -95,7 +106,7 @@ impl Rig {
             .local_addr()
             .unwrap()
             .port();
-        let server = serve(Path::new(CAIRN), folder.path(), port);
+        let server = serve(Path::new(CAIRN), folder.path(), port, None);
         Self {
             folder,
             port,
@@ -106,9 +117,13 @@ impl Rig {
     /// As [`new`](Self::new), and signed in as the administrator with the link that the server wrote.
     pub(crate) fn signed_in() -> Self {
         let rig = Self::new();
-        let said = rig.cairn(&["login", &rig.link()]);
-        assert_eq!(said.code, 0, "{}", said.err);
+        rig.sign_in();
         rig
+    }
+
+    fn sign_in(&self) {
+        let said = self.cairn(&["login", &self.link()]);
+        assert_eq!(said.code, 0, "{}", said.err);
     }
 
     /// The sign-in link.
@@ -183,7 +198,29 @@ impl Rig {
             }
         }
         self.server.wait().unwrap();
-        self.server = serve(&binary, self.folder.path(), self.port);
+        self.server = serve(&binary, self.folder.path(), self.port, None);
+    }
+
+    /// Kills the server and starts one that dies as suddenly when it comes to `point`.
+    pub(crate) fn restart_to_crash_at(&mut self, point: &str) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        let crash_at = Some(point);
+        self.server = serve(Path::new(CAIRN), self.folder.path(), self.port, crash_at);
+    }
+
+    /// Waits until the server has died by itself.
+    pub(crate) fn await_crash(&mut self, patience: Duration) {
+        let begun = Instant::now();
+        while self.server.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < patience, "the server does not die");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts a server in place of one that has died.
+    pub(crate) fn start_again(&mut self) {
+        self.server = serve(Path::new(CAIRN), self.folder.path(), self.port, None);
     }
 
     fn terminate(&self) {
@@ -223,7 +260,7 @@ pub(crate) enum Restart {
 }
 
 /// Starts the server and returns once it says that it serves.
-fn serve(binary: &Path, folder: &Path, port: u16) -> Child {
+fn serve(binary: &Path, folder: &Path, port: u16, crash_at: Option<&str>) -> Child {
     let mut command = Command::new(binary);
     command
         .arg("serve")
@@ -235,6 +272,9 @@ fn serve(binary: &Path, folder: &Path, port: u16) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     clean(&mut command, folder);
+    if let Some(point) = crash_at {
+        command.env("CAIRN_TEST_CRASH_AT", point);
+    }
     let mut server = command.spawn().unwrap();
     let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
     let begun = Instant::now();

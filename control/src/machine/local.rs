@@ -9,15 +9,19 @@ use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use spawner::{EnvironmentSpec, Environments, Handle, LogChunk, Runtime, Secret, Spec, Status};
 use storage::{
-    Hash,
+    Hash, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     materialise::Link,
     objects::Store,
     snapshot,
 };
 
-use super::{Address, Built, Left, Machine, Secrets, Task, Work};
-use crate::{Error, Layout, Result, jobs::process, workspaces::server};
+use super::{Address, Built, HomeSource, Left, Machine, Secrets, Task, Work};
+use crate::{
+    Error, Layout, Result,
+    jobs::process,
+    workspaces::{of_run, server},
+};
 
 pub(crate) use home::remove_tree;
 
@@ -40,12 +44,12 @@ pub struct Host {
 }
 
 /// This host as a machine.
-pub struct LocalMachine(Host);
+pub struct LocalMachine(Host, home::Locks);
 
 impl LocalMachine {
     /// Puts it together; starts nothing.
     pub fn new(host: Host) -> Self {
-        Self(host)
+        Self(host, home::Locks::default())
     }
 
     /// Its store.
@@ -162,7 +166,35 @@ impl Machine for LocalMachine {
     }
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {
+        homes::forget(&self.0.store, &home::index(workspace));
         remove_tree(self.layout().home(&workspace)).await
+    }
+
+    async fn restore_home(&self, workspace: WorkspaceId, source: &HomeSource) -> Result<()> {
+        let owner = self.0.runtime.owner(source.uid_slot)?;
+        let held = self.1.hold(workspace).await;
+        for run in self.runs().await? {
+            let ours = of_run(&run).is_some_and(|(id, _)| id == workspace);
+            let status = if ours { self.status(&run).await? } else { None };
+            if status.is_some_and(|status| status.exit.is_none()) {
+                return Err(Error::conflict("a server of this workspace runs here"));
+            }
+        }
+        let (store, layout) = (&self.0.store, self.layout());
+        home::restore(store, layout, (workspace, held), (source, owner)).await
+    }
+
+    async fn snapshot_home(
+        &self,
+        workspace: WorkspaceId,
+        project: ProjectId,
+    ) -> Result<homes::Pending> {
+        let (home, index) = (self.layout().home(&workspace), home::index(workspace));
+        Ok(homes::take(&self.0.store, project, &home, &index).await?)
+    }
+
+    async fn measure_home(&self, workspace: WorkspaceId) -> Result<homes::Usage> {
+        Ok(homes::measure(&self.layout().home(&workspace)).await?)
     }
 
     async fn snapshot(
@@ -185,6 +217,11 @@ impl Machine for LocalMachine {
     }
 
     async fn start(&self, work: &Work, secrets: &Secrets) -> Result<Status> {
+        // A restore that was given up by its caller may still go on: nothing begins over a home that is being replaced.
+        let _held = match &work.task {
+            Task::Server { workspace_id } => Some(self.1.hold(*workspace_id).await),
+            Task::Attempt(_) => None,
+        };
         let mut spec = self.spec(work).await?;
         spec.secrets = given(secrets);
         let handle = self.0.runtime.start(spec).await?;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use storage::{
+    homes,
     ids::WorkspaceId,
+    phases::Phase,
     workspaces::{self, Desired, Note, State, Workspace},
 };
 use tokio::sync::Notify;
 
-use super::start;
-use crate::{Control, Result};
+use super::{home, start};
+use crate::{Control, Result, crash};
 
 /// Time for JupyterLab to end its kernels before it is ended.
 const GRACE: Duration = Duration::from_secs(10);
@@ -122,12 +124,22 @@ async fn unless(control: &Control, workspace: &Workspace, expected: Step, nudge:
 }
 
 async fn stop(control: &Control, workspace: &Workspace) -> Result<()> {
+    let machine = &*control.host_of(workspace)?;
     if workspace.state != State::Stopping {
+        if workspace.state == State::Running && workspace.desired == Desired::Running {
+            home::save_ahead(control, machine, workspace).await;
+        }
         return start::step(control, workspace, State::Stopping, Note::default()).await;
     }
+    crash::point("stop: asked");
+    start::phase(control, workspace, Phase::Stopping).await?;
     let run = start::run_id(workspace.id, workspace.fence);
-    control.host_of(workspace)?.stop(&run, GRACE).await?;
-    start::step(control, workspace, State::Stopped, Note::default()).await
+    machine.stop(&run, GRACE).await?;
+    crash::point("stop: ended");
+    home::save_last(control, machine, workspace).await;
+    start::step(control, workspace, State::Stopped, Note::default()).await?;
+    crash::point("stop: stopped");
+    Ok(())
 }
 
 async fn delete(control: &Control, workspace: &Workspace) -> Result<()> {
@@ -135,11 +147,14 @@ async fn delete(control: &Control, workspace: &Workspace) -> Result<()> {
     if workspace.fence > 0 {
         machine.remove(&start::run_id(id, workspace.fence)).await?;
     }
+    // Also where the records name no copy yet.
     machine.remove_home(id).await?;
-    control
-        .db()
-        .write(move |mut tx| async move { workspaces::deleted(&mut tx, id).await })
-        .await?;
+    home::remove(control, workspace).await?;
+    let deleted = control.db().write(move |mut tx| async move {
+        homes::forget_all(&mut tx, id).await?;
+        workspaces::deleted(&mut tx, id).await
+    });
+    deleted.await?;
     Ok(())
 }
 

@@ -1,18 +1,20 @@
 //! Starting a workspace's server: what is needed is prepared step by step, then the spawner is asked.
 
-use spawner::{Exit, Phase, Status};
+use spawner::{Exit, Status};
 use storage::{
     ids::WorkspaceId,
-    projects,
+    phases::{self, Phase},
     secret::Secret,
     tokens::{self, NewToken},
     workspaces::{self, Note, State, Workspace},
 };
 
 use crate::{
-    Control, Error, Result,
+    Control, Error, Result, crash,
     machine::{Machine, Secrets, Task, Work},
 };
+
+use super::home;
 
 /// Name of the `fence`th run of a workspace.
 pub(super) fn run_id(id: WorkspaceId, fence: i64) -> String {
@@ -62,6 +64,7 @@ pub(super) async fn begin(control: &Control, workspace: &Workspace) -> Result<()
 /// Safe to call again after a crash at any point: what was done is found and not done twice.
 pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<()> {
     let run = run_id(workspace.id, workspace.fence);
+    crash::point("start: begun");
     let machine = &*control.host_of(workspace)?;
     let mut status = match machine.status(&run).await? {
         Some(status) => status,
@@ -71,8 +74,11 @@ pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<(
         if let Some(exit) = &status.exit {
             return failed(control, workspace, failure(exit)).await;
         }
-        if status.phase == Phase::Running && status.ready {
-            return step(control, workspace, State::Running, Note::default()).await;
+        if status.phase == spawner::Phase::Running && status.ready {
+            crash::point("start: answers");
+            step(control, workspace, State::Running, Note::default()).await?;
+            crash::point("start: running");
+            return Ok(());
         }
         status = machine.changed(&run, &status).await?;
     }
@@ -82,17 +88,17 @@ async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) 
     let work = work(control, workspace).await?;
     let built = machine.environment(&work.environment).await?;
     if built.state != spawner::environments::State::Ready {
-        phase(control, workspace, "Building the environment").await?;
+        phase(control, workspace, Phase::Preparing).await?;
         machine.build(&work.environment).await?;
     }
-    let template = projects::template(control.db(), workspace.project_id).await?;
-    let template = template.map(|digest| digest.parse()).transpose()?;
-    machine.make_home(workspace.id, template).await?;
+    crash::point("start: environment");
+    home::ready(control, machine, workspace).await?;
+    crash::point("start: home recorded");
     if !workspace.inputs.is_empty() {
-        phase(control, workspace, "Fetching the inputs").await?;
+        phase(control, workspace, Phase::Mounting).await?;
         machine.prepare(&work).await?;
     }
-    phase(control, workspace, "Starting JupyterLab").await?;
+    phase(control, workspace, Phase::Starting).await?;
     let sealed = workspace
         .token_sealed
         .as_deref()
@@ -101,7 +107,10 @@ async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) 
         api_token: api_token(control, workspace).await?,
         server_token: Some(unseal(control, workspace.id, sealed)?),
     };
-    machine.start(&work, &secrets).await
+    crash::point("start: prepared");
+    let status = machine.start(&work, &secrets).await?;
+    crash::point("start: launched");
+    Ok(status)
 }
 
 /// What the workspace runs.
@@ -140,17 +149,13 @@ async fn api_token(control: &Control, workspace: &Workspace) -> Result<String> {
     Ok(secret.expose().to_owned())
 }
 
-async fn phase(control: &Control, workspace: &Workspace, text: &str) -> Result<()> {
-    let (id, fence) = (workspace.id, workspace.fence);
-    let note = &Note {
-        phase: Some(text.to_owned()),
-        message: None,
-    };
-    control
+/// Tells people how far it has come, and remembers how long each step takes.
+pub(super) async fn phase(control: &Control, workspace: &Workspace, phase: Phase) -> Result<()> {
+    let (id, generation) = (workspace.id, workspace.generation);
+    let enter = control
         .db()
-        .write(move |mut tx| async move { workspaces::set_phase(&mut tx, id, fence, note).await })
-        .await?;
-    Ok(())
+        .write(move |mut tx| async move { phases::enter(&mut tx, id, generation, phase).await });
+    Ok(enter.await?)
 }
 
 /// Moves the run on from the state that the caller saw it in. Nothing happens where somebody else was faster.
@@ -164,7 +169,11 @@ pub(super) async fn step(
     control
         .db()
         .write(move |mut tx| async move {
-            workspaces::transition(&mut tx, id, fence, (from, to), note).await
+            let moved = workspaces::transition(&mut tx, id, fence, (from, to), note).await?;
+            if moved && to != State::Stopping {
+                phases::leave(&mut tx, id).await?;
+            }
+            Ok(())
         })
         .await?;
     Ok(())

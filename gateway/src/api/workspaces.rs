@@ -1,5 +1,7 @@
 //! Workspaces: making, starting, stopping, opening, and what is mounted into them.
 
+mod home;
+mod progress;
 mod record;
 
 use axum::extract::State;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use storage::{
     Page, audit,
-    ids::ProjectId,
+    ids::{HomeSnapshotId, ProjectId},
     links, members,
     projects::{self, Project},
     workspaces::{self as records, Filter},
@@ -51,6 +53,10 @@ pub(crate) struct NewWorkspace {
 pub(crate) struct UpdateMachine {
     /// The name of another machine type; it stays where left out.
     machine: Option<String>,
+    /// The snapshot of the home to go on from, as an error `home_unreachable` named it: what is newer on the machine that cannot be reached
+    /// is put into the home later, in a folder `conflict-…`.
+    #[schema(value_type = Option<String>)]
+    accept_snapshot: Option<HomeSnapshotId>,
 }
 
 /// Where in the workspace to go.
@@ -152,7 +158,24 @@ async fn listing(
     filter: &Filter,
     page: &Page,
 ) -> Result<Json<Listing<Workspace>>, ApiError> {
-    Ok(Json(records::list(app.db(), filter, page).await?.into()))
+    let found = records::list(app.db(), filter, page).await?;
+    let ids: Vec<_> = found.items.iter().map(|workspace| workspace.id).collect();
+    let mut homes = home::of(app, &ids).await?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for workspace in found.items {
+        let home = homes.remove(&workspace.id);
+        let progress = progress::of(app, &workspace).await?;
+        items.push(Workspace::from(workspace).with(home, progress));
+    }
+    let next = found.next;
+    Ok(Json(Listing { items, next }))
+}
+
+/// The workspace with its home and how far it has come.
+async fn shown(app: &App, workspace: records::Workspace) -> Result<Workspace, ApiError> {
+    let home = home::of(app, &[workspace.id]).await?.remove(&workspace.id);
+    let progress = progress::of(app, &workspace).await?;
+    Ok(Workspace::from(workspace).with(home, progress))
 }
 
 /// Makes a workspace of the caller's own. It does not start by itself.
@@ -191,7 +214,7 @@ pub(crate) async fn get_workspace(
     Path(id): Path<String>,
 ) -> Result<Json<Workspace>, ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
-    Ok(Json(workspace.into()))
+    Ok(Json(shown(&app, workspace).await?))
 }
 
 /// Deletes a workspace with its home directory. What jobs were run from it stays.
@@ -220,12 +243,13 @@ pub(crate) async fn start_workspace(
     body: Option<Json<UpdateMachine>>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
-    let machine = body.and_then(|Json(update)| update.machine);
+    let update = body.map(|Json(update)| update).unwrap_or_default();
+    let (machine, accepted) = (update.machine.as_deref(), update.accept_snapshot);
     let workspace = app
         .control()
-        .start_workspace(workspace.id, machine.as_deref())
+        .start_workspace(workspace.id, machine, accepted)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+    Ok((StatusCode::ACCEPTED, Json(shown(&app, workspace).await?)))
 }
 
 /// Stops a workspace's server; its home directory stays. Stopping one that is stopped changes nothing.
@@ -240,7 +264,7 @@ pub(crate) async fn stop_workspace(
     let workspace = authz::workspace(&app, &principal, Action::StopWorkspace, &id).await?;
     tell(&app, &principal, "stop_workspace", &workspace).await?;
     let workspace = app.control().stop_workspace(workspace.id).await?;
-    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+    Ok((StatusCode::ACCEPTED, Json(shown(&app, workspace).await?)))
 }
 
 /// Stops a workspace's server and starts it again, on another machine type if one is given.
@@ -254,12 +278,13 @@ pub(crate) async fn restart_workspace(
     body: Option<Json<UpdateMachine>>,
 ) -> Result<(StatusCode, Json<Workspace>), ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
-    let machine = body.and_then(|Json(update)| update.machine);
+    let update = body.map(|Json(update)| update).unwrap_or_default();
+    let (machine, accepted) = (update.machine.as_deref(), update.accept_snapshot);
     let workspace = app
         .control()
-        .restart_workspace(workspace.id, machine.as_deref())
+        .restart_workspace(workspace.id, machine, accepted)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(workspace.into())))
+    Ok((StatusCode::ACCEPTED, Json(shown(&app, workspace).await?)))
 }
 
 /// Makes the address at which the caller's browser enters the workspace's own origin.

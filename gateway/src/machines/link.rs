@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use storage::{
-    Hash, Store,
+    Hash, Store, homes,
     ids::ProjectId,
     snapshot::{Captured, Pending},
     transfer::{self, Item},
@@ -66,6 +66,18 @@ impl Link {
             return Ok(());
         }
         let items = transfer::contents(&self.store, manifest).await?;
+        self.give_items(&items).await?;
+        self.there().insert(manifest);
+        Ok(())
+    }
+
+    /// Sees to it that the machine has a snapshot of a home.
+    pub(super) async fn give_home(&self, manifest: Hash, attributes: Hash) -> Result<()> {
+        self.give(manifest).await?;
+        self.give_items(&[Item::object(attributes)]).await
+    }
+
+    async fn give_items(&self, items: &[Item]) -> Result<()> {
         for chunk in items.chunks(ITEMS) {
             let asked = transfer::encode(chunk).into();
             let lacking = transfer::decode(&self.post(wire::LACKING, asked).await?)?;
@@ -81,20 +93,46 @@ impl Link {
             let frames = Body::from_stream(transfer::send(&self.store, lacking));
             self.post(wire::PUT, frames).await?;
         }
-        self.there().insert(manifest);
         Ok(())
     }
 
     /// Brings a capture of the machine into the store, ready to be recorded.
     pub(super) async fn bring(&self, project: ProjectId, captured: Captured) -> Result<Pending> {
-        let digest = captured.summary.manifest_digest.to_hex();
-        let items = transfer::decode(&self.post(wire::LIST, digest.into()).await?)?;
+        let received = self
+            .bring_items(project, captured.summary.manifest_digest, None)
+            .await?;
+        Ok(transfer::adopt(&self.store, project, captured, received).await?)
+    }
+
+    /// Brings a snapshot of a home on the machine into the store, ready to be recorded.
+    pub(super) async fn bring_home(
+        &self,
+        project: ProjectId,
+        taken: homes::Taken,
+    ) -> Result<homes::Pending> {
+        let more = Some(Item::object(taken.attributes_hash));
+        let received = self
+            .bring_items(project, taken.summary.manifest_digest, more)
+            .await?;
+        Ok(transfer::adopt_home(&self.store, project, taken, received).await?)
+    }
+
+    /// Brings what a manifest consists of and the project lacks.
+    async fn bring_items(
+        &self,
+        project: ProjectId,
+        manifest: Hash,
+        more: Option<Item>,
+    ) -> Result<BTreeSet<Item>> {
+        let digest = manifest.to_hex();
+        let mut items = transfer::decode(&self.post(wire::LIST, digest.into()).await?)?;
+        items.extend(more);
         let wanted = transfer::wanted(&self.store, project, items).await?;
         let mut received = BTreeSet::new();
         for chunk in wanted.chunks(ITEMS) {
             received.extend(self.fetch(chunk).await?);
         }
-        Ok(transfer::adopt(&self.store, project, captured, received).await?)
+        Ok(received)
     }
 
     /// Brings items of the machine into the store.

@@ -4,13 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use control::{
-    Address, Error, Machine, Result,
+    Address, Error, HomeSource, Machine, Result,
     machine::{
         Built, Dial, EnvironmentSpec, Left, LogChunk, Remote, Secrets, Status, Stream, Task, Work,
     },
 };
 use storage::{
-    Hash, Store,
+    Hash, Store, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     snapshot,
     transfer::Item,
@@ -100,6 +100,28 @@ impl Machine for RemoteMachine {
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {
         self.link.call(&Call::RemoveHome(workspace)).await
+    }
+
+    async fn restore_home(&self, workspace: WorkspaceId, source: &HomeSource) -> Result<()> {
+        let (manifest, attributes) = (source.manifest_digest, source.attributes_hash);
+        self.link.give_home(manifest, attributes).await?;
+        let source = source.clone();
+        let call = Call::RestoreHome { workspace, source };
+        self.link.call(&call).await
+    }
+
+    async fn snapshot_home(
+        &self,
+        workspace: WorkspaceId,
+        project: ProjectId,
+    ) -> Result<homes::Pending> {
+        let call = Call::SnapshotHome { workspace, project };
+        let taken = self.link.call(&call).await?;
+        self.link.bring_home(project, taken).await
+    }
+
+    async fn measure_home(&self, workspace: WorkspaceId) -> Result<homes::Usage> {
+        self.link.call(&Call::MeasureHome(workspace)).await
     }
 
     async fn snapshot(

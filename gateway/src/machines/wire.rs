@@ -1,7 +1,7 @@
 //! What the two sides say to each other: one call with its answer for each method of [`control::Machine`], as JSON.
 
 use control::{
-    Error,
+    Error, HomeSource,
     machine::{EnvironmentSpec, LogChunk, Secrets, Status, Work},
 };
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,16 @@ pub(super) enum Call {
         template: Option<Hash>,
     },
     RemoveHome(WorkspaceId),
+    RestoreHome {
+        workspace: WorkspaceId,
+        source: HomeSource,
+    },
+    /// Answers with [`storage::homes::Taken`]; its content is fetched then.
+    SnapshotHome {
+        workspace: WorkspaceId,
+        project: ProjectId,
+    },
+    MeasureHome(WorkspaceId),
     /// Answers with [`Captured`]; its content is fetched then.
     Snapshot {
         workspace: WorkspaceId,

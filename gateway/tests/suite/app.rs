@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
 use control::{
-    Control, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
+    Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
 };
 use gateway::{
     App, Config,
@@ -237,6 +237,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         environments: BTreeMap::from([("default".to_owned(), environment)]),
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         max_jobs: NonZeroUsize::MIN,
+        homes: Homes::default(),
         scratch: folder.path().to_owned(),
         offline_grace: std::time::Duration::from_mins(10),
         api_url: "http://localhost".to_owned(),

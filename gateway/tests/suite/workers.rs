@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use control::{Address, Layout, LocalMachine, Machine, machine::Host};
+use control::{Address, HomeSource, Layout, LocalMachine, Machine, machine::Host};
 use gateway::machines::{Hello, MACHINE_HEADER, Worker};
 use spawner::Environments;
 use storage::{
@@ -234,6 +234,56 @@ async fn a_home_is_made_of_what_the_server_has_and_its_files_come_back() {
     }
     machine.remove_home(workspace).await.unwrap();
     assert!(!work.exists());
+}
+
+/// The home of a workspace on two machines, whole: content, modes, links, empty folders, names of any bytes.
+#[tokio::test]
+async fn a_home_goes_from_a_worker_to_the_server_and_back() {
+    use std::os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _};
+    let bed = Bed::new().await;
+    let (_serving, there) = bed.connected().await;
+    let here = Arc::clone(bed.app.control.hosts().local());
+    let (project, workspace) = (bed.project().await, WorkspaceId::new(&System));
+    there.make_home(workspace, None).await.unwrap();
+    let home = Layout::new(bed.folder.path()).home(&workspace);
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    std::fs::write(home.join("work/run.sh"), vec![7; 3_000_000]).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(home.join("work/run.sh"), mode).unwrap();
+    std::fs::hard_link(home.join("work/run.sh"), home.join(odd)).unwrap();
+    std::os::unix::fs::symlink("/nowhere", home.join("link")).unwrap();
+    std::fs::create_dir(home.join("empty")).unwrap();
+
+    let store = bed.app.control.store();
+    let mut machines = [&there, &here];
+    let mut last = None;
+    for _ in 0..3 {
+        let [from, to] = machines;
+        let pending = from.snapshot_home(workspace, project).await.unwrap();
+        let taken = pending.commit(store).await.unwrap();
+        let source = HomeSource {
+            project_id: project,
+            manifest_digest: taken.summary.manifest_digest,
+            attributes_hash: taken.attributes_hash,
+            uid_slot: None,
+            keep_aside: None,
+        };
+        to.restore_home(workspace, &source).await.unwrap();
+        let seen = (taken.summary.manifest_digest, taken.attributes_hash);
+        assert!(last.is_none_or(|last| last == seen), "nothing was lost");
+        last = Some(seen);
+        let (ours, theirs) = (
+            from.measure_home(workspace).await.unwrap(),
+            to.measure_home(workspace).await.unwrap(),
+        );
+        assert_eq!(ours.files, theirs.files);
+        machines.reverse();
+    }
+    assert_eq!(
+        std::fs::read(home.join(odd)).unwrap(),
+        vec![7; 3_000_000],
+        "it is a name of the same file"
+    );
 }
 
 #[tokio::test]

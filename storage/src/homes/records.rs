@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pending, Taken, retention};
+use super::{Pending, Taken, Usage, retention};
 use crate::capture::Skipped;
 use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
@@ -146,6 +146,7 @@ pub async fn save(
     if home.is_none_or(|home| (home.machine_id, home.fence) != (run.machine_id, run.fence)) {
         return Ok(None);
     }
+    ensure(tx, run.workspace_id).await?;
     pending.record(tx).await?;
     let taken = pending.taken();
     let last = newest(&mut *tx, run.workspace_id).await?;
@@ -243,13 +244,14 @@ pub async fn add_conflict(tx: &mut Tx, id: WorkspaceId, conflict: &HomeConflict)
     tell(tx, id).await
 }
 
-/// Records how large the home is.
-pub async fn measured(tx: &mut Tx, id: WorkspaceId, (files, bytes): (i64, i64)) -> Result<()> {
+/// Records how large the home is. `notify`: whether people should hear of it.
+pub async fn measured(tx: &mut Tx, id: WorkspaceId, usage: Usage, notify: bool) -> Result<()> {
+    let (files, bytes) = (number(usage.files), number(usage.bytes));
     ensure(tx, id).await?;
     let text = "UPDATE homes SET files = $2, bytes = $3, measured_ms = $4 WHERE workspace_id = $1";
     let query = sql(text).bind(id).bind(files).bind(bytes);
     execute(tx, query.bind(tx.now_ms())).await?;
-    Ok(())
+    if notify { tell(tx, id).await } else { Ok(()) }
 }
 
 /// Records copies for homes that were made before copies were recorded: they lie on `machine_id`, where everything ran.
@@ -278,6 +280,8 @@ pub async fn forget_all(tx: &mut Tx, id: WorkspaceId) -> Result<()> {
     )
     .await?;
     let text = "DELETE FROM home_snapshots WHERE workspace_id = $1";
+    execute(tx, sql(text).bind(id)).await?;
+    let text = "DELETE FROM workspace_phases WHERE workspace_id = $1";
     execute(tx, sql(text).bind(id)).await?;
     Ok(())
 }

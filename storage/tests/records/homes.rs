@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use storage::clock::Clock;
-use storage::homes::{self, HomeConflict, HomeRun, HomeSnapshot, Pending};
+use storage::homes::{self, HomeConflict, HomeRun, HomeSnapshot, Pending, Usage};
 use storage::ids::{HomeSnapshotId, MachineId, ProjectId};
 use storage::workspaces::{self, Desired, Note, State, Workspace};
 use storage::{Error, Store, fsck};
@@ -183,10 +183,16 @@ async fn conflicts_and_sizes_are_kept(bed: &Bed) {
     for _ in 0..2 {
         written!(bed, |tx| homes::add_conflict(&mut tx, id, conflict)).unwrap();
     }
-    written!(bed, |tx| homes::measured(&mut tx, id, (3, 4096))).unwrap();
+    let usage = Usage {
+        files: 3,
+        bytes: 4096,
+    };
+    written!(bed, |tx| homes::measured(&mut tx, id, usage, true)).unwrap();
     let record = homes::record(&bed.db, id).await.unwrap();
     assert_eq!(record.conflicts, std::slice::from_ref(conflict));
     assert_eq!((record.files, record.bytes), (Some(3), Some(4096)));
+    let views = homes::views(&bed.db, &[id]).await.unwrap();
+    assert_eq!((&views[0].record, views[0].snapshot_ms), (&record, None));
 }
 
 async fn homes_from_before_are_found(bed: &Bed) {

@@ -1,15 +1,25 @@
 //! A workspace's home on this machine: made at the first start, removed with the workspace.
 
 use std::{
+    collections::HashMap,
     fs::{self, Permissions},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use storage::{Hash, ids::WorkspaceId, materialise, objects::Store};
+use storage::{
+    Hash,
+    homes::{self, Restore},
+    ids::WorkspaceId,
+    materialise::{self, Owner},
+    objects::Store,
+};
 
-use crate::{Error, Layout, Result};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{Error, Layout, Result, machine::HomeSource};
 
 /// Makes the home where there is none yet; its project folder then holds the files of `template`.
 ///
@@ -34,6 +44,54 @@ pub(super) async fn make(
             .map_err(|error| Error::internal("a project folder cannot be made", error))?,
     }
     Ok(())
+}
+
+/// One lock for each home: who replaces it and who starts a server over it wait for each other.
+#[derive(Default)]
+pub(super) struct Locks(Mutex<HashMap<WorkspaceId, Weak<Lock>>>);
+
+type Lock = tokio::sync::Mutex<()>;
+
+impl Locks {
+    pub(super) async fn hold(&self, workspace: WorkspaceId) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let known = locks.get(&workspace).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let lock = Arc::default();
+                locks.insert(workspace, Arc::downgrade(&lock));
+                lock
+            })
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// The name of a home's stat index; another than that of the project folder in it.
+pub(super) fn index(workspace: WorkspaceId) -> String {
+    format!("home-{workspace}")
+}
+
+/// Makes the home as a snapshot has it, in place of an older copy.
+pub(super) async fn restore(
+    store: &Store,
+    layout: &Layout,
+    (workspace, held): (WorkspaceId, OwnedMutexGuard<()>),
+    (source, owner): (&HomeSource, Option<(u32, u32)>),
+) -> Result<()> {
+    let home = layout.home(&workspace);
+    let homes = home.parent().unwrap_or(layout.root());
+    make_folder(homes).map_err(|error| Error::internal("a home cannot be made", error))?;
+    let how = Restore {
+        project: source.project_id,
+        index: index(workspace),
+        manifest_digest: source.manifest_digest,
+        attributes_hash: source.attributes_hash,
+        owner: owner.map(|(uid, gid)| Owner { uid, gid }),
+        keep_aside: source.keep_aside.clone(),
+    };
+    Ok(homes::restore_holding(store, &home, how, held).await?)
 }
 
 /// What JupyterLab in a workspace begins with: no question about news from elsewhere. A person's own settings win.

@@ -7,6 +7,7 @@ use storage::{
 };
 use utoipa::ToSchema;
 
+use super::{home::Home, progress::Progress};
 use crate::api::inputs::Input;
 
 /// What a workspace is doing.
@@ -82,6 +83,21 @@ pub(crate) struct Workspace {
     started_ms: Option<i64>,
     /// When it was last used, in milliseconds since 1970, UTC.
     last_activity_ms: Option<i64>,
+    /// Its home directory, once its server has run.
+    home: Option<Home>,
+    /// The steps of the start, stop or move that is under way.
+    progress: Option<Progress>,
+}
+
+impl Workspace {
+    /// The same with what other records say.
+    pub(crate) fn with(self, home: Option<Home>, progress: Option<Progress>) -> Self {
+        Self {
+            home,
+            progress,
+            ..self
+        }
+    }
 }
 
 impl From<records::Workspace> for Workspace {
@@ -103,6 +119,8 @@ impl From<records::Workspace> for Workspace {
             created_ms: workspace.created_ms,
             started_ms: workspace.started_ms,
             last_activity_ms: workspace.last_activity_ms,
+            home: None,
+            progress: None,
         }
     }
 }

@@ -70,6 +70,14 @@ async fn answer(here: &Inner, call: Call) -> Result<Json<Value>, Refused> {
             template,
         } => json(machine.make_home(workspace, template).await?),
         Call::RemoveHome(workspace) => json(machine.remove_home(workspace).await?),
+        Call::RestoreHome { workspace, source } => {
+            json(machine.restore_home(workspace, &source).await?)
+        }
+        Call::SnapshotHome { workspace, project } => {
+            let taken = machine.snapshot_home(workspace, project).await?;
+            json(taken.recorded())
+        }
+        Call::MeasureHome(workspace) => json(machine.measure_home(workspace).await?),
         Call::Snapshot { workspace, project } => {
             // What the index says next time is in this machine's store from now on.
             json(machine.snapshot(workspace, project).await?.recorded())

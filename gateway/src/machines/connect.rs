@@ -40,7 +40,8 @@ pub(crate) async fn connect_machine(
     mut request: Request,
 ) -> Result<Response, ApiError> {
     let secret = auth::bearer(request.headers()).ok_or_else(ApiError::unauthenticated)?;
-    let machine = machines::authenticate(app.db(), secret)
+    let secret = secret.to_owned();
+    let machine = machines::authenticate(app.db(), &secret)
         .await?
         .ok_or_else(ApiError::unauthenticated)?;
     let upgrade = request.headers().get(header::UPGRADE);
@@ -70,7 +71,7 @@ pub(crate) async fn connect_machine(
     tokio::spawn(async move {
         let name = machine.name.clone();
         match connection.await {
-            Ok(socket) => hold(app, machine, TokioIo::new(socket), peer).await,
+            Ok(socket) => hold(app, (machine, secret), TokioIo::new(socket), peer).await,
             Err(error) => tracing::debug!(machine.name = name, %error, "a worker hung up"),
         }
     });
@@ -84,7 +85,7 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
 }
 
 /// Makes the machine one of control's until its connection ends.
-async fn hold<T>(app: App, record: machines::Machine, socket: T, peer: Peer)
+async fn hold<T>(app: App, (record, secret): (machines::Machine, String), socket: T, peer: Peer)
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
@@ -108,7 +109,7 @@ where
                     tokio::spawn(serve_run(app.clone(), stream, peer));
                 }
             }
-            _ = ticks.tick() => if !is_welcome(&app, &record).await { break },
+            _ = ticks.tick() => if !is_welcome(&app, &record, &secret).await { break },
         }
     }
     app.control().hosts().disconnect(&machine);
@@ -148,15 +149,16 @@ async fn greet(
     app.control().clean_up_on(machine).await
 }
 
-/// Records that the machine is there, unless it was removed or its token replaced.
-async fn is_welcome(app: &App, record: &machines::Machine) -> bool {
+/// Records that the machine is there, unless it was removed or has another token by now.
+async fn is_welcome(app: &App, record: &machines::Machine, secret: &str) -> bool {
     let id = record.id;
-    let known = machines::get(app.db(), id).await;
-    if matches!(&known, Ok(None))
-        || known
-            .is_ok_and(|known| known.is_some_and(|known| known.state == machines::State::Removed))
-    {
-        return false;
+    match machines::authenticate(app.db(), secret).await {
+        Ok(Some(known)) if known.id == id => {}
+        Ok(_) => return false,
+        Err(error) => {
+            tracing::warn!(%error, "whether a machine is still known cannot be read");
+            return true;
+        }
     }
     let seen = app
         .db()

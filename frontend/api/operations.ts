@@ -96,7 +96,7 @@ export const listWorkspaces = (project: string, signal?: Signal) =>
     }),
   );
 export const getWorkspace = (id: string, signal?: Signal) =>
-  take(client.GET("/workspaces/{workspace}", { params: ofWorkspace(id), ...abort(signal) }));
+  takeAs<Workspace>(client.GET("/workspaces/{workspace}", { params: ofWorkspace(id), ...abort(signal) }));
 export const createWorkspace = (project: string, body: Schemas["NewWorkspace"]) =>
   take(client.POST("/projects/{project}/workspaces", { params: inProject(project), body }));
 export const deleteWorkspace = (id: string) =>

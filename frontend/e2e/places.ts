@@ -30,6 +30,9 @@ export async function places(page: Page): Promise<Place[]> {
     ...(workspace
       ? [{ name: "workspace", path: `${base}/workspaces/${workspace.id}`, sign: new RegExp(workspace.name) }]
       : []),
+    ...(workspace
+      ? [{ name: "restart", path: `/open/${workspace.id}?choose=1`, sign: new RegExp(workspace.name) }]
+      : []),
     { name: "jobs", path: `${base}/jobs`, sign: /^Jobs$/ },
     { name: "new-job", path: `${base}/jobs/new`, sign: /^New job$/ },
     ...(job

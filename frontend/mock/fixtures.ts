@@ -1,5 +1,5 @@
 /** The made-up people, projects, workspaces and jobs of the mock. Plain data. */
-import type { Environment, File, Job, LogLine, Project, User, Workspace } from "@cairn/api/types";
+import type { Environment, File, Job, LogLine, Progress, Project, User, Workspace } from "@cairn/api/types";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -79,6 +79,71 @@ const workspace: Workspace = {
   created_ms: now - 20 * 24 * HOUR,
   started_ms: now - 134 * MINUTE,
   last_activity_ms: now - 2 * MINUTE,
+  machine_id: "m-1",
+  machine_name: "cairn",
+  devices: [],
+  price_per_hour: "0.04",
+  cost: "0.0893",
+  queue: null,
+  progress: null,
+  home: {
+    bytes: 4.1 * 2 ** 30,
+    files: 12_431,
+    quota_bytes: 20 * 2 ** 30,
+    warning: null,
+    measured_ms: now - 20_000,
+    snapshot_ms: now - 4 * MINUTE,
+    conflicts: [],
+  },
+};
+
+/** A restart on another machine, in the middle of its way. */
+const moving: Progress = {
+  started_ms: now - 9000,
+  phases: [
+    {
+      phase: "saving",
+      label: "Saving",
+      started_ms: now - 9000,
+      ended_ms: now - 7600,
+      estimate_ms: 2000,
+    },
+    {
+      phase: "stopping",
+      label: "Stopping",
+      started_ms: now - 7600,
+      ended_ms: now - 6100,
+      estimate_ms: 1500,
+    },
+    {
+      phase: "moving",
+      label: "Moving the home",
+      started_ms: now - 6100,
+      ended_ms: null,
+      estimate_ms: 14_000,
+    },
+    {
+      phase: "waiting",
+      label: "Waiting for a machine",
+      started_ms: null,
+      ended_ms: null,
+      estimate_ms: 0,
+    },
+    {
+      phase: "preparing",
+      label: "Preparing the environment",
+      started_ms: null,
+      ended_ms: null,
+      estimate_ms: 1200,
+    },
+    {
+      phase: "starting",
+      label: "Starting JupyterLab",
+      started_ms: null,
+      ended_ms: null,
+      estimate_ms: 4000,
+    },
+  ],
 };
 
 export const workspaces: Workspace[] = [
@@ -87,9 +152,10 @@ export const workspaces: Workspace[] = [
     ...workspace,
     id: "w-2",
     name: "use-model",
-    machine: "gpu",
     state: "starting",
-    phase: "Starting JupyterLab",
+    phase: "Moving the home",
+    machine: "gpu",
+    progress: moving,
     inputs: [{ name: "digits", ref: "examples#12", manifest_digest: "b3a1", files: 4, bytes: 1_280_411 }],
     started_ms: null,
     last_activity_ms: now - 26 * HOUR,
@@ -98,6 +164,16 @@ export const workspaces: Workspace[] = [
     ...workspace,
     id: "w-3",
     name: "leaves",
+    home: {
+      bytes: 18.7 * 2 ** 30,
+      files: 88_120,
+      quota_bytes: 20 * 2 ** 30,
+      warning:
+        "1.3 GiB are left. When nothing is left, it runs on but cannot be started again until there is room.",
+      measured_ms: now - 20_000,
+      snapshot_ms: now - 50 * HOUR,
+      conflicts: [{ name: "conflict-2026-11-19-gpu-2", machine_name: "gpu-2", created_ms: now - 51 * HOUR }],
+    },
     project_id: "p-2",
     project: "vision",
     state: "stopped",
@@ -152,6 +228,12 @@ const base: Job = {
   ended_ms: now - 3 * HOUR + 94_000,
   attempt: 1,
   log_bytes: 18_200,
+  machine_id: "m-2",
+  machine_name: "gpu-2",
+  devices: ["GPU-0"],
+  price_per_hour: "1.80",
+  cost: "0.0465",
+  queue: null,
 };
 
 const USERS = ["ada", "grace"];
@@ -222,6 +304,13 @@ export const jobs: Job[] = [
     started_ms: null,
     ended_ms: null,
     attempt: 0,
+    machine_id: null,
+    machine_name: null,
+    devices: [],
+    machine: "gpu-large",
+    price_per_hour: null,
+    cost: null,
+    queue: { position: 2, length: 5, reason: "8 GPUs are wanted, 3 are free" },
   },
   ...Array.from({ length: 400 }, (_, index) => older(400 - index)),
 ];

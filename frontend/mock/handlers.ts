@@ -176,9 +176,23 @@ const workspaces = [
   }),
   http.delete(at("/workspaces/:id"), () => new HttpResponse(null, { status: 204 })),
   http.post(at("/workspaces/:id/open"), () => HttpResponse.json({ url: "about:blank" })),
-  http.post(at("/workspaces/:id/:action"), ({ params }) => {
+  http.post(at("/workspaces/:id/:action"), async ({ params, request }) => {
     const found = findWorkspace(params);
     if (!found) return gone();
+    const where = (await request.json().catch(() => ({}))) as Record<string, unknown>;
+    if (found.name === "leaves" && params.action === "start" && where.accept_snapshot !== "snap-1") {
+      return HttpResponse.json(
+        {
+          code: "home_unreachable",
+          message: "The files are on under-the-desk, which cannot be reached.",
+          request_id: "01981f3e-mock",
+          snapshot_id: "snap-1",
+          snapshot_age_ms: 12 * 60_000,
+          machine_name: "under-the-desk",
+        },
+        { status: 409 },
+      );
+    }
     if (params.action === "stop") {
       setState(found, "stopping");
       setTimeout(() => setState(found, "stopped"), 1200);

@@ -16,10 +16,18 @@ const type: MachineType = {
   free: 2,
   queued: 0,
   misfit: null,
+  is_default: false,
 };
 
 export const machineTypes: MachineType[] = [
-  { ...type, name: "cpu-small", cpu_millicores: 2000, memory_bytes: 8 * GIB, price_per_hour: "0.04" },
+  {
+    ...type,
+    is_default: true,
+    name: "cpu-small",
+    cpu_millicores: 2000,
+    memory_bytes: 8 * GIB,
+    price_per_hour: "0.04",
+  },
   {
     ...type,
     name: "gpu",

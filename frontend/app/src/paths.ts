@@ -9,6 +9,8 @@ export const paths = {
   device: (code?: string) => (code ? `/device?code=${enc(code)}` : "/device"),
   open: (workspaceId: string, next?: string) =>
     `/open/${enc(workspaceId)}${next ? `?next=${enc(next)}` : ""}`,
+  /** Where JupyterLab's "Restart Server" leads: asks on what machine. */
+  restart: (workspaceId: string) => `/open/${enc(workspaceId)}?choose=1`,
   account: () => "/account",
   admin: (tab?: "environments" | "machines" | "audit") => (tab ? `/admin/${tab}` : "/admin"),
   project: (project: string) => `/p/${enc(project)}/workspaces`,

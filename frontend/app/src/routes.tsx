@@ -53,9 +53,9 @@ export function makeRouter() {
         { path: "device", lazy: () => import("./pages/sign-in/DevicePage") },
         { path: "open/:id", lazy: () => import("./pages/open/OpenPage") },
         // Where JupyterLab's own menu and its "server unavailable" dialog lead.
-        { path: "hub/home", loader: () => redirect(paths.start()) },
         { path: "hub/logout", loader: () => redirect(paths.signOut()) },
-        { path: "hub/spawn/:id/*", loader: ({ params }) => redirect(paths.open(params.id ?? "")) },
+        { path: "hub/spawn/:id/*", loader: ({ params }) => redirect(paths.restart(params.id ?? "")) },
+        { path: "hub/*", loader: () => redirect(paths.start()) },
         {
           id: "frame",
           loader: frameLoader,

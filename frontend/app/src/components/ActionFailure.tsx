@@ -1,6 +1,6 @@
 /** Why an action on a workspace was refused. A home that is out of reach is a question: go on without what is newest, or wait? */
 import type { Workspace } from "@cairn/api/types";
-import { duration } from "~/lib/format";
+import { roughly } from "~/lib/format";
 import { Button } from "~/ui/Button";
 import { Dialog } from "~/ui/Dialog";
 import { ErrorNotice, Notice } from "~/ui/Notice";
@@ -37,7 +37,7 @@ function Unreachable({
   onClose: () => void;
 }) {
   const machine = home.machine ?? "its machine";
-  const age = home.snapshotAgeMs === null || !home.snapshot ? null : duration(home.snapshotAgeMs);
+  const age = home.snapshotAgeMs === null || !home.snapshot ? null : roughly(home.snapshotAgeMs);
   return (
     <Dialog
       title={`${machine} cannot be reached`}

@@ -8,8 +8,11 @@ import { Menu, type MenuItem } from "~/ui/Menu";
 import { About, Availability } from "./MachineTypes";
 import type { WorkspaceAction } from "./useWorkspaceAction";
 
-export const isUp = (workspace: Workspace): boolean =>
-  workspace.state === "running" || workspace.state === "starting";
+/** It runs, or is on its way there: also while it stops on one machine to start on another. */
+export const isUp = (workspace: Workspace): boolean => workspace.state === "running" || isOnItsWay(workspace);
+
+export const isOnItsWay = (workspace: Workspace): boolean =>
+  workspace.state === "starting" || Boolean(workspace.progress);
 
 function item(type: MachineType, workspace: Workspace, onSelect: () => void): MenuItem {
   const { possible } = availability(type);

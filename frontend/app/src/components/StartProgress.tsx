@@ -1,99 +1,111 @@
-/** A server on its way up: the phases, which one it is in, since when, and the last lines of its log. */
-import * as api from "@cairn/api/operations";
-import type { LogLine, Workspace } from "@cairn/api/types";
-import { useQuery } from "@tanstack/react-query";
+/** A server on its way up or elsewhere: its phases, what each is doing, how long it took and will take, the last lines of its log. */
+import type { Workspace } from "@cairn/api/types";
 import { cx } from "~/lib/class";
 import { useNow } from "~/lib/clock";
-import { plainText } from "~/logs/ansi";
+import { duration } from "~/lib/format";
+import { leftText, nowText, type Outlook, outlook, queueText, type Step } from "~/lib/progress";
 import { Icon } from "~/ui/Icon";
+import { ServerLog } from "./ServerLog";
 
-/** The log of a server, read again while it grows. */
-function useTail(workspace: Workspace): LogLine[] {
-  const beat = useNow(2000);
-  const isLive = workspace.state === "starting";
-  const { data } = useQuery({
-    queryKey: ["workspace-log", workspace.id, workspace.state, isLive ? beat : 0],
-    queryFn: ({ signal }) => readTail(workspace.id, signal),
-    placeholderData: before => before,
-    gcTime: 10_000,
-    retry: false,
-  });
-  return data ?? [];
-}
-
-async function readTail(id: string, signal: AbortSignal): Promise<LogLine[]> {
-  let lines: LogLine[] = [];
-  let offset = 0;
-  for (let page = 0; page < 40; page += 1) {
-    const { items, next } = await api.getWorkspaceLog(id, offset, signal);
-    lines = [...lines, ...items].slice(-400);
-    if (items.length === 0 || next === offset) break;
-    offset = next;
-  }
-  return lines;
-}
-
-/** The end of a log is what one looks for. */
-const atEnd = (element: HTMLElement | null) => {
-  if (element) element.scrollTop = element.scrollHeight;
+const MARKS = {
+  done: <Icon name="check" className="text-ok" />,
+  now: <Icon name="ring" turning className="text-busy" />,
+  next: <Icon name="circle" className="text-faint" />,
 };
 
-export function ServerLog({ workspace, lines = 8 }: { workspace: Workspace; lines?: number }) {
-  const tail = useTail(workspace).slice(-lines);
-  if (tail.length === 0) return null;
-  return (
-    <pre
-      ref={atEnd}
-      role="group"
-      tabIndex={0}
-      aria-label="Last lines of the server’s log"
-      className="max-h-80 overflow-auto rounded border border-line bg-sunken px-3 py-2 text-[12px] leading-[18px] text-muted"
-    >
-      {tail.map(line => plainText(line.text)).join("\n")}
-    </pre>
+/** Whole seconds, so that a running figure does not flicker. */
+const whole = (ms: number): string => duration(ms < 1000 ? ms : Math.floor(ms / 1000) * 1000);
+
+function Timing({ step }: { step: Step }) {
+  if (step.elapsed_ms !== null) return <>{whole(step.elapsed_ms)}</>;
+  return step.estimate_ms === null || step.estimate_ms < 500 ? null : (
+    <span className="text-faint">about {whole(step.estimate_ms)}</span>
   );
 }
 
-/** What a start goes through, in the order in which it does. */
-const PHASES = ["Building the environment", "Fetching the inputs", "Starting JupyterLab"];
-
-function Phases({ phase }: { phase: string }) {
-  const at = PHASES.indexOf(phase);
-  if (at < 0) return null;
+function Steps({ steps, waits }: { steps: Step[]; waits: string | null }) {
   return (
-    <ol className="flex flex-wrap gap-x-5 gap-y-1.5">
-      {PHASES.map((name, index) => (
+    <ol className="grid gap-1.5">
+      {steps.map(step => (
         <li
-          key={name}
-          aria-current={index === at ? "step" : undefined}
-          className={cx("flex items-center gap-1.5", index === at ? "font-medium" : "text-muted")}
+          key={step.phase}
+          aria-current={step.state === "now" ? "step" : undefined}
+          className="flex items-start gap-2"
         >
-          {index < at ? <Icon name="check" className="text-ok" /> : null}
-          {index === at ? <Icon name="ring" turning className="text-busy" /> : null}
-          {index > at ? <Icon name="circle" className="text-faint" /> : null}
-          {name}
+          <span className="mt-0.5">{MARKS[step.state]}</span>
+          <span className={cx("min-w-0 flex-1", step.state === "now" ? "font-medium" : "text-muted")}>
+            {step.label}
+            {waits && step.state === "now" ? <span className="font-normal text-muted">: {waits}</span> : null}
+          </span>
+          <span className="shrink-0 text-sm text-muted">
+            <Timing step={step} />
+          </span>
         </li>
       ))}
     </ol>
   );
 }
 
-export function StartProgress({ workspace }: { workspace: Workspace }) {
-  const phase = workspace.phase || "Starting";
+function Bar({ share }: { share: number | null }) {
+  return (
+    <div className="relative h-1 overflow-hidden rounded-full bg-hover">
+      {share === null ? (
+        <span className="sweep absolute inset-y-0 left-0 w-1/3 rounded-full bg-busy" />
+      ) : (
+        <span
+          className="absolute inset-y-0 left-0 rounded-full bg-busy transition-[width] duration-1000 ease-linear"
+          style={{ width: `${share * 100}%` }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** What every start goes through, for a server that tells no more than which one it is in. */
+const PHASES = ["Building the environment", "Fetching the inputs", "Starting JupyterLab"];
+
+const untimed = (label: string, state: Step["state"]): Step => ({
+  phase: label,
+  label,
+  state,
+  started_ms: null,
+  ended_ms: null,
+  estimate_ms: null,
+  elapsed_ms: null,
+});
+
+function simple({ queue, phase }: Workspace): Outlook {
+  const rest = { elapsed_ms: 0, left_ms: null, share: null };
+  if (queue) {
+    return { ...rest, steps: [untimed("Waiting for a machine", "now")] };
+  }
+  const at = PHASES.indexOf(phase ?? "");
+  if (at < 0) return { ...rest, steps: [untimed(phase || "Starting", "now")] };
+  return {
+    ...rest,
+    steps: PHASES.map((label, index) => untimed(label, index < at ? "done" : index > at ? "next" : "now")),
+  };
+}
+
+export function StartProgress({ workspace, children }: { workspace: Workspace; children?: React.ReactNode }) {
+  const now = useNow(1000);
+  const { steps, left_ms, share, elapsed_ms } = workspace.progress
+    ? outlook(workspace.progress, now)
+    : simple(workspace);
   return (
     <div className="grid min-w-0 gap-3">
-      <div role="status">
-        {PHASES.includes(phase) ? (
-          <Phases phase={phase} />
-        ) : (
-          <p className="flex items-center gap-2 font-medium">
-            <Icon name="ring" turning className="text-busy" />
-            {phase}
-          </p>
-        )}
-      </div>
-      <div className="relative h-0.5 overflow-hidden rounded-full bg-hover">
-        <span className="sweep absolute inset-y-0 left-0 w-1/3 rounded-full bg-busy" />
+      {/* Spoken when a phase begins; the seconds beside it are for the eye. */}
+      <p role="status" className="sr-only">
+        {nowText(workspace) ?? "Starting"}
+      </p>
+      <Steps steps={steps} waits={queueText(workspace)} />
+      <Bar share={share} />
+      <div className="flex min-h-7 items-center justify-between gap-3">
+        <p className="text-sm text-muted">
+          {elapsed_ms > 0 ? whole(elapsed_ms) : null}
+          {left_ms === null ? null : `, ${leftText(left_ms)}`}
+        </p>
+        {children}
       </div>
       <ServerLog workspace={workspace} />
     </div>

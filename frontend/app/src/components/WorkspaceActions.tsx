@@ -3,7 +3,7 @@ import type { Workspace } from "@cairn/api/types";
 import { paths } from "~/paths";
 import { Button, ButtonAnchor } from "~/ui/Button";
 import { ActionFailure } from "./ActionFailure";
-import { isUp, RestartOn } from "./RestartOn";
+import { isOnItsWay, isUp, RestartOn } from "./RestartOn";
 import { useWorkspaceAction } from "./useWorkspaceAction";
 
 interface Props {
@@ -44,14 +44,14 @@ export function WorkspaceActions({ workspace, mine, size = "md" }: Props) {
         {isUp(workspace) ? (
           <Button
             size={size}
-            icon={state === "starting" ? "close" : "stop"}
+            icon={isOnItsWay(workspace) ? "close" : "stop"}
             busy={action.pending?.action === "stop"}
             onClick={() => action.run({ action: "stop" })}
           >
-            {state === "starting" ? "Cancel" : "Stop"}
+            {isOnItsWay(workspace) ? "Cancel" : "Stop"}
           </Button>
         ) : null}
-        {state === "stopping" ? (
+        {state === "stopping" && !isOnItsWay(workspace) ? (
           <Button size={size} busy>
             Stopping
           </Button>

@@ -37,6 +37,9 @@ export function ago(ms: number, nowMs: number): string {
   return `${span(seconds)} ago`;
 }
 
+/** A time to its coarsest unit: `12 min`. */
+export const roughly = (ms: number): string => span(Math.max(0, Math.round(ms / 1000)));
+
 function span(seconds: number): string {
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

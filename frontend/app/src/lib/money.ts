@@ -20,12 +20,13 @@ export function sum(amounts: (number | null)[]): number | null {
   return known.length > 0 ? known.reduce((a, b) => a + b, 0) : null;
 }
 
-/** Two digits behind the point; more where an amount would look like nothing. */
-export function money(amount: number): string {
-  const value = amount / MILLION;
-  if (amount === 0 || value >= 0.095) return value.toFixed(2);
-  if (amount < 100) return "< 0.0001";
-  return String(Number(value.toPrecision(2)));
-}
+/** To the hundredth; what is less and not nothing says so. */
+export const money = (amount: number): string =>
+  amount > 0 && amount < MILLION / 200 ? "< 0.01" : (amount / MILLION).toFixed(2);
 
-export const perHour = (amount: number): string => `${money(amount)} / h`;
+/** A price to the hundredth, or as exactly as it was set. */
+export function perHour(amount: number): string {
+  const exact = String(amount / MILLION);
+  const digits = exact.split(".")[1]?.length ?? 0;
+  return `${digits > 2 && amount < MILLION ? exact : (amount / MILLION).toFixed(2)} / h`;
+}

@@ -14,15 +14,24 @@ const FAMILIES: Record<string, string[]> = {
   "machine.changed": ["machine-types", "machines"],
 };
 
+/** Queries of one workspace, by its id. */
+const OF_WORKSPACE = new Set(["workspace", "workspace-runs"]);
+
 const holds = (query: Query, id: string): boolean =>
   (query.state.data as { id?: string } | undefined)?.id === id;
+
+/** What begins or ends changes what is free. */
+function freshenMachines(client: QueryClient): void {
+  void client.invalidateQueries({ queryKey: ["machine-types"] });
+  void client.invalidateQueries({ queryKey: ["machines"] });
+}
 
 function applyWorkspaces(changes: Change[], client: QueryClient): void {
   const ids = new Set(changes.map(change => change.subject));
   void client.invalidateQueries({ queryKey: ["workspaces"] });
-  void client.invalidateQueries({ queryKey: ["machine-types"] });
+  freshenMachines(client);
   void client.invalidateQueries({
-    predicate: q => q.queryKey[0] === "workspace" && ids.has(String(q.queryKey[1])),
+    predicate: q => OF_WORKSPACE.has(String(q.queryKey[0])) && ids.has(String(q.queryKey[1])),
   });
 }
 
@@ -30,7 +39,7 @@ function applyJobs(changes: Change[], client: QueryClient): void {
   const ids = new Set(changes.map(change => change.subject));
   void client.invalidateQueries({ queryKey: ["jobs"] });
   if (changes.some(change => change.kind === "job.changed")) {
-    void client.invalidateQueries({ queryKey: ["machine-types"] });
+    freshenMachines(client);
   }
   const touched: { project: string; number: number }[] = [];
   void client.invalidateQueries({

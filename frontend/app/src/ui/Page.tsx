@@ -49,7 +49,7 @@ export function Section({
 }) {
   return (
     <section className="grid min-w-0 content-start gap-3">
-      <div className="flex flex-wrap items-center justify-between gap-2">
+      <div className="flex min-h-7 flex-wrap items-center justify-between gap-2">
         <div>
           <h2 className="font-semibold">{title}</h2>
           {about ? <p className="text-sm text-muted">{about}</p> : null}
@@ -68,7 +68,7 @@ export function Card({ children, className }: { children: ReactNode; className?:
 /** Name and value pairs, in as many columns as there is room for. */
 export function Facts({ facts }: { facts: [string, ReactNode][] }) {
   return (
-    <dl className="grid grid-cols-[repeat(auto-fill,minmax(128px,1fr))] gap-x-5 gap-y-3.5">
+    <dl className="grid grid-cols-[repeat(auto-fill,minmax(116px,1fr))] gap-x-5 gap-y-3.5">
       {facts.map(([name, value]) => (
         <div key={name} className="min-w-0">
           <dt className="text-sm text-muted">{name}</dt>
@@ -84,11 +84,14 @@ export function Meter({
   used,
   total,
   text,
+  warn,
 }: {
   label: string;
   used: number;
   total: number;
   text: string;
+  /** It needs attention: the text says why. */
+  warn?: boolean;
 }) {
   const share = total > 0 ? Math.min(1, Math.max(0, used / total)) : 0;
   return (
@@ -106,7 +109,10 @@ export function Meter({
         aria-valuetext={text}
         className="h-1.5 overflow-hidden rounded-full bg-hover"
       >
-        <div className="h-full rounded-full bg-accent" style={{ width: `${share * 100}%` }} />
+        <div
+          className={cx("h-full rounded-full", warn ? "bg-warn" : "bg-accent")}
+          style={{ width: `${share * 100}%` }}
+        />
       </div>
     </div>
   );

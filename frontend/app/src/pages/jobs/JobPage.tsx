@@ -4,9 +4,11 @@ import type { Job } from "@cairn/api/types";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type LoaderFunctionArgs, NavLink, Outlet } from "react-router";
+import { Cost } from "~/components/Cost";
 import { jobName } from "~/components/JobTitle";
 import { useJob } from "~/hooks/useJob";
 import { cx } from "~/lib/class";
+import { ordinal } from "~/lib/machine";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { type JobTab, paths } from "~/paths";
@@ -48,8 +50,12 @@ function Actions({ job }: { job: Job }) {
     <div className="grid justify-items-end gap-2">
       <div className="flex gap-2">
         {isOver(job.state) ? null : (
-          <Button icon="stop" busy={stop.isPending || job.state === "stopping"} onClick={() => stop.mutate()}>
-            {job.state === "stopping" ? "Stopping" : "Stop"}
+          <Button
+            icon={waits(job) ? "close" : "stop"}
+            busy={stop.isPending || job.state === "stopping"}
+            onClick={() => stop.mutate()}
+          >
+            {job.state === "stopping" ? "Stopping" : waits(job) ? "Cancel" : "Stop"}
           </Button>
         )}
         <Button icon="restart" look={isOver(job.state) ? "primary" : "plain"} onClick={() => setAgain(true)}>
@@ -62,10 +68,19 @@ function Actions({ job }: { job: Job }) {
   );
 }
 
-/** What a job that does not run yet waits for. */
+const waits = (job: Job): boolean => job.state === "queued" || job.state === "created";
+
+/** What a job that does not run yet waits for, and after how many others. */
 function Waiting({ job }: { job: Job }) {
-  if (job.state !== "queued" && job.state !== "created") return null;
-  return <span className="text-muted">waits for {job.message || `a place on ${job.machine}`}</span>;
+  if (!waits(job)) return null;
+  const { queue } = job;
+  if (!queue) return <span>waits for {job.message || `a place on ${job.machine}`}</span>;
+  return (
+    <span className="text-text">
+      {ordinal(queue.position)} of {queue.length} in the queue
+      {queue.reason ? <span className="text-muted">: {queue.reason}</span> : null}
+    </span>
+  );
 }
 
 export function Component() {
@@ -84,7 +99,11 @@ export function Component() {
             {job.started_ms ? (
               <Lasting from={job.started_ms} to={job.ended_ms} className="text-text" />
             ) : null}
-            <span>{job.machine}</span>
+            <span>
+              {job.machine}
+              {job.machine_name && job.machine_name !== job.machine ? ` on ${job.machine_name}` : null}
+            </span>
+            <Cost job={job} />
             <span>
               {job.user}, <Ago ms={job.created_ms} />
             </span>

@@ -6,6 +6,7 @@ import { InputList } from "~/components/InputList";
 import { runs } from "~/components/JobTitle";
 import { useJob } from "~/hooks/useJob";
 import { bytes, plural, value } from "~/lib/format";
+import { micros, perHour } from "~/lib/money";
 import { queryClient } from "~/lib/query";
 import { paths } from "~/paths";
 import { projectJobsQuery } from "~/queries/jobs";
@@ -92,6 +93,12 @@ function Origin({ job }: { job: Job }) {
   return <>{job.workspace_id ? "a workspace" : "an uploaded folder"}</>;
 }
 
+/** What an hour of it costs. */
+function price(job: Job): [string, string][] {
+  const amount = micros(job.price_per_hour);
+  return amount === null ? [] : [["Price", perHour(amount)]];
+}
+
 export function Component() {
   const job = useJob();
   return (
@@ -106,7 +113,14 @@ export function Component() {
           facts={[
             ["From", <Origin key="from" job={job} />],
             ["Environment", job.environment],
-            ["Machine", job.machine],
+            [
+              "Machine",
+              job.machine_name && job.machine_name !== job.machine
+                ? `${job.machine} on ${job.machine_name}`
+                : job.machine,
+            ],
+            ...(job.devices?.length ? [["Devices", job.devices.join(", ")] as [string, string]] : []),
+            ...price(job),
             ["Created", <Ago key="c" ms={job.created_ms} />],
             ["Started", job.started_ms ? <Ago key="s" ms={job.started_ms} /> : "not yet"],
             ["Attempt", job.attempt || "none yet"],

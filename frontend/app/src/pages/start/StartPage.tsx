@@ -2,10 +2,10 @@
 import type { Job, MachineType, Project, Workspace } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
 import type { LoaderFunctionArgs } from "react-router";
-import { Link } from "react-router";
 import { JobTitle } from "~/components/JobTitle";
 import { MachineTypeRow } from "~/components/MachineTypes";
-import { WorkspaceActions } from "~/components/WorkspaceActions";
+import { plural } from "~/lib/format";
+import { micros, perHour, sum } from "~/lib/money";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
@@ -16,8 +16,9 @@ import { ButtonLink } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Card, Page, Section } from "~/ui/Page";
-import { JobBadge, WorkspaceBadge } from "~/ui/State";
+import { isRunning, JobBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
+import { WorkspaceCard } from "./WorkspaceCard";
 
 export async function loader({ request }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
@@ -32,41 +33,6 @@ const RANK: Record<Workspace["state"], number> = {
   error: 3,
   stopped: 4,
 };
-
-function WorkspaceCard({ workspace }: { workspace: Workspace }) {
-  const isUp = workspace.state === "running" && workspace.started_ms;
-  return (
-    <Card className="grid content-between gap-4 p-4">
-      <div className="grid gap-1">
-        <div className="flex items-center justify-between gap-2">
-          <Link
-            to={paths.workspace(workspace.project, workspace.id)}
-            className="truncate rounded text-lg font-medium hover:underline"
-          >
-            {workspace.name}
-          </Link>
-          <WorkspaceBadge state={workspace.state} />
-        </div>
-        <p className="truncate text-sm text-muted">
-          {workspace.project} · {workspace.environment} · {workspace.machine}
-          {isUp ? (
-            <>
-              {" · up "}
-              <Lasting from={workspace.started_ms} />
-            </>
-          ) : null}
-        </p>
-        {workspace.state === "starting" && workspace.phase ? (
-          <p className="text-sm text-busy">{workspace.phase}</p>
-        ) : null}
-        {workspace.state === "error" && workspace.message ? (
-          <p className="line-clamp-2 text-sm text-bad">{workspace.message}</p>
-        ) : null}
-      </div>
-      <WorkspaceActions workspace={workspace} mine size="sm" />
-    </Card>
-  );
-}
 
 function Workspaces({ workspaces, project }: { workspaces: Workspace[]; project: Project | undefined }) {
   const sorted = [...workspaces].sort(
@@ -165,6 +131,31 @@ function LatestJobs({ jobs, project }: { jobs: Job[]; project: Project | undefin
   );
 }
 
+/** How much of yours runs now, and what an hour of it costs. */
+function RunsNow({ workspaces, jobs }: { workspaces: Workspace[]; jobs: Job[] }) {
+  const up = workspaces.filter(each => each.state === "running");
+  const running = jobs.filter(job => isRunning(job.state));
+  const cost = sum([...up, ...running].map(each => micros(each.price_per_hour)));
+  const parts = [
+    up.length > 0 ? plural(up.length, "workspace") : null,
+    running.length > 0 ? plural(running.length, "job") : null,
+  ].filter(Boolean);
+  if (parts.length === 0) return <p className="text-muted">Nothing of yours runs now.</p>;
+  const isOne = up.length + running.length === 1;
+  return (
+    <p className="text-muted">
+      {parts.join(" and ")} of yours {isOne ? "runs" : "run"} now
+      {cost === null ? (
+        "."
+      ) : (
+        <>
+          , for <span className="text-text">{perHour(cost)}</span>.
+        </>
+      )}
+    </p>
+  );
+}
+
 function Capacity({ types, error }: { types: MachineType[]; error: unknown }) {
   return (
     <Section title="Free capacity">
@@ -191,7 +182,15 @@ export function Component() {
   const project = usePrefetched(projectsQuery).items[0];
   const types = useQuery(machineTypesQuery);
   return (
-    <Page title={`Hello, ${me.display_name || me.name}`} tab="Start">
+    <Page
+      title={
+        <div>
+          <h1 className="text-xl font-semibold">Hello, {me.display_name || me.name}</h1>
+          <RunsNow workspaces={workspaces} jobs={jobs.filter(job => job.user_id === me.id)} />
+        </div>
+      }
+      tab="Start"
+    >
       {me.has_password ? null : (
         <Notice
           title="Set a password"

@@ -1,15 +1,16 @@
 /** One workspace: its state and how it got there, its inputs, its server's log, and its end. */
 import * as api from "@cairn/api/operations";
 import type { Workspace } from "@cairn/api/types";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
 import { type LoaderFunctionArgs, useNavigate, useParams } from "react-router";
-import { InputList } from "~/components/InputList";
-import { InputPicker, type PickedInput } from "~/components/InputPicker";
-import { ServerLog, StartProgress } from "~/components/StartProgress";
+import { isOnItsWay } from "~/components/RestartOn";
+import { ServerLog } from "~/components/ServerLog";
+import { StartProgress } from "~/components/StartProgress";
 import { useWorkspaceAction } from "~/components/useWorkspaceAction";
 import { WorkspaceActions } from "~/components/WorkspaceActions";
 import { share } from "~/lib/machine";
+import { micros, money, perHour } from "~/lib/money";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
@@ -17,12 +18,13 @@ import { meQuery } from "~/queries/account";
 import { machineTypesQuery, projectQuery, workspaceQuery } from "~/queries/projects";
 import { Button, ButtonLink } from "~/ui/Button";
 import { Confirm } from "~/ui/Confirm";
-import { Dialog } from "~/ui/Dialog";
-import { ErrorNotice, Notice } from "~/ui/Notice";
+import { Notice } from "~/ui/Notice";
 import { Card, Facts, Page, Section } from "~/ui/Page";
 import { WorkspaceBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
 import { toast } from "~/ui/Toasts";
+import { HomeNotices, HomeUse } from "./HomeUse";
+import { WorkspaceInputs } from "./WorkspaceInputs";
 
 export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
@@ -36,7 +38,7 @@ export async function loader({ request, params }: LoaderFunctionArgs): Promise<n
 
 function Happening({ workspace }: { workspace: Workspace }) {
   const action = useWorkspaceAction(workspace);
-  if (workspace.state === "starting") {
+  if (isOnItsWay(workspace)) {
     return (
       <Card className="p-4">
         <StartProgress workspace={workspace} />
@@ -70,77 +72,25 @@ function Happening({ workspace }: { workspace: Workspace }) {
   return null;
 }
 
-function Inputs({ workspace, mayEdit }: { workspace: Workspace; mayEdit: boolean }) {
-  const client = useQueryClient();
-  const [picking, setPicking] = useState(false);
-  const refresh = () => client.invalidateQueries({ queryKey: workspaceQuery(workspace.id).queryKey });
-  const attach = useMutation({
-    mutationFn: (input: PickedInput) => api.attachInput(workspace.id, input.name, input.ref),
-    onSuccess: async (_, input) => {
-      setPicking(false);
-      await refresh();
-      toast(`Attached ${input.ref} as inputs/${input.name}`);
-    },
-  });
-  const detach = useMutation({
-    mutationFn: (name: string) => api.detachInput(workspace.id, name),
-    onSuccess: refresh,
-  });
-  const isUp = workspace.state === "running" || workspace.state === "starting";
+/** The machine type, and the machine that it is on. */
+function Where({ workspace }: { workspace: Workspace }) {
+  const type = useQuery(machineTypesQuery).data?.items.find(each => each.name === workspace.machine);
+  const host = workspace.machine_name;
   return (
-    <Section
-      title="Inputs"
-      about={
-        isUp
-          ? "Changes appear in the server after its next start."
-          : "Read-only folders that the server sees."
-      }
-      actions={
-        mayEdit ? (
-          <Button size="sm" icon="plus" onClick={() => setPicking(true)}>
-            Attach outputs
-          </Button>
-        ) : null
-      }
-    >
-      {workspace.inputs.length > 0 ? (
-        <Card>
-          <InputList
-            inputs={workspace.inputs}
-            project={workspace.project}
-            action={input =>
-              mayEdit ? (
-                <Button
-                  look="quiet"
-                  size="sm"
-                  busy={detach.isPending && detach.variables === input.name}
-                  onClick={() => detach.mutate(input.name)}
-                >
-                  Detach
-                </Button>
-              ) : null
-            }
-          />
-        </Card>
-      ) : (
-        <p className="text-muted">None. Attach the outputs of a job to use its model or data here.</p>
-      )}
-      <ErrorNotice error={detach.error} />
-      {picking ? (
-        <Dialog title={`Attach outputs to ${workspace.name}`} onClose={() => setPicking(false)}>
-          <div className="grid gap-3">
-            <InputPicker
-              project={workspace.project}
-              verb="Attach"
-              busy={attach.isPending}
-              onPick={input => attach.mutate(input)}
-            />
-            <ErrorNotice error={attach.error} />
-          </div>
-        </Dialog>
+    <span title={type ? share(type) : undefined}>
+      {workspace.machine}
+      {host && host !== workspace.machine && workspace.state === "running" ? (
+        <span className="text-muted"> on {host}</span>
       ) : null}
-    </Section>
+    </span>
   );
+}
+
+/** What the present run costs, where its machine has a price. */
+function cost(workspace: Workspace): [string, ReactNode][] {
+  const [price, sofar] = [micros(workspace.price_per_hour), micros(workspace.cost)];
+  if (workspace.state !== "running" || price === null) return [];
+  return [["Cost", `${sofar === null ? "" : `${money(sofar)}, `}${perHour(price)}`]];
 }
 
 function Delete({ workspace }: { workspace: Workspace }) {
@@ -181,7 +131,6 @@ export function Component() {
   const workspace = usePrefetched(workspaceQuery(id));
   const me = usePrefetched(meQuery);
   const project = usePrefetched(projectQuery(workspace.project));
-  const type = useQuery(machineTypesQuery).data?.items.find(each => each.name === workspace.machine);
   const mine = workspace.user_id === me.id;
   const mayManage = mine || me.admin || project.role === "owner";
   return (
@@ -195,22 +144,19 @@ export function Component() {
       tab={workspace.name}
       actions={mayManage ? <WorkspaceActions workspace={workspace} mine={mine} /> : null}
     >
+      {workspace.home ? <HomeNotices home={workspace.home} /> : null}
       <Happening workspace={workspace} />
-      <Card className="p-4">
+      <Card className="grid gap-4 p-4">
         <Facts
           facts={[
-            [
-              "Machine",
-              <span key="m" title={type ? share(type) : undefined}>
-                {workspace.machine}
-              </span>,
-            ],
+            ["Machine", <Where key="m" workspace={workspace} />],
             ["Environment", workspace.environment],
             ["Of", mine ? `${workspace.user} (you)` : workspace.user],
             [
               "Running for",
               workspace.state === "running" ? <Lasting key="r" from={workspace.started_ms} /> : "not running",
             ],
+            ...cost(workspace),
             [
               "Last used",
               workspace.last_activity_ms ? <Ago key="l" ms={workspace.last_activity_ms} /> : "never",
@@ -218,8 +164,9 @@ export function Component() {
             ["Created", <Ago key="c" ms={workspace.created_ms} />],
           ]}
         />
+        {workspace.home ? <HomeUse home={workspace.home} /> : null}
       </Card>
-      <Inputs workspace={workspace} mayEdit={mine} />
+      <WorkspaceInputs workspace={workspace} mayEdit={mine} />
       {mine ? (
         <Section
           title="Run as a job"

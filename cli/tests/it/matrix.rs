@@ -8,11 +8,13 @@ use super::rig::{Rig, has_uv};
 
 /// Far beyond what a start takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
-const START: [&str; 8] = [
+const BEFORE_LAUNCH: [&str; 4] = [
     "start: begun",
     "start: environment",
     "start: home",
     "start: home recorded",
+];
+const FROM_LAUNCH: [&str; 4] = [
     "start: prepared",
     "start: launched",
     "start: answers",
@@ -21,9 +23,18 @@ const START: [&str; 8] = [
 const STOP: [&str; 3] = ["stop: asked", "stop: ended", "stop: stopped"];
 
 #[test]
-fn a_start_that_dies_after_any_step_ends_in_one_server_with_every_file() {
+fn a_start_that_dies_before_its_launch_ends_in_one_server_with_every_file() {
+    starts_that_die(BEFORE_LAUNCH);
+}
+
+#[test]
+fn a_start_that_dies_from_its_launch_on_ends_in_one_server_with_every_file() {
+    starts_that_die(FROM_LAUNCH);
+}
+
+fn starts_that_die(points: [&str; 4]) {
     let Some(mut bed) = Bed::new() else { return };
-    for point in START {
+    for point in points {
         bed.rig.restart_to_crash_at(point);
         // Its answer may be lost with the server.
         bed.rig.cairn(&["ws", "start", "lab"]);

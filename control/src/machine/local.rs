@@ -3,6 +3,7 @@
 mod attempt;
 mod home;
 mod inputs;
+mod lab;
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -111,7 +112,7 @@ impl LocalMachine {
                 workspace_id: *workspace_id,
                 environment: &environment,
                 home: self.layout().home(workspace_id),
-                lab_config: home::lab_config(self.layout())?,
+                lab_config: lab::settings(self.layout())?,
                 inputs,
                 api_url,
             }),

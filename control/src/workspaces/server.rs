@@ -96,6 +96,7 @@ fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
         "--KernelManager.transport=ipc",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extra_labextensions_path=/cairn/jupyter/labextensions",
     ];
     let mut argv = vec![python];
     argv.extend(fixed.map(str::to_owned));

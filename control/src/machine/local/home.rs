@@ -94,31 +94,6 @@ pub(super) async fn restore(
     Ok(homes::restore_holding(store, &home, how, held).await?)
 }
 
-/// What JupyterLab in a workspace begins with: no question about news from elsewhere. A person's own settings win.
-const PAGE_CONFIG: &str =
-    r#"{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}"#;
-
-/// Makes the folder of JupyterLab's settings that all workspaces share, and returns it. It holds nothing secret.
-pub(super) fn lab_config(layout: &Layout) -> Result<PathBuf> {
-    let folder = layout.root().join("jupyter");
-    let file = folder.join("labconfig/page_config.json");
-    if fs::read_to_string(&file).is_ok_and(|text| text == PAGE_CONFIG) {
-        return Ok(folder);
-    }
-    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
-    let write = || {
-        make_folder(&folder.join("labconfig"))?;
-        let fresh = file.with_extension("new");
-        fs::write(&fresh, PAGE_CONFIG)?;
-        open(&fresh, 0o444)?;
-        fs::rename(&fresh, &file)?;
-        open(&folder.join("labconfig"), 0o755)?;
-        open(&folder, 0o755)
-    };
-    write().map_err(|error| Error::internal("JupyterLab's settings cannot be written", error))?;
-    Ok(folder)
-}
-
 /// Makes a folder and those above it that only their owner can enter. Fine where it exists.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()

@@ -22,7 +22,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
 export function Command({ text }: { text: string }) {
   return (
     <span className="inline-flex max-w-full items-center gap-1 rounded border border-line bg-sunken py-0.5 pr-0.5 pl-2.5 text-left text-text">
-      <code className="min-w-0 overflow-x-auto whitespace-pre scrollbar-none">{text}</code>
+      <code className="min-w-0 whitespace-pre-wrap wrap-anywhere">{text}</code>
       <CopyButton text={text} label={`Copy: ${text}`} />
     </span>
   );

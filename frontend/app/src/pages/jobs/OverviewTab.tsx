@@ -106,7 +106,7 @@ export function Component() {
       <Failure job={job} />
       <Card className="grid gap-4 p-4">
         <div className="flex items-center gap-2 rounded bg-sunken py-1 pr-1 pl-3">
-          <code className="min-w-0 flex-1 overflow-x-auto whitespace-pre scrollbar-none">{runs(job)}</code>
+          <code className="min-w-0 flex-1 whitespace-pre-wrap wrap-anywhere">{runs(job)}</code>
           <CopyButton text={runs(job)} />
         </div>
         <Facts

@@ -26,7 +26,10 @@ dev: ## Front end that reloads as you edit, against the running server
 images: ## Build the base and the data science image with the local Docker engine
 	@deploy/images.sh
 
+gpu-check: ## Check what needs an NVIDIA card; says that it skipped where there is none
+	@deploy/gpu-check.sh
+
 bench: ## Measure against peers and floors: name, ours, peer, ratio, goal
 	@deploy/bench.sh
 
-.PHONY: help up down test e2e lint dev images bench
+.PHONY: help up down test e2e lint dev images gpu-check bench

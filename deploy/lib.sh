@@ -89,4 +89,22 @@ build_frontend() {
   cd "$root"
 }
 
+# build_inside [release] [PACKAGE…] : builds `cairn-inside`, the part of Cairn that every container is shown, and puts it beside `cairn`, which
+# looks for it there. Static, so that it runs in any image: hence a build of its own, kept apart from the others by naming the target.
+build_inside() {
+  local profile=dev folder=debug triple package packages=(-p inside)
+  if [ "${1:-}" = release ]; then profile=release folder=release; shift; fi
+  for package in "$@"; do packages+=(-p "$package"); done
+  if [ "$(uname)" != Linux ]; then return 0; fi
+  triple=$(rustc -vV | sed -n 's/^host: //p')
+  if ! RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --profile "$profile" --target "$triple" "${packages[@]}" --bins; then
+    say "Going on without containers: cairn-inside was not built"
+    return 0
+  fi
+  mkdir -p "$CARGO_TARGET_DIR/$folder"
+  # By way of another name: containers that run keep the file that they have.
+  cp "$CARGO_TARGET_DIR/$triple/$folder/cairn-inside" "$CARGO_TARGET_DIR/$folder/cairn-inside.new"
+  mv "$CARGO_TARGET_DIR/$folder/cairn-inside.new" "$CARGO_TARGET_DIR/$folder/cairn-inside"
+}
+
 data_dir() { if [ -n "${CAIRN_DATA_DIR:-}" ]; then echo "$CAIRN_DATA_DIR"; else echo "${XDG_DATA_HOME:-$HOME/.local/share}/cairn"; fi; }

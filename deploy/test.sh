@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, against real parts: PostgreSQL, bubblewrap, JupyterLab, Chromium. With the word `e2e`, only the browser tests.
+# Every test, against real parts: PostgreSQL, bubblewrap, a Docker engine, JupyterLab, Chromium. With the word `e2e`, only the browser tests.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
 only=${1:-all}
@@ -19,6 +19,15 @@ if [ "$only" = all ]; then
   PATH=$(dirname "$CAIRN_UV"):$PATH
   export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_UV PATH
   run() { if have cargo-nextest; then cargo nextest run --locked "$@"; else cargo test --locked "$@"; fi; }
+  if [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && CAIRN_TEST_DOCKER=$(deploy/testbed/docker.sh start) && deploy/testbed/docker.sh base >/dev/null; then
+    deploy/testbed/images.sh >/dev/null || say "Going on without Cairn's own images: they could not be built"
+    build_inside spawner
+    CAIRN_TEST_INSIDE=$CARGO_TARGET_DIR/$(rustc -vV | sed -n 's/^host: //p')/debug/spawner-test-program
+    [ -x "$CAIRN_TEST_INSIDE" ] || CAIRN_TEST_INSIDE=
+    export CAIRN_TEST_DOCKER CAIRN_TEST_INSIDE
+  else
+    say "Going on without a Docker engine (root can start one): tests of containers are skipped"
+  fi
   say "Rust: tests, records on SQLite"
   run --workspace
 

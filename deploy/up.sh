@@ -13,6 +13,8 @@ fi
 build_frontend
 say "Building Cairn (the first time takes some minutes)"
 cargo build --release --locked -p cli
+# Only where there is something to show it to: it takes a while.
+if [ -S "${CAIRN_DOCKER_SOCKET:-/var/run/docker.sock}" ]; then build_inside release; fi
 
 cairn=$CARGO_TARGET_DIR/release/cairn
 data=$(data_dir)

@@ -153,6 +153,7 @@ fn converse(config: &Config, bwrap: &Path, control: &mut UnixStream) -> io::Resu
     let plan = Plan {
         bwrap: bwrap.to_owned(),
         mounts: Vec::new(),
+        devices: Vec::new(),
         hidden: config.hidden.clone(),
         home: "/".into(),
     };
@@ -170,6 +171,7 @@ fn converse(config: &Config, bwrap: &Path, control: &mut UnixStream) -> io::Resu
         cwd: "/".into(),
         secrets_folder: SECRETS.into(),
         secrets: vec![("trial".into(), String::new())],
+        api_port: None,
     };
     frame::write(control, &order)?;
     frame::write(control, &work)?;

@@ -119,11 +119,7 @@ impl Group {
         let text = ["memory.events", "memory.oom_control"]
             .iter()
             .find_map(|f| fs::read_to_string(folder.join(f)).ok());
-        let text = text.unwrap_or_default();
-        text.lines()
-            .filter_map(|l| l.strip_prefix("oom_kill "))
-            .find_map(|n| n.parse().ok())
-            .unwrap_or(0)
+        oom_kills(&text.unwrap_or_default())
     }
 
     /// Sends SIGKILL to every process in the group; those that fork meanwhile need another call.
@@ -142,6 +138,14 @@ impl Group {
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.folders.iter().try_for_each(|f| remove(f))
     }
+}
+
+/// Reads the count in `memory.events` or `memory.oom_control`.
+pub(crate) fn oom_kills(text: &str) -> u64 {
+    text.lines()
+        .filter_map(|l| l.strip_prefix("oom_kill "))
+        .find_map(|n| n.parse().ok())
+        .unwrap_or(0)
 }
 
 fn can_make(folder: &Path) -> bool {

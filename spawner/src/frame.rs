@@ -42,6 +42,9 @@ pub(crate) struct Work {
     pub(crate) secrets_folder: std::path::PathBuf,
     /// Names and hexadecimal content.
     pub(crate) secrets: Vec<(String, String)>,
+    /// A port of the loopback interface that leads to the API.
+    #[serde(default)]
+    pub(crate) api_port: Option<u16>,
 }
 
 /// From launcher and init. Not trusted: the work may have taken the init over.
@@ -56,6 +59,9 @@ pub(crate) enum Report {
     Exited {
         code: Option<i32>,
         signal: Option<i32>,
+        /// How many processes the kernel ended for lack of memory, where only the init can see that.
+        #[serde(default)]
+        oom_kills: u64,
     },
 }
 

@@ -31,7 +31,11 @@ pub(crate) struct Identity {
 impl Identity {
     /// This process.
     pub(crate) fn own() -> Self {
-        let pid = std::process::id();
+        Self::of(std::process::id())
+    }
+
+    /// Another process, as it is now.
+    pub(crate) fn of(pid: u32) -> Self {
         Self {
             pid,
             started: start_time(pid).unwrap_or(0),
@@ -64,6 +68,12 @@ pub(crate) fn program(path: Option<&Path>) -> Command {
         return command;
     };
     Command::new(path)
+}
+
+/// The uid and gid of this process.
+pub(crate) fn own_ids() -> (u32, u32) {
+    let uid = rustix::process::geteuid().as_raw();
+    (uid, rustix::process::getegid().as_raw())
 }
 
 /// Whether this process is root.

@@ -4,34 +4,42 @@
 
 pub mod authorities;
 pub mod conformance;
+pub mod docker;
 pub mod environments;
 pub mod error;
 pub mod images;
 pub mod log;
 pub mod process;
 pub mod runtime;
+mod runtimes;
 pub mod spec;
 pub mod status;
 
 mod capabilities;
 mod cgroup;
 mod clock;
+mod enter;
 mod files;
 mod frame;
+mod gpus;
 mod host;
 mod run;
 mod sandbox;
+mod supervised;
 mod supervisor;
 mod sys;
 
 pub use capabilities::{Capabilities, probe};
+pub use docker::DockerRuntime;
+pub use enter::enter;
 pub use environments::{Environment, EnvironmentSpec, Environments};
 pub use error::Error;
 pub use images::{ImageSpec, Images};
 pub use log::LogChunk;
 pub use process::{Config, ProcessRuntime};
 pub use runtime::Runtime;
-pub use spec::{Access, ApiSocket, Endpoint, Gpu, Limits, Mount, Secret, Spec};
+pub use runtimes::Runtimes;
+pub use spec::{Access, Endpoint, Gpu, Limits, Mount, Secret, Spec};
 pub use status::{Exit, Failure, Handle, Phase, Reason, Status};
 
 /// The result of this crate's functions.

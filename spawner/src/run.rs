@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{Group, Layout};
+use crate::docker;
 use crate::files;
 use crate::host::Identity;
 use crate::spec::Spec;
@@ -97,6 +98,9 @@ pub(crate) struct Plan {
     pub(crate) groups: Layout,
     #[serde(default)]
     pub(crate) hidden: Vec<PathBuf>,
+    /// The container, if it is to be one.
+    #[serde(default)]
+    pub(crate) docker: Option<docker::Plan>,
 }
 
 impl Plan {
@@ -132,6 +136,12 @@ pub(crate) struct State {
     pub(crate) started_ms: i64,
     #[serde(default)]
     pub(crate) group: Group,
+    /// Whether the container engine may have something of it.
+    #[serde(default)]
+    pub(crate) on_engine: bool,
+    /// The first process of its container.
+    #[serde(default)]
+    pub(crate) init: Option<Identity>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -77,7 +77,7 @@ const ETC: &[&str] = &[
 ];
 
 /// The uid and gid of the work as it sees itself, whatever they are outside.
-const INSIDE: &str = "1000";
+pub(crate) const INSIDE: u32 = 1000;
 
 /// What one sandbox shows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +86,9 @@ pub(crate) struct Plan {
     pub(crate) bwrap: PathBuf,
     /// What is shown besides the system.
     pub(crate) mounts: Vec<Mount>,
+    /// Devices that are shown where they are.
+    #[serde(default)]
+    pub(crate) devices: Vec<PathBuf>,
     /// Folders that are covered if they lie within the system's.
     pub(crate) hidden: Vec<PathBuf>,
     /// The home folder that `/etc/passwd` names.
@@ -99,19 +102,19 @@ pub(crate) struct Descriptors {
     pub(crate) group: RawFd,
 }
 
-/// `/etc/passwd` and `/etc/group` of a sandbox.
-pub(crate) fn accounts(home: &str) -> (String, String) {
+/// `/etc/passwd` and `/etc/group` for work that has these ids as it sees itself.
+pub(crate) fn accounts(home: &str, (uid, gid): (u32, u32)) -> (String, String) {
     let home = if home.starts_with('/') && !home.contains([':', '\n']) {
         home
     } else {
         "/"
     };
     let passwd = format!(
-        "root:x:0:0:root:/root:/usr/sbin/nologin\ncairn:x:{INSIDE}:{INSIDE}:Cairn:{home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        "root:x:0:0:root:/root:/usr/sbin/nologin\ncairn:x:{uid}:{gid}:Cairn:{home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     );
     (
         passwd,
-        format!("root:x:0:\ncairn:x:{INSIDE}:\nnogroup:x:65534:\n"),
+        format!("root:x:0:\ncairn:x:{gid}:\nnogroup:x:65534:\n"),
     )
 }
 
@@ -128,7 +131,15 @@ pub(crate) fn arguments(plan: &Plan, fds: Descriptors) -> Vec<OsString> {
         "--ro-bind-data {} /etc/passwd --ro-bind-data {} /etc/group",
         fds.passwd, fds.group
     ));
-    args.words("--proc /proc --dev /dev --perms 1777 --tmpfs /dev/shm --remount-ro /dev");
+    args.words("--proc /proc --dev /dev --perms 1777 --tmpfs /dev/shm");
+    for device in &plan.devices {
+        args.add([
+            OsString::from("--dev-bind-try"),
+            device.into(),
+            device.into(),
+        ]);
+    }
+    args.words("--remount-ro /dev");
     args.words("--ro-bind-try /sys/devices/system /sys/devices/system");
     args.words("--perms 1777 --tmpfs /tmp --perms 1777 --tmpfs /var/tmp --tmpfs /run");
     args.words(&format!("--perms 0700 --tmpfs {}", crate::SECRETS));
@@ -249,6 +260,7 @@ mod tests {
         let plan = Plan {
             bwrap: "bwrap".into(),
             mounts: mounts(),
+            devices: vec!["/dev/nvidia1".into()],
             hidden: vec![],
             home: "/home/cairn".into(),
         };
@@ -266,11 +278,12 @@ mod tests {
             "the root becomes read-only last"
         );
         assert_eq!(args[at("/cairn/inputs/a") - 2], "--ro-bind");
+        assert_eq!(args[at("/dev/nvidia1") - 2], "--dev-bind-try");
     }
 
     #[test]
     fn a_home_cannot_forge_accounts() {
-        let (passwd, _) = accounts("/x\nroot2:x:0:0::/:/bin/sh");
+        let (passwd, _) = accounts("/x\nroot2:x:0:0::/:/bin/sh", (1000, 1000));
         assert_eq!(passwd.lines().count(), 3);
     }
 }

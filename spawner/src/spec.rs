@@ -43,9 +43,11 @@ pub struct Spec {
     /// The cards that the work may use. It sees no others, and none if this is empty.
     #[serde(default)]
     pub gpus: Vec<Gpu>,
-    /// How the work reaches the API from a network that has no way to it.
+    /// Where this machine reaches the API, as `HOST:PORT` with a name or a loopback address. Work on a network of its own (`docker`) finds it
+    /// there too: the name is its own loopback interface, and what it sends is led out by way of the supervisor. Where the work shares the
+    /// machine's network (`process`) this has no effect.
     #[serde(default)]
-    pub api: Option<ApiSocket>,
+    pub api: Option<String>,
 }
 
 /// One graphics card of this machine.
@@ -56,18 +58,6 @@ pub struct Gpu {
     /// The number in `/dev/nvidiaN`. The `process` runtime shows that device alone, and none without it.
     #[serde(default)]
     pub minor: Option<u32>,
-}
-
-/// A unix socket of this machine that the work finds at `http://127.0.0.1:PORT`.
-///
-/// Holds where the work has a network of its own (`docker`). Where it shares the machine's (`process`) it has no effect: there the work reaches
-/// the API itself, and one port could not lead elsewhere for each run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiSocket {
-    /// The socket on this machine: an absolute path. It may be made anew meanwhile, by a service that starts again: only its folder must last.
-    pub source: PathBuf,
-    /// The port inside, from 1024.
-    pub port: u16,
 }
 
 /// A file that only the work can read.
@@ -194,13 +184,7 @@ impl Spec {
         }
         self.gpus.iter().try_for_each(check_gpu)?;
         if let Some(api) = &self.api {
-            check_path("the API's socket", &api.source)?;
-            if api.port < 1024 {
-                return Err(Error::Invalid(format!(
-                    "the API's port is {}, but must be 1024 or more",
-                    api.port
-                )));
-            }
+            check_api(api)?;
         }
         self.endpoint.as_ref().map_or(Ok(()), check_endpoint)
     }
@@ -244,6 +228,27 @@ fn check_image(image: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Error::Invalid(format!("{image:?} is not an image's name")))
+    }
+}
+
+/// `HOST:PORT`, where the host is a name or loopback.
+fn check_api(api: &str) -> Result<()> {
+    let parts = api.rsplit_once(':');
+    let name = |host: &str| {
+        (1..=253).contains(&host.len())
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+            && host
+                .parse::<std::net::Ipv4Addr>()
+                .map_or(true, |ip| ip.is_loopback())
+    };
+    if parts.is_some_and(|(host, port)| name(host) && port.parse::<u16>().is_ok_and(|p| p > 0)) {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!(
+            "{api:?} is not an address that containers can be led to: it needs a name and a port"
+        )))
     }
 }
 

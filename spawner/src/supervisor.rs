@@ -1,7 +1,11 @@
 //! The supervisor: one process per run that owns the work, its log and its end. Also the small programs it is helped by.
 //!
-//! `supervise RUN_DIR` detaches, `--detached RUN_DIR` is the supervisor, `--launch` and `--init` lie between it and the command.
+//! `supervise RUN_DIR` detaches, `--detached RUN_DIR` is the supervisor, `--launch` and `--init` lie between it and the command; in a container
+//! `--inside` does.
 
+mod api;
+mod begin;
+mod container;
 pub(crate) mod control;
 mod events;
 mod init;
@@ -44,6 +48,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
         ["--launch"] => launcher::run(),
+        ["--inside"] => init::run_inside(),
         ["--init", ref rest @ ..] => {
             init::run(&rest.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
         }
@@ -64,13 +69,17 @@ fn complain(result: io::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    // Standard error is the run's `supervisor.log`; if that fails there is nobody left to tell.
+    note(&error.to_string());
+    ExitCode::FAILURE
+}
+
+/// Standard error is the run's `supervisor.log`; if that fails there is nobody left to tell.
+fn note(text: &str) {
     drop(writeln!(
         io::stderr(),
-        "{} supervisor: {error}",
+        "{} supervisor: {text}",
         clock::now_ms()
     ));
-    ExitCode::FAILURE
 }
 
 /// Leaves the starter: it must not be the supervisor's parent, nor have a child left behind.
@@ -118,12 +127,7 @@ impl Run {
     fn take(folder: Folder, given: Given) -> io::Result<Self> {
         let plan = folder.read_plan()?.ok_or(io::ErrorKind::NotFound)?;
         if let Err(e) = plan.groups.leave_starter() {
-            let message = format!("it stays in its starter's control group: {e}");
-            drop(writeln!(
-                io::stderr(),
-                "{} supervisor: {message}",
-                clock::now_ms()
-            ));
+            note(&format!("it stays in its starter's control group: {e}"));
         }
         files::make_folder(
             &plan.sockets,
@@ -138,6 +142,8 @@ impl Run {
             supervisor: host::Identity::own(),
             started_ms: clock::now_ms(),
             group: crate::cgroup::Group::default(),
+            on_engine: false,
+            init: None,
         };
         folder.write_state(&state)?;
         Ok(Self {

@@ -17,6 +17,8 @@ pub struct Rig {
     pub folder: PathBuf,
     /// See [`Spec::uid_slot`].
     pub uid_slot: Option<u32>,
+    /// See [`Spec::image`].
+    pub image: Option<String>,
 }
 
 impl Rig {
@@ -34,6 +36,7 @@ impl Rig {
             env: BTreeMap::from([path]),
             cwd: "/".into(),
             uid_slot: self.uid_slot,
+            image: self.image.clone(),
             ..Spec::default()
         }
     }

@@ -61,6 +61,29 @@ pub(crate) fn hide_memory() -> io::Result<()> {
     )?)
 }
 
+/// Another process, to be waited for: no later one is taken for it.
+pub(crate) struct Watched(OwnedFd);
+
+impl Watched {
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+        let fd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+        Ok(Self(fd))
+    }
+
+    /// Returns once it has ended. The first process of a pid namespace ends after all others in it.
+    pub(crate) fn wait(&self) {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
+            if poll(&mut polled, None).is_ok() && !polled[0].revents().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
 /// All processes below `root`, parents first.
 pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();

@@ -89,3 +89,23 @@ pub(crate) fn handed_down_executable() -> io::Result<OwnedFd> {
 pub(crate) fn stage(_mounts: &[Mount]) -> io::Result<Vec<Mount>> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// Another process, to be waited for.
+pub(crate) struct Watched(u32);
+
+impl Watched {
+    #[expect(clippy::unnecessary_wraps, reason = "as where the kernel can refuse")]
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
+        Ok(Self(pid))
+    }
+
+    /// Returns once it has ended.
+    pub(crate) fn wait(&self) {
+        let pid = i32::try_from(self.0)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        while pid.is_some_and(|p| rustix::process::test_kill_process(p).is_ok()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}

@@ -1,16 +1,21 @@
 //! The init: first process inside the sandbox, parent of the command. Starts it, reaps what it leaves, passes signals on.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
+use super::api;
 use super::launcher::{connection, fail};
+use crate::docker::INIT;
 use crate::frame::{self, Report, Request, Work};
 use crate::status::Failure;
 use crate::{host, sys};
@@ -20,15 +25,61 @@ pub(super) fn run(args: &[String]) -> ExitCode {
     let Ok(mut control) = connection() else {
         return ExitCode::FAILURE;
     };
-    match begin(args, &mut control) {
+    match begin(args, &mut control, None) {
         Ok(child) => watch(&control, &child),
         Err((failure, message)) => fail(&mut control, failure, &message),
     }
 }
 
+/// The first process of a container: finds its supervisor by itself, and is sent the ends of the log's pipes.
+pub(super) fn run_inside() -> ExitCode {
+    let called = UnixStream::connect(Path::new(INIT).join("socket"));
+    let met = called.and_then(|control| Ok((receive_outputs(&control)?, control)));
+    let Ok((outputs, mut control)) = met else {
+        // There is nobody to tell.
+        return ExitCode::FAILURE;
+    };
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let limited = super::launcher::limit_files()
+        .map_err(|e| (Failure::Refused, format!("a limit cannot be set: {e}")));
+    match limited.and_then(|()| begin(&[], &mut control, Some(outputs))) {
+        Ok(child) => watch(&control, &child),
+        Err((failure, message)) => fail(&mut control, failure, &message),
+    }
+}
+
+fn receive_outputs(control: &UnixStream) -> io::Result<[OwnedFd; 2]> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::empty();
+    rustix::net::recvmsg(
+        control,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut ancillary,
+        flags,
+    )?;
+    let mut received = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = message {
+            received.extend(fds);
+        }
+    }
+    for fd in &received {
+        rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    received
+        .try_into()
+        .map_err(|_| io::ErrorKind::UnexpectedEof.into())
+}
+
 type Refusal = (Failure, String);
 
-fn begin(args: &[String], control: &mut UnixStream) -> Result<Child, Refusal> {
+fn begin(
+    args: &[String],
+    control: &mut UnixStream,
+    outputs: Option<[OwnedFd; 2]>,
+) -> Result<Child, Refusal> {
     let refused =
         |what: &'static str| move |e: io::Error| (Failure::Refused, format!("{what}: {e}"));
     if let Some(fd) = args.first().and_then(|n| n.parse().ok()) {
@@ -41,7 +92,11 @@ fn begin(args: &[String], control: &mut UnixStream) -> Result<Child, Refusal> {
         host::adopt_orphans().map_err(refused("orphans cannot be adopted"))?;
     }
     write_secrets(&work).map_err(refused("the secrets cannot be written"))?;
-    let child = spawn(&work)?;
+    if let Some(port) = work.api_port {
+        let socket = Path::new(INIT).join("api");
+        api::listen(port, &socket).map_err(refused("the API's port cannot be opened"))?;
+    }
+    let child = spawn(&work, outputs)?;
     frame::write(control, &Report::Started).map_err(refused("the supervisor is gone"))?;
     // Only the work itself keeps the log's pipes open.
     sys::silence(&[0, 1, 2]).map_err(refused("its output cannot be released"))?;
@@ -74,7 +129,7 @@ fn write_secrets(work: &Work) -> io::Result<()> {
     Ok(())
 }
 
-fn spawn(work: &Work) -> Result<Child, Refusal> {
+fn spawn(work: &Work, outputs: Option<[OwnedFd; 2]>) -> Result<Child, Refusal> {
     let folder = work.cwd.display();
     if !work.cwd.is_dir() {
         return Err((
@@ -92,6 +147,9 @@ fn spawn(work: &Work) -> Result<Child, Refusal> {
         .current_dir(&work.cwd)
         .stdin(Stdio::null())
         .process_group(0);
+    if let Some([out, err]) = outputs {
+        command.stdout(out).stderr(err);
+    }
     command
         .spawn()
         .map_err(|e| spawn_failure(name, &work.cwd, &e))
@@ -116,6 +174,10 @@ fn spawn_failure(name: &str, cwd: &Path, error: &io::Error) -> Refusal {
         io::ErrorKind::PermissionDenied => (
             Failure::ProgramNotFound,
             format!("The program {name} cannot be executed, or {cwd} cannot be entered."),
+        ),
+        _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => (
+            Failure::ProgramNotFound,
+            format!("The program {name} is not one for this machine."),
         ),
         _ => (
             Failure::Refused,
@@ -144,10 +206,24 @@ fn watch(control: &UnixStream, child: &Child) -> ExitCode {
         let report = Report::Exited {
             code: status.exit_status(),
             signal: status.terminating_signal(),
+            oom_kills: oom_kills(),
         };
         drop(frame::write(&mut &*control, &report));
         return ExitCode::SUCCESS;
     }
+}
+
+/// What the kernel counts for the control group that a container sees as the only one; nothing elsewhere.
+fn oom_kills() -> u64 {
+    let files = [
+        "/sys/fs/cgroup/memory/memory.oom_control",
+        "/sys/fs/cgroup/memory.events",
+    ];
+    if !Path::new(INIT).is_dir() {
+        return 0;
+    }
+    let text = files.iter().find_map(|f| fs::read_to_string(f).ok());
+    crate::cgroup::oom_kills(&text.unwrap_or_default())
 }
 
 /// Carries out requests until the supervisor is gone.

@@ -79,7 +79,8 @@ fn become_work(order: &Order) -> Result<(), (Failure, String)> {
     host::die_with(order.supervisor).map_err(refused("it cannot be watched"))
 }
 
-fn limit(order: &Order) -> io::Result<()> {
+/// Limits that every program gets, whatever else holds: no core files, and as many open files as may be.
+pub(super) fn limit_files() -> io::Result<()> {
     rustix::process::setrlimit(
         Resource::Core,
         Rlimit {
@@ -96,6 +97,11 @@ fn limit(order: &Order) -> io::Result<()> {
             maximum: files.maximum,
         },
     )?;
+    Ok(())
+}
+
+fn limit(order: &Order) -> io::Result<()> {
+    limit_files()?;
     if let Some(bytes) = order.data_bytes {
         rustix::process::setrlimit(
             Resource::Data,
@@ -161,7 +167,7 @@ fn enter(plan: &Plan, order: &Order) -> io::Error {
 
 /// All that bubblewrap needs comes through descriptors: neither its arguments nor its environment show anything of the work.
 fn command(plan: &Plan) -> io::Result<Command> {
-    let (passwd, group) = sandbox::accounts(&plan.home);
+    let (passwd, group) = sandbox::accounts(&plan.home, (sandbox::INSIDE, sandbox::INSIDE));
     let passwd = host::handed_down("passwd", passwd.as_bytes())?;
     let group = host::handed_down("group", group.as_bytes())?;
     let program = host::handed_down_executable()?;

@@ -22,6 +22,8 @@ pub(super) struct Ended {
     /// Whether the command began.
     pub(super) begun: bool,
     pub(super) oom_kills: u64,
+    /// Whether it is a container.
+    pub(super) contained: bool,
 }
 
 impl Ended {
@@ -74,6 +76,8 @@ impl Ended {
             .is_none_or(|(code, signal)| signal == Some(SIGKILL) || code == Some(128 + SIGKILL));
         if killed && self.oom_kills > 0 {
             Reason::Oom
+        } else if self.contained && self.command.is_none() {
+            Reason::Lost
         } else {
             Reason::Exited
         }
@@ -83,7 +87,14 @@ impl Ended {
         match (reason, &self.failure, &self.asked) {
             (Reason::StartFailed, Some((_, message)), _)
             | (Reason::Stopped | Reason::TimeLimit, _, Some((_, message))) => message.clone(),
+            (Reason::StartFailed, None, _) if self.contained => {
+                "The container ended before its command began.".to_owned()
+            }
             (Reason::StartFailed, None, _) => "The sandbox could not be made.".to_owned(),
+            (Reason::Lost, ..) => {
+                "Its container was ended from outside, as by a restart of the container engine."
+                    .to_owned()
+            }
             (Reason::Oom, ..) => {
                 "It was ended because it needed more memory than it may have.".to_owned()
             }
@@ -158,6 +169,20 @@ mod tests {
             (Reason::StartFailed, Some(Failure::SandboxFailed))
         );
         assert!(exit.message.ends_with("bwrap: no"));
+    }
+
+    #[test]
+    fn a_container_that_ends_without_a_word_is_lost() {
+        let ended = Ended {
+            contained: true,
+            ..begun()
+        };
+        assert_eq!(ended.exit("").reason, Reason::Lost);
+        let ended = Ended {
+            oom_kills: 1,
+            ..ended
+        };
+        assert_eq!(ended.exit("").reason, Reason::Oom);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::frame::{Order, Work};
 use crate::sandbox;
 use crate::spec::{Access, Endpoint, Mount, Spec};
 use crate::status::Failure;
-use crate::{SECRETS, files};
+use crate::{SECRETS, files, gpus};
 
 /// A start that cannot be, and the sentence for whoever asked for it.
 pub(super) type Refusal = (Failure, String);
@@ -20,6 +20,8 @@ pub(super) type Refusal = (Failure, String);
 pub(super) struct Prepared {
     pub(super) order: Order,
     pub(super) work: Work,
+    /// All that the work sees besides the system.
+    pub(super) mounts: Vec<Mount>,
     pub(super) group: Group,
     /// The endpoint's socket as this process sees it.
     pub(super) socket: Option<PathBuf>,
@@ -55,10 +57,8 @@ pub(super) fn prepare(run: &mut Run) -> Result<Prepared, Refusal> {
             format!("The run's state cannot be written: {e}."),
         )
     })?;
-    let secrets_folder = plan
-        .bwrap
-        .is_none()
-        .then(|| outside_secrets(&plan.key(), &plan.sockets));
+    let is_walled = plan.bwrap.is_some() || plan.docker.is_some();
+    let secrets_folder = (!is_walled).then(|| outside_secrets(&plan.key(), &plan.sockets));
     let work = work(run, &mounts, secrets_folder.as_deref());
     let home = spec.env.get("HOME").cloned().unwrap_or_else(|| "/".into());
     let hidden = plan.hidden.clone();
@@ -76,7 +76,8 @@ pub(super) fn prepare(run: &mut Run) -> Result<Prepared, Refusal> {
             .filter(|_| !plan.groups.has("pids") && plan.owner.is_some()),
         sandbox: plan.bwrap.map(|bwrap| sandbox::Plan {
             bwrap,
-            mounts,
+            mounts: mounts.clone(),
+            devices: gpus::devices(Path::new("/dev"), &spec.gpus),
             hidden,
             home,
         }),
@@ -84,6 +85,7 @@ pub(super) fn prepare(run: &mut Run) -> Result<Prepared, Refusal> {
     Ok(Prepared {
         order,
         work,
+        mounts,
         group,
         socket,
         secrets_folder,
@@ -173,6 +175,10 @@ fn give_below(folder: &Path, owner: (u32, u32)) -> io::Result<()> {
 
 fn group(run: &Run, notes: &mut Vec<String>) -> Group {
     let limits = &run.plan.spec.limits;
+    if run.plan.docker.is_some() {
+        // A container's limits are the engine's matter.
+        return Group::default();
+    }
     match run.plan.groups.create(&run.plan.key(), limits) {
         Ok(group) => group,
         Err(e) => {
@@ -207,12 +213,17 @@ fn work(run: &Run, mounts: &[Mount], outside: Option<&Path>) -> Work {
     };
     let mut env: Vec<_> = spec.env.iter().map(|(k, v)| (k.clone(), say(v))).collect();
     env.push((MARK.to_owned(), spec.id.clone()));
+    let cards = gpus::variables(&spec.gpus, outside.is_none());
+    env.retain(|(name, _)| cards.iter().all(|(card, _)| card != name));
+    env.extend(cards);
+    let api = spec.api.as_ref().filter(|_| run.plan.docker.is_some());
     Work {
         argv: spec.argv.iter().map(|a| say(a)).collect(),
         env,
         cwd: say(&spec.cwd.to_string_lossy()).into(),
         secrets_folder: outside.map_or_else(|| SECRETS.into(), Path::to_owned),
         secrets: run.given.secrets.clone(),
+        api_port: api.and_then(|a| a.rsplit_once(':')?.1.parse().ok()),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -12,13 +11,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::control::Control;
 use super::events::{self, Event, Events, Line};
 use super::outcome::Ended;
-use super::prepare::{self, Prepared};
-use super::pump::{Log, Pump};
+use super::prepare;
+use super::pump::Pump;
 use super::{Run, ready, tail, taken};
 use crate::cgroup::Group;
-use crate::frame::{self, Report};
+use crate::frame::Report;
 use crate::status::{Failure, Phase, Reason, Status};
-use crate::{files, host};
+use crate::{docker, files, host};
 
 /// Grace after the time limit and after a start that took too long.
 const GRACE: Duration = Duration::from_secs(10);
@@ -26,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const KILL_AGAIN: Duration = Duration::from_millis(50);
 /// How long output is waited for that someone outside the run holds open, or that the full disk does not take.
 const LAST_OUTPUT: Duration = Duration::from_secs(5);
+/// How long the engine may take to remove a container; what it did not is found later.
+const REMOVAL: Duration = Duration::from_secs(8);
 
 /// Looks after the run until its end is on disk.
 pub(super) async fn run(mut run: Run, mut starter: UnixStream) -> io::Result<()> {
@@ -38,15 +39,25 @@ pub(super) async fn run(mut run: Run, mut starter: UnixStream) -> io::Result<()>
     drop(starter);
     let mut watched = Watched {
         status,
-        ended: Ended::default(),
+        ended: Ended {
+            contained: run.plan.docker.is_some(),
+            ..Ended::default()
+        },
         group: Group::default(),
         launcher: None,
+        unseen: None,
     };
     watched.carry_out(&mut run, events, &mut inbox).await;
     let last = watched.last_status(&run);
     clean_up(&run, &watched.group);
     let last = run.folder.write_exit(last)?;
     watched.status.send_replace(last);
+    if let Some(plan) = run.plan.docker.as_ref().filter(|_| run.state.on_engine) {
+        plan.step("ended");
+        if let Err((_, message)) = plan.remove(REMOVAL).await {
+            super::note(&message);
+        }
+    }
     control.settle().await;
     // From here on the folder alone answers.
     files::remove_all(&run.plan.sockets)
@@ -59,18 +70,21 @@ fn clean_up(run: &Run, group: &Group) {
     drop(files::remove_all(&run.plan.endpoint_folder()));
 }
 
-struct Watched {
-    status: watch::Sender<Status>,
-    ended: Ended,
+pub(super) struct Watched {
+    pub(super) status: watch::Sender<Status>,
+    pub(super) ended: Ended,
     group: Group,
-    launcher: Option<u32>,
+    /// The process that all of the work ends with.
+    pub(super) launcher: Option<u32>,
+    /// A container whose processes cannot be seen from here.
+    pub(super) unseen: Option<docker::Plan>,
 }
 
 /// When the loop must act without an event.
 #[derive(Default)]
-struct Deadlines {
+pub(super) struct Deadlines {
     time_limit: Option<Instant>,
-    start: Option<Instant>,
+    pub(super) start: Option<Instant>,
     kill: Option<Instant>,
 }
 
@@ -90,11 +104,11 @@ impl Deadlines {
 }
 
 /// The parts of a launched run.
-struct Launched {
-    line: Line,
-    pump: Pump,
-    deadlines: Deadlines,
-    ready: Option<(std::path::PathBuf, std::path::PathBuf, String)>,
+pub(super) struct Launched {
+    pub(super) line: Line,
+    pub(super) pump: Pump,
+    pub(super) deadlines: Deadlines,
+    pub(super) ready: Option<(std::path::PathBuf, std::path::PathBuf, String)>,
 }
 
 impl Watched {
@@ -110,65 +124,11 @@ impl Watched {
         };
         self.group = prepared.group.clone();
         let secrets_folder = prepared.secrets_folder.clone();
-        match self.launch(run, prepared, &events) {
-            Ok(mut launched) => {
-                self.follow(run, &mut launched, &events, inbox).await;
-                self.finish(launched, inbox).await;
-            }
-            Err(e) => {
-                self.ended.failure = Some((
-                    Failure::Refused,
-                    format!("The machine refused to start it: {e}."),
-                ));
-            }
+        if let Some(mut launched) = self.launch(run, prepared, &events, inbox).await {
+            self.follow(run, &mut launched, &events, inbox).await;
+            self.finish(run, launched, inbox).await;
         }
         drop(secrets_folder.map(|f| files::remove_all(&f)));
-    }
-
-    fn launch(&mut self, run: &Run, prepared: Prepared, events: &Events) -> io::Result<Launched> {
-        let mut first = frame::encode(&prepared.order)?;
-        first.extend(frame::encode(&prepared.work)?);
-        let (ours, theirs) = UnixStream::pair()?;
-        let (out, out_end) = io::pipe()?;
-        let (err, err_end) = io::pipe()?;
-        let mut command =
-            super::launcher(theirs.into(), Stdio::from(out_end), Stdio::from(err_end));
-        let child = command.spawn()?;
-        drop(command);
-        self.launcher = Some(child.id());
-        self.status.send_modify(|s| s.pid = Some(child.id()));
-        let status = self.status.clone();
-        let grown = Box::new(move |bytes| status.send_modify(|s| s.log_bytes = bytes));
-        let limit_bytes = run.plan.spec.limits.log_limit_bytes;
-        let log = Log {
-            file: run.log.try_clone()?,
-            limit_bytes,
-            grown,
-        };
-        let done = events.clone();
-        let pump = Pump::start(log, out.into(), err.into(), move |_| {
-            drop(done.send(Event::LogDone));
-        })?;
-        prepared.notes.iter().for_each(|n| pump.note(n));
-        events::reap(child.id(), events.clone())?;
-        let line = Line::open(first, ours.into(), events.clone())?;
-        let mut deadlines = Deadlines::default();
-        let mut ready = None;
-        if let (Some(endpoint), Some(socket)) = (&run.plan.spec.endpoint, prepared.socket) {
-            deadlines.start =
-                Some(Instant::now() + Duration::from_millis(endpoint.start_timeout_ms));
-            ready = Some((
-                socket,
-                run.plan.endpoint_socket(),
-                endpoint.ready_path.clone(),
-            ));
-        }
-        Ok(Launched {
-            line,
-            pump,
-            deadlines,
-            ready,
-        })
     }
 
     async fn follow(
@@ -229,8 +189,13 @@ impl Watched {
                 self.ended.failure.get_or_insert((failure, message));
                 self.kill(launched);
             }
-            Event::Report(Report::Exited { code, signal }) => {
+            Event::Report(Report::Exited {
+                code,
+                signal,
+                oom_kills,
+            }) => {
                 self.ended.begun = true;
+                self.ended.oom_kills = oom_kills;
                 self.ended.command.get_or_insert((code, signal));
                 self.kill(launched);
             }
@@ -283,6 +248,10 @@ impl Watched {
     /// Kills everything there is, now and again until nothing is left.
     fn kill(&mut self, launched: &mut Launched) {
         self.group.kill();
+        if let (Some(plan), None) = (&self.unseen, self.launcher) {
+            let plan = plan.clone();
+            tokio::spawn(async move { plan.kill().await });
+        }
         let own = std::process::id();
         for pid in host::descendants(own).into_iter().chain(self.launcher) {
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
@@ -296,23 +265,40 @@ impl Watched {
     }
 
     /// Collects what was said before the tree was gone, then completes the log.
-    async fn finish(&mut self, mut launched: Launched, inbox: &mut mpsc::UnboundedReceiver<Event>) {
+    async fn finish(
+        &mut self,
+        run: &Run,
+        mut launched: Launched,
+        inbox: &mut mpsc::UnboundedReceiver<Event>,
+    ) {
         launched.line.finish().await;
         while let Ok(event) = inbox.try_recv() {
             self.take(event, &mut launched);
         }
-        self.ended.oom_kills = self.group.oom_kills();
-        if let Some(note) = self.ended.note() {
-            launched.pump.note(note);
+        self.ended.oom_kills = self.ended.oom_kills.max(self.group.oom_kills());
+        if let (Some(plan), None) = (&run.plan.docker, self.ended.command) {
+            // The init said nothing: perhaps it was what the kernel ended.
+            self.ended.oom_kills += u64::from(plan.oom(LAST_OUTPUT).await);
         }
-        launched.pump.close();
+        self.complete_log(&launched.pump, inbox).await;
+    }
+
+    pub(super) async fn complete_log(
+        &self,
+        pump: &Pump,
+        inbox: &mut mpsc::UnboundedReceiver<Event>,
+    ) {
+        if let Some(note) = self.ended.note() {
+            pump.note(note);
+        }
+        pump.close();
         for _ in 0..2 {
             let done =
                 async { while !matches!(inbox.recv().await, Some(Event::LogDone) | None) {} };
             if timeout(LAST_OUTPUT, done).await.is_ok() {
                 return;
             }
-            launched.pump.abandon();
+            pump.abandon();
         }
     }
 

@@ -45,6 +45,7 @@ impl Bench {
             }),
             folder: shown,
             uid_slot: Some(7),
+            image: None,
         };
         Self {
             rig,

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         ["supervise", ..] => return spawner::supervise(&args[1..]),
         ["serve", socket, status] => serve(socket, status),
         ["flood", lines] => flood(lines.parse().expect("a number")),
+        ["tick"] => tick(),
         ["eat", bytes] => eat(bytes.parse().expect("a number")),
         _ => return ExitCode::FAILURE,
     }
@@ -36,6 +37,13 @@ fn flood(lines: u64) {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for n in 0..lines {
         writeln!(out, "{n:0>99}").expect("somebody reads");
+    }
+}
+
+fn tick() {
+    for n in 0_u64.. {
+        writeln!(std::io::stdout(), "{n}").expect("somebody reads");
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{Error, Result, Status, clock, files, host};
 /// How long a supervisor may take from its last record to its end.
 const LEAVING: Duration = Duration::from_secs(10);
 
+/// How long the container engine may take to remove what it still has.
+const REMOVAL: Duration = Duration::from_secs(8);
+
 /// Nothing begun stays half done this long.
 const HALF_DONE: Duration = Duration::from_hours(1);
 
@@ -81,10 +84,15 @@ pub(super) fn forget(folder: &Folder) -> Result<()> {
             None => std::thread::sleep(Duration::from_millis(5)),
         }
     };
-    if let Some(state) = folder.read_state().context(failed)? {
+    let state = folder.read_state().context(failed)?;
+    if let Some(state) = &state {
         state.group.remove().context(failed)?;
     }
     if let Some(plan) = folder.read_plan().context(failed)? {
+        let is_there = state.is_some_and(|s| s.on_engine);
+        if let Some(container) = plan.docker.filter(|_| is_there) {
+            container.remove_blocking(REMOVAL);
+        }
         files::remove_all(&plan.sockets).context(failed)?;
     }
     // Out of the list first: a removal that is cut short leaves nothing that looks like a run.
@@ -115,7 +123,7 @@ pub(super) fn sweep(runs: &Path) {
 }
 
 /// The lock of a run that nobody looks after, or `None` if somebody does or it does not exist.
-pub(super) fn try_lock(folder: &Folder) -> io::Result<Option<File>> {
+pub(crate) fn try_lock(folder: &Folder) -> io::Result<Option<File>> {
     let file = match OpenOptions::new()
         .read(true)
         .write(true)
@@ -134,6 +142,15 @@ pub(super) fn try_lock(folder: &Folder) -> io::Result<Option<File>> {
 
 /// The kernel ends a sandbox with its supervisor; what ran without one may have outlived it.
 fn kill_leftovers(folder: &Folder, state: &State) {
+    if let Some(init) = state.init.as_ref().filter(|i| i.alive()) {
+        kill(init.pid);
+    }
+    if state.on_engine
+        && let Ok(Some(plan)) = folder.read_plan()
+        && let Some(container) = plan.docker
+    {
+        container.remove_blocking(REMOVAL);
+    }
     if state.supervisor.boot != host::boot_id() {
         return;
     }

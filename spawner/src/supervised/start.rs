@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{ProcessRuntime, lost};
+use super::{Inner, Way, lost};
+use crate::capabilities;
+use crate::cgroup::Layout;
 use crate::error::Context;
 use crate::run::{Folder, Plan, VERSION};
 use crate::supervisor::{Given, Taken};
@@ -21,11 +23,7 @@ use crate::{Error, Handle, Result, Spec, files, frame, host};
 const TAKEOVER: Duration = Duration::from_secs(30);
 
 /// Makes the run's folder under its lock, then hands the lock to a new supervisor: there is no moment at which the run is nobody's.
-pub(super) fn start(
-    runtime: &ProcessRuntime,
-    spec: Spec,
-    owner: Option<(u32, u32)>,
-) -> Result<Handle> {
+pub(super) fn start(runtime: &Inner, spec: Spec, owner: Option<(u32, u32)>) -> Result<Handle> {
     let handle = runtime.handle(&spec.id);
     let given = Given {
         secrets: spec
@@ -34,7 +32,7 @@ pub(super) fn start(
             .map(|s| (s.name.clone(), hex::encode(&s.bytes)))
             .collect(),
     };
-    let folder = Folder::new(runtime.inner.config.runs.join(&spec.id));
+    let folder = Folder::new(runtime.config.runs.join(&spec.id));
     if !folder.path().is_dir() {
         let plan = plan(runtime, spec, owner);
         if let Some(lock) = make(&folder, &plan)
@@ -56,21 +54,32 @@ pub(super) fn start(
     Ok(handle)
 }
 
-fn plan(runtime: &ProcessRuntime, spec: Spec, owner: Option<(u32, u32)>) -> Plan {
-    let config = &runtime.inner.config;
-    let found = runtime.capabilities();
+fn plan(runtime: &Inner, spec: Spec, owner: Option<(u32, u32)>) -> Plan {
+    let config = &runtime.config;
     let mut hidden = config.hidden.clone();
     hidden.extend([config.runs.clone(), config.sockets.clone()]);
     let folder = config.runs.join(&spec.id);
     let key = blake3::hash(folder.as_os_str().as_encoded_bytes()).to_hex();
+    let key = &key[..16];
+    let (bwrap, groups, docker) = match &runtime.way {
+        Way::Process(found) => {
+            let found = found.get_or_init(|| capabilities::probe(config));
+            (found.bwrap.clone(), found.groups.clone(), None)
+        }
+        Way::Docker(docker, groups) => {
+            let groups = groups.get_or_init(Layout::discover).clone();
+            (None, groups, Some(docker.plan(key)))
+        }
+    };
     Plan {
         version: VERSION,
         spec,
-        sockets: config.sockets.join(&key[..16]),
+        sockets: config.sockets.join(key),
         owner,
-        bwrap: found.bwrap.clone(),
-        groups: found.groups.clone(),
+        bwrap,
+        groups,
         hidden,
+        docker,
     }
 }
 
@@ -121,7 +130,7 @@ fn fill(folder: &Folder, plan: &Plan) -> io::Result<fs::File> {
 }
 
 /// Starts the supervisor and waits until it has taken over. If it cannot, nothing is left of the run.
-fn launch(runtime: &ProcessRuntime, folder: &Folder, lock: fs::File, given: &Given) -> Result<()> {
+fn launch(runtime: &Inner, folder: &Folder, lock: fs::File, given: &Given) -> Result<()> {
     let again = lock
         .try_clone()
         .context(|| "the lock cannot be kept".to_owned())?;
@@ -143,19 +152,14 @@ fn launch(runtime: &ProcessRuntime, folder: &Folder, lock: fs::File, given: &Giv
     Err(Error::unavailable(message, error))
 }
 
-fn hand_over(
-    runtime: &ProcessRuntime,
-    folder: &Folder,
-    lock: fs::File,
-    given: &Given,
-) -> io::Result<()> {
+fn hand_over(runtime: &Inner, folder: &Folder, lock: fs::File, given: &Given) -> io::Result<()> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let complaints = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
         .open(folder.complaints())?;
-    let mut command = host::program(runtime.inner.config.program.as_deref());
+    let mut command = host::program(runtime.config.program.as_deref());
     command
         .arg("supervise")
         .arg(folder.path())

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    doctor, down, enter, environment, jobs, login, logs, outputs, project, run, serve, token, up,
-    user, worker, workspace,
+    doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, run, serve,
+    token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -64,8 +64,12 @@ pub(crate) enum Command {
     /// Environments: list, build.
     #[command(subcommand)]
     Env(environment::Action),
-    /// List the machine types and what is free.
-    Machines,
+    /// Machine types with what is free, and machines: list, add, drain, remove.
+    Machines {
+        /// What to do.
+        #[command(subcommand)]
+        action: Option<machines::Action>,
+    },
     /// Tokens for programs: make, list, end.
     #[command(subcommand)]
     Token(token::Action),
@@ -150,6 +154,7 @@ mod tests {
             "cairn token create --name ci --expires 30d",
             "cairn env build",
             "cairn machines --json",
+            "cairn machines add m2 --label gpu",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

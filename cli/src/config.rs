@@ -2,6 +2,8 @@
 //!
 //! `docs/configuration.md` describes the same keys for people.
 
+mod machines;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -16,6 +18,9 @@ use figment::{
 use gateway::config::{Listener, Role, Tls};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use self::machines::Machine;
+pub(crate) use self::machines::{Local, millicores};
 
 /// The whole configuration. Unknown keys in the file are an error: a misspelt key must not be silently without effect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) environments: BTreeMap<String, Environment>,
     /// Machine types by name.
     pub(crate) machines: BTreeMap<String, Machine>,
+    /// What this machine has for work.
+    pub(crate) local: Local,
 }
 
 /// How the server writes its own log.
@@ -151,30 +158,6 @@ impl Environment {
     }
 }
 
-/// A machine type.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Machine {
-    /// Cores, as a decimal number; none means no limit.
-    pub(crate) cpus: Option<f64>,
-    /// Memory in bytes; none means no limit.
-    pub(crate) memory_bytes: Option<u64>,
-    /// A job on it is stopped after this time.
-    pub(crate) time_limit_ms: Option<i64>,
-}
-
-impl Machine {
-    /// Cores in thousandths.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be from 0.01 to 10,000"
-    )]
-    pub(crate) fn cpu_millicores(&self) -> Option<u64> {
-        self.cpus.map(|cpus| (cpus * 1000.0).round() as u64)
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -205,6 +188,7 @@ impl Default for Config {
             allowed_images: Vec::new(),
             environments: BTreeMap::new(),
             machines: BTreeMap::from([("local".to_owned(), Machine::default())]),
+            local: Local::default(),
         }
     }
 }
@@ -338,11 +322,9 @@ impl Config {
             "tls_certificate and tls_key go together: one of them is missing"
         );
         for (name, machine) in &self.machines {
-            let sane = machine
-                .cpus
-                .is_none_or(|cpus| (0.01..=10_000.0).contains(&cpus));
-            ensure!(sane, "machines.{name}.cpus must be between 0.01 and 10000");
+            machine.check(name)?;
         }
+        self.local.check()?;
         ensure!(
             self.uids.0 > 0 && self.uids.1 >= 1000,
             "uids must begin above 0 and hold at least 1000"

@@ -1,4 +1,4 @@
-//! `cairn env` and `cairn machines`.
+//! `cairn env`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,23 +44,6 @@ struct Environment {
 }
 
 #[derive(Deserialize)]
-struct Machine {
-    name: String,
-    #[serde(default)]
-    cpu_millicores: Option<u64>,
-    #[serde(default)]
-    memory_bytes: Option<u64>,
-    #[serde(default)]
-    gpus: u32,
-    #[serde(default)]
-    capacity: Option<u64>,
-    #[serde(default)]
-    free: Option<u64>,
-    #[serde(default)]
-    queued: Option<u64>,
-}
-
-#[derive(Deserialize)]
 struct BuildLog {
     text: String,
     next: u64,
@@ -74,53 +57,6 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
             Action::Ls => list(&session, json).await,
             Action::Build { name } => build(&session, &name, json).await,
         }
-    })?;
-    Ok(exit::code(0))
-}
-
-/// Lists the machine types and what is free.
-pub(crate) fn machines(json: bool) -> anyhow::Result<ExitCode> {
-    let session = Session::open()?;
-    block_on(async {
-        let list = session.client.call(Call::get(&["machines"])).await?;
-        if json {
-            return output::json(&list);
-        }
-        let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
-        let mut table = Table::new(&[
-            "NAME",
-            "CPU",
-            "MEMORY",
-            "GPUS",
-            "JOBS AT ONCE",
-            "FREE",
-            "QUEUED",
-        ]);
-        for machine in types::items::<Machine>(&list)? {
-            let cpu = machine.cpu_millicores.map_or_else(
-                || "all".to_owned(),
-                |cpu| format!("{}.{}", cpu / 1000, cpu % 1000 / 100),
-            );
-            let memory = machine
-                .memory_bytes
-                .map_or_else(|| "all".to_owned(), output::bytes);
-            let (capacity, free, queued) = (
-                number(machine.capacity),
-                number(machine.free),
-                number(machine.queued),
-            );
-            table.row([
-                machine.name,
-                cpu,
-                memory,
-                machine.gpus.to_string(),
-                capacity,
-                free,
-                queued,
-            ]);
-        }
-        table.print("No machine types.")?;
-        Ok(())
     })?;
     Ok(exit::code(0))
 }

@@ -5,6 +5,7 @@
 mod api;
 mod args;
 mod browser;
+mod capacity;
 mod clock;
 mod config;
 mod doctor;
@@ -17,6 +18,7 @@ mod host;
 mod jobs;
 mod login;
 mod logs;
+mod machines;
 mod output;
 mod outputs;
 mod progress;
@@ -76,7 +78,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Outputs(args) => outputs::run(args, json),
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
-        Command::Machines => environment::machines(json),
+        Command::Machines { action } => machines::run(action, json),
         Command::Token(action) => token::run(action, json),
         Command::Enter(args) => enter::run(&args),
         Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),

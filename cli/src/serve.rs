@@ -63,6 +63,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 async fn serve(config: Config, folder: DataFolder) -> Result<()> {
     let _lock = folder.lock()?;
     let control = service::compose(&config, &folder).await?;
+    control
+        .register()
+        .await
+        .context("this machine cannot be registered")?;
     let app = App::new(config.gateway()?, control.clone());
     let sockets = bind(app.config()).await?;
     let url = config.public_url()?.to_string();

@@ -7,9 +7,7 @@ mod folder;
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use control::{
-    Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
-};
+use control::{Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host};
 use spawner::ProcessRuntime;
 use storage::{
     Db, Store,
@@ -19,7 +17,7 @@ use storage::{
     users::{self, NewUser, User},
 };
 
-use crate::config::Config;
+use crate::{capacity, config::Config};
 
 pub(crate) use environments::{environments, specs};
 pub(crate) use folder::{DataFolder, Running, WORKER_OF, build, tail};
@@ -55,7 +53,7 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         machines: Machines::new(Arc::new(local)),
         key,
     };
-    Ok(Control::new(parts, settings(config, data)?))
+    Ok(Control::new(parts, settings(config, data, &["process"])?))
 }
 
 /// This host as a machine; `api_url` is where work reaches the API, if not at the public address.
@@ -86,16 +84,12 @@ pub(crate) fn runtime(config: &Config, folder: &DataFolder) -> Result<spawner::C
     Ok(runtime)
 }
 
-fn settings(config: &Config, data: &Path) -> Result<Settings> {
+fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings> {
     let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let machines = config.machines.iter().map(|(name, machine)| {
-        let kind = MachineType {
-            cpu_millicores: machine.cpu_millicores(),
-            memory_bytes: machine.memory_bytes,
-            time_limit_ms: machine.time_limit_ms,
-        };
-        (name.clone(), kind)
-    });
+    let machines = config.machines.iter();
+    let jobs = NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
+        .context("max_jobs must be at least 1")?;
+    let jobs = u32::try_from(jobs.get()).unwrap_or(u32::MAX);
     Ok(Settings {
         homes: Homes {
             quota_bytes: config.home_quota_bytes,
@@ -106,9 +100,10 @@ fn settings(config: &Config, data: &Path) -> Result<Settings> {
         environments: specs(config)?,
         allowed_images: config.allowed_images.clone(),
         base_image: config.base_image.clone(),
-        machines: machines.collect(),
-        max_jobs: NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
-            .context("max_jobs must be at least 1")?,
+        machines: machines
+            .map(|(name, machine)| (name.clone(), machine.kind()))
+            .collect(),
+        capacity: capacity::measure(&config.local, jobs, runtimes)?,
         api_url: config
             .public_url()?
             .to_string()

@@ -12,6 +12,7 @@ mod it {
 
     mod follow;
     mod host;
+    mod machines;
     mod matrix;
     mod run;
     mod sign_in;

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use storage::{
-    Db, attempts::Attempt, ids::UserId, objects::Store, secret::SealingKey, users,
+    Db,
+    attempts::Attempt,
+    ids::{MachineId, UserId},
+    objects::Store,
+    secret::SealingKey,
+    users,
     workspaces::Workspace,
 };
 
@@ -67,16 +72,28 @@ impl Control {
     ///
     /// # Errors
     /// `Unavailable` where it cannot be reached now.
-    pub(crate) fn host_of(&self, _workspace: &Workspace) -> Result<Arc<dyn Machine>> {
-        self.hosts().get(self.hosts().local().id())
+    pub(crate) fn host_of(&self, workspace: &Workspace) -> Result<Arc<dyn Machine>> {
+        self.host(workspace.machine_id)
     }
 
     /// The host of an attempt's run.
     ///
     /// # Errors
     /// `Unavailable` where it cannot be reached now.
-    pub(crate) fn host_of_attempt(&self, _attempt: &Attempt) -> Result<Arc<dyn Machine>> {
-        self.hosts().get(self.hosts().local().id())
+    pub(crate) fn host_of_attempt(&self, attempt: &Attempt) -> Result<Arc<dyn Machine>> {
+        self.host(attempt.machine_id)
+    }
+
+    /// Whether this program drives what is on the machine; what is on none yet, it may.
+    pub(crate) fn holds(&self, machine: Option<MachineId>) -> bool {
+        self.host(machine).is_ok()
+    }
+
+    fn host(&self, machine: Option<MachineId>) -> Result<Arc<dyn Machine>> {
+        match machine {
+            Some(id) => self.hosts().get(id),
+            None => Ok(Arc::clone(self.hosts().local())),
+        }
     }
 
     pub(crate) fn key(&self) -> &SealingKey {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use storage::{
     ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
     jobs::{self, Created, Job, State},
+    leases::{self, Subject},
     series::{self, Series, Window},
     snapshots::{self, NewSnapshot, Snapshot},
     workspaces::{self, Workspace},
@@ -75,6 +76,7 @@ impl Control {
                 .as_deref()
                 .or(usual.map(|(_, machine)| machine.as_str())),
         )?;
+        self.check_fits(&machine, true).await?;
         let parameters = check::parameters(self, &snapshot, &new).await?;
         let record = jobs::NewJob {
             project_id,
@@ -121,7 +123,7 @@ impl Control {
         };
         let parameters = check::parameters(self, &snapshot, &again).await?;
         self.settings().environment(Some(&job.environment))?;
-        self.settings().machine(Some(&job.machine))?;
+        self.check_fits(&job.machine, true).await?;
         let record = jobs::NewJob {
             project_id: job.project_id,
             user_id,
@@ -176,10 +178,15 @@ impl Control {
     }
 
     async fn accept(&self, record: &jobs::NewJob) -> Result<Created> {
-        Ok(self
-            .db()
-            .write(move |mut tx| async move { jobs::create(&mut tx, record).await })
-            .await?)
+        let here = self.hosts().local().id();
+        let accepted = self.db().write(move |mut tx| async move {
+            let created = jobs::create(&mut tx, record).await?;
+            if created.new {
+                leases::accepted(&mut tx, Subject::Job(created.job.id), here).await?;
+            }
+            Ok(created)
+        });
+        Ok(accepted.await?)
     }
 
     /// The snapshot to run, and the environment and machine type of the workspace that it comes from.

@@ -5,9 +5,9 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use storage::{
-    events,
+    attempts, events,
     ids::{JobId, WorkspaceId},
-    jobs, workspaces,
+    jobs, leases, machines, workspaces,
 };
 use tokio::{
     sync::Notify,
@@ -16,12 +16,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Control, Result, jobs as job, workspaces as workspace};
+use crate::{Control, Queue, Result, jobs as job, placement::Outcome, workspaces as workspace};
 
 /// How often it looks without being told to.
 const PERIOD: Duration = Duration::from_secs(5);
 /// What could not be brought about is tried again after this time.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How often those who share the records hear that the machines held here are there.
+pub(crate) const ALIVE: Duration = Duration::from_secs(15);
+/// Who stands further back in the queue asks for their place when they want to know it.
+const TOLD: usize = 10;
 /// Events read at once.
 const EVENTS: u32 = 1000;
 
@@ -47,6 +51,8 @@ struct Tasks {
     set: JoinSet<()>,
     nudges: HashMap<String, (Subject, Arc<Notify>)>,
     subjects: HashMap<Id, String>,
+    /// The queue as people were last told.
+    queue: Queue,
 }
 
 impl Control {
@@ -60,6 +66,7 @@ impl Control {
         let mut keeper = JoinSet::new();
         let control = self.clone();
         keeper.spawn(async move { control.keep_homes().await });
+        let mut alive = time::interval(ALIVE);
         let mut look = true;
         loop {
             if look && let Err(error) = self.sweep(&mut tasks).await {
@@ -70,7 +77,11 @@ impl Control {
             }
             look = true;
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return self.say_goodbye().await,
+                _ = alive.tick() => {
+                    self.keep_contact().await;
+                    look = false;
+                }
                 Some(ended) = tasks.set.join_next_with_id() => tasks.ended(ended.map_or_else(|error| error.id(), |(id, ())| id)),
                 () = time::sleep(PERIOD) => {}
                 Ok(()) = hosts.changed() => {}
@@ -100,14 +111,19 @@ impl Control {
     pub async fn stop_everything(&self) -> Result<()> {
         let mut tasks = Tasks::default();
         for found in workspaces::active(self.db()).await? {
+            if !self.holds(found.machine_id) {
+                continue;
+            }
             if found.desired == workspaces::Desired::Running {
                 self.stop_workspace(found.id).await?;
             }
             tasks.add(self, Subject::Workspace(found.id));
         }
-        for id in jobs::running(self.db()).await? {
-            self.stop_job(id).await?;
-            tasks.add(self, Subject::Job(id));
+        for attempt in attempts::live(self.db()).await? {
+            if self.holds(attempt.machine_id) {
+                self.stop_job(attempt.job_id).await?;
+                tasks.add(self, Subject::Job(attempt.job_id));
+            }
         }
         while tasks.set.join_next().await.is_some() {}
         self.clean_up().await
@@ -126,7 +142,9 @@ impl Control {
             let work = |event: &&events::Event| {
                 matches!(
                     event.kind,
-                    events::Kind::WorkspaceChanged | events::Kind::JobChanged
+                    events::Kind::WorkspaceChanged
+                        | events::Kind::JobChanged
+                        | events::Kind::MachineChanged
                 )
             };
             for event in news.iter().filter(work) {
@@ -138,27 +156,80 @@ impl Control {
         }
     }
 
-    /// Gives a task to everything that needs one and has none.
+    /// Begins what can begin, and gives a task to everything here that needs one and has none.
     async fn sweep(&self, tasks: &mut Tasks) -> Result<()> {
+        let mut decided = self.decide().await?;
+        self.place(&decided).await?;
         for found in workspaces::active(self.db()).await? {
-            tasks.add(self, Subject::Workspace(found.id));
+            if self.holds(found.machine_id) && !workspace::drive::waits(&found) {
+                tasks.add(self, Subject::Workspace(found.id));
+            }
         }
-        let running = jobs::running(self.db()).await?;
-        for id in &running {
-            tasks.add(self, Subject::Job(*id));
+        for attempt in attempts::live(self.db()).await? {
+            if self.holds(attempt.machine_id) {
+                tasks.add(self, Subject::Job(attempt.job_id));
+            }
         }
-        let places = self.settings().max_jobs.get().saturating_sub(running.len());
-        // Claiming takes the database's one writer: not without need.
-        let waiting = usize::try_from(jobs::waiting(self.db()).await?).unwrap_or(usize::MAX);
-        for _ in 0..places.min(waiting) {
-            let claimed = self
-                .db()
-                .write(|mut tx| async move { jobs::claim(&mut tx, None).await })
-                .await?;
-            let Some((job, _)) = claimed else { break };
-            tasks.add(self, Subject::Job(job.id));
+        decided
+            .queue
+            .retain(|(_, outcome)| matches!(outcome, Outcome::Wait(_)));
+        self.tell_places(tasks, decided.places()).await
+    }
+
+    /// Tells who waits where they stand, those in front whose place or reason is another than they were last told.
+    async fn tell_places(&self, tasks: &mut Tasks, queue: Queue) -> Result<()> {
+        let moved = &queue.differs_from(&tasks.queue, TOLD);
+        if !moved.is_empty() {
+            let told = self.db().write(move |mut tx| async move {
+                for subject in moved {
+                    match *subject {
+                        leases::Subject::Workspace(id) => {
+                            workspaces::moved_up(&mut tx, id).await?;
+                        }
+                        leases::Subject::Job(id) => jobs::moved_up(&mut tx, id).await?,
+                    }
+                }
+                Ok(())
+            });
+            told.await?;
         }
+        tasks.queue = queue;
         Ok(())
+    }
+
+    async fn keep_contact(&self) {
+        if self.db().is_shared() {
+            self.say_alive().await;
+        }
+        if let Err(error) = self.give_up_silent().await {
+            tracing::warn!(%error, "what ran on machines that are gone cannot be given up yet");
+        }
+    }
+
+    async fn say_alive(&self) {
+        for machine in self.hosts().all() {
+            let id = machine.id();
+            let said = self
+                .db()
+                .write(move |mut tx| async move { machines::seen(&mut tx, id).await });
+            if let Err(error) = said.await {
+                tracing::warn!(machine.id = %id, %error, "that a machine is there cannot be recorded");
+            }
+        }
+    }
+
+    /// Others need not wait for the silence.
+    async fn say_goodbye(&self) {
+        if !self.db().is_shared() {
+            return;
+        }
+        let id = self.hosts().local().id();
+        let said = self
+            .db()
+            .write(move |mut tx| async move { machines::left(&mut tx, id).await });
+        if let Err(error) = said.await {
+            tracing::warn!(machine.id = %id, %error, "that a machine leaves cannot be recorded");
+        }
     }
 }
 

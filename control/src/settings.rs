@@ -1,9 +1,10 @@
 //! What control is told at start: folders, environments, machine types, limits. Reads no file.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use spawner::{EnvironmentSpec, ImageSpec, images::Source};
+use storage::machines::Device;
 
 use crate::{Error, Result};
 
@@ -20,8 +21,8 @@ pub struct Settings {
     pub machines: BTreeMap<String, MachineType>,
     /// A folder for what is made and captured at once; beside the store.
     pub scratch: PathBuf,
-    /// Jobs that run at the same time on this machine.
-    pub max_jobs: NonZeroUsize,
+    /// What this machine has for work.
+    pub capacity: Capacity,
     /// What runs on a machine that cannot be reached for this long is given up; the machine itself ends it before.
     pub offline_grace: Duration,
     /// Where work reaches the API: the public address.
@@ -51,12 +52,46 @@ impl Default for Homes {
 /// A named size of machine.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MachineType {
-    /// Thousandths of a core; none means no limit.
+    /// Thousandths of a core, taken of its machine while it runs; none means no limit, and takes nothing.
     pub cpu_millicores: Option<u64>,
-    /// Memory in bytes; none means no limit.
+    /// Memory in bytes, taken in the same way.
     pub memory_bytes: Option<u64>,
+    /// How many GPUs, each for one run at a time.
+    #[serde(default)]
+    pub gpus: u32,
+    /// Words in the name of their model, such as `H100`; any where none is named.
+    #[serde(default)]
+    pub gpu_model: Option<String>,
+    /// What an hour costs, in millionths of whatever the team counts in.
+    #[serde(default)]
+    pub price: Option<i64>,
+    /// The runtime that it needs; any where none is named.
+    #[serde(default)]
+    pub runtime: Option<String>,
+    /// Labels that its machine must have, all of them.
+    #[serde(default)]
+    pub labels: Vec<String>,
     /// A job on it is stopped after this many ms.
     pub time_limit_ms: Option<i64>,
+}
+
+/// What a machine has for work.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Capacity {
+    /// What to call the machine.
+    pub name: String,
+    /// What can be asked of it.
+    pub labels: Vec<String>,
+    /// The runtimes that it has.
+    pub runtimes: Vec<String>,
+    /// Thousandths of a core that may be promised to runs; none means no limit.
+    pub cpu_millicores: Option<u64>,
+    /// Memory that may be promised to runs; none means no limit.
+    pub memory_bytes: Option<u64>,
+    /// Jobs at the same time; none means no limit.
+    pub slots: Option<u32>,
+    /// Its devices.
+    pub devices: Vec<Device>,
 }
 
 impl Settings {
@@ -164,7 +199,7 @@ mod tests {
             machines: BTreeMap::new(),
             scratch: PathBuf::new(),
             offline_grace: std::time::Duration::ZERO,
-            max_jobs: NonZeroUsize::MIN,
+            capacity: Capacity::default(),
             api_url: String::new(),
         }
     }

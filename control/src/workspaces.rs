@@ -8,13 +8,14 @@ mod start;
 use serde::Deserialize;
 use storage::{
     ids::{HomeSnapshotId, ProjectId, UserId, WorkspaceId},
+    leases::{self, Subject},
     workspaces::{self, Desired, State, Workspace},
 };
 
 use crate::{Address, Control, Error, Result, inputs::NewInput, log, logs};
 
 pub use server::base_path;
-pub(crate) use start::of_run;
+pub(crate) use start::{begin, of_run};
 
 /// A workspace to make.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,10 +73,13 @@ impl Control {
             machine,
             inputs,
         };
-        Ok(self
-            .db()
-            .write(move |mut tx| async move { workspaces::create(&mut tx, record).await })
-            .await?)
+        let here = self.hosts().local().id();
+        let made = self.db().write(move |mut tx| async move {
+            let made = workspaces::create(&mut tx, record).await?;
+            leases::accepted(&mut tx, Subject::Workspace(made.id), here).await?;
+            Ok(made)
+        });
+        Ok(made.await?)
     }
 
     /// Asks for the workspace's server to run, on another machine type where one is named. What runs stays.
@@ -83,7 +87,8 @@ impl Control {
     /// `accepted`: the snapshot of the home to go on from, where something newer may lie on a machine that cannot be reached.
     ///
     /// # Errors
-    /// `HomeUnreachable` where that has to be agreed to first, `HomeFull` for a home over its quota.
+    /// `Invalid` for a machine type that no machine can ever provide; the text says why. `HomeUnreachable` where `accepted` has to be agreed
+    /// to first, `HomeFull` for a home over its quota.
     pub async fn start_workspace(
         &self,
         id: WorkspaceId,
@@ -97,6 +102,7 @@ impl Control {
         if !matches!(found.state, State::Running | State::Starting) {
             home::check(self, id, accepted).await?;
         }
+        self.check_fits(&found.machine, false).await?;
         self.desire(id, Desired::Running).await
     }
 
@@ -107,11 +113,10 @@ impl Control {
         machine: Option<&str>,
         accepted: Option<HomeSnapshotId>,
     ) -> Result<Workspace> {
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        self.check_fits(machine.unwrap_or(&found.machine), false)
+            .await?;
         home::check(self, id, accepted).await?;
-        let machine = machine
-            .map(|name| self.settings().machine(Some(name)).map(|(name, _)| name))
-            .transpose()?;
-        let machine = machine.as_deref();
         Ok(self
             .db()
             .write(move |mut tx| async move { workspaces::restart(&mut tx, id, machine).await })

@@ -216,4 +216,4 @@ export const getEnvironmentLog = (environment: string, offset: number, signal?: 
     }),
   );
 export const listMachineTypes = (signal?: Signal) =>
-  takeAs<List<MachineType>>(client.GET("/machines", abort(signal)));
+  takeAs<List<MachineType>>(client.GET("/machine-types", abort(signal)));

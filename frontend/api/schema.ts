@@ -230,7 +230,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/machines": {
+    "/machine-types": {
         parameters: {
             query?: never;
             header?: never;
@@ -238,9 +238,65 @@ export interface paths {
             cookie?: never;
         };
         /** Lists the machine types by name, with what is free of each. */
-        get: operations["list_machines"];
+        get: operations["list_machine_types"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the machines by name, with their devices. Administrators see what runs on each. */
+        get: operations["list_machines"];
+        put?: never;
+        /** Makes a machine known, and the token of its worker. */
+        post: operations["create_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/{machine}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a machine; its worker's token ends. Refused while something runs on it; what ran on a drained machine that cannot be reached is
+         *     given up.
+         */
+        delete: operations["delete_machine"];
+        options?: never;
+        head?: never;
+        /** Drains a machine, so that nothing new begins on it, or lets it take work again; gives it labels. */
+        patch: operations["update_machine"];
+        trace?: never;
+    };
+    "/machines/{machine}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a new token for a machine's worker; the old one ends. */
+        post: operations["create_machine_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -867,6 +923,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{workspace}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest runs of a workspace's server, newest first: when, where, and what each cost. */
+        get: operations["list_workspace_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{workspace}/start": {
         parameters: {
             query?: never;
@@ -948,6 +1021,13 @@ export interface components {
             project_id: string | null;
             /** @description The id of what it happened to. */
             subject: string;
+        };
+        /** @description A machine that was made known. */
+        CreatedMachine: {
+            /** @description The machine. */
+            machine: components["schemas"]["Machine"];
+            /** @description What its worker signs in with. Shown once. */
+            token: string;
         };
         /** @description A program that waits for approval. */
         Device: {
@@ -1134,11 +1214,15 @@ export interface components {
             attempt: number;
             /** @description The command, where it runs one. */
             command: string[] | null;
+            /** @description What its attempts have cost so far, as a decimal number; null where none had a price. */
+            cost: string | null;
             /**
              * Format: int64
              * @description Milliseconds since 1970, UTC.
              */
             created_ms: number;
+            /** @description The ids of the devices of its present or last attempt. */
+            devices: string[];
             /**
              * Format: int64
              * @description When it ended, in milliseconds since 1970, UTC.
@@ -1162,6 +1246,10 @@ export interface components {
             log_bytes: number;
             /** @description The name of its machine type. */
             machine: string;
+            /** @description The machine of its present or last attempt. */
+            machine_id: string | null;
+            /** @description That machine's name. */
+            machine_name: string | null;
             /** @description What went wrong, or what it waits for. */
             message: string | null;
             /** @description The latest value of each key that it printed. */
@@ -1182,10 +1270,13 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /** @description What an hour of its present or last attempt costs, as a decimal number. */
+            price_per_hour: string | null;
             /** @description The project's name. */
             project: string;
             /** @description The project's id. */
             project_id: string;
+            queue: components["schemas"]["QueuePlace"] | null;
             /** @description The job that it runs again. */
             rerun_of: string | null;
             /**
@@ -1300,11 +1391,15 @@ export interface components {
                 attempt: number;
                 /** @description The command, where it runs one. */
                 command?: string[] | null;
+                /** @description What its attempts have cost so far, as a decimal number; null where none had a price. */
+                cost?: string | null;
                 /**
                  * Format: int64
                  * @description Milliseconds since 1970, UTC.
                  */
                 created_ms: number;
+                /** @description The ids of the devices of its present or last attempt. */
+                devices: string[];
                 /**
                  * Format: int64
                  * @description When it ended, in milliseconds since 1970, UTC.
@@ -1328,6 +1423,10 @@ export interface components {
                 log_bytes: number;
                 /** @description The name of its machine type. */
                 machine: string;
+                /** @description The machine of its present or last attempt. */
+                machine_id?: string | null;
+                /** @description That machine's name. */
+                machine_name?: string | null;
                 /** @description What went wrong, or what it waits for. */
                 message?: string | null;
                 /** @description The latest value of each key that it printed. */
@@ -1348,10 +1447,13 @@ export interface components {
                 parameters: {
                     [key: string]: unknown;
                 };
+                /** @description What an hour of its present or last attempt costs, as a decimal number. */
+                price_per_hour?: string | null;
                 /** @description The project's name. */
                 project: string;
                 /** @description The project's id. */
                 project_id: string;
+                queue?: components["schemas"]["QueuePlace"] | null;
                 /** @description The job that it runs again. */
                 rerun_of?: string | null;
                 /**
@@ -1387,29 +1489,104 @@ export interface components {
         Listing_Machine: {
             /** @description The items. */
             items: {
-                /** @description How many jobs can run at the same time. */
-                capacity: number;
                 /**
                  * Format: int64
-                 * @description Thousandths of a core; null: all of them.
+                 * @description Thousandths of a core; null: no limit.
                  */
                 cpu_millicores?: number | null;
-                /** @description How many more could start now. */
-                free: number;
+                /**
+                 * Format: int64
+                 * @description Thousandths of a core that are promised to what runs.
+                 */
+                cpu_used_millicores: number;
+                /**
+                 * Format: int64
+                 * @description When it was made known, in milliseconds since 1970, UTC.
+                 */
+                created_ms: number;
+                /** @description Its devices. */
+                devices: components["schemas"]["MachineDevice"][];
+                /** @description Never changes. */
+                id: string;
+                /** @description How it is reached. */
+                kind: components["schemas"]["MachineKind"];
+                /** @description What machine types can ask for: labels given by people. */
+                labels: string[];
+                /**
+                 * Format: int64
+                 * @description Memory; null: no limit.
+                 */
+                memory_bytes?: number | null;
+                /**
+                 * Format: int64
+                 * @description Memory that is promised to what runs.
+                 */
+                memory_used_bytes: number;
+                /** @description What people call it. */
+                name: string;
+                /** @description The same, as the machine says of itself. */
+                own_labels: string[];
+                /** @description What runs on it; for administrators, empty for others. */
+                runs: components["schemas"]["MachineRun"][];
+                /** @description The runtimes that it has. */
+                runtimes: string[];
+                /**
+                 * Format: int64
+                 * @description When it was last heard of by those who share the records, in milliseconds since 1970, UTC.
+                 */
+                seen_ms?: number | null;
+                /**
+                 * Format: int64
+                 * @description How many jobs may run at the same time; null: no limit.
+                 */
+                slots?: number | null;
+                /** @description How many jobs run. */
+                slots_used: number;
+                /** @description Whether it takes work. */
+                state: components["schemas"]["MachineState"];
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_MachineType: {
+            /** @description The items. */
+            items: {
+                /** @description How many jobs of it could run at the same time if nothing else ran; null: more than can be counted. */
+                capacity?: number | null;
+                /**
+                 * Format: int64
+                 * @description Thousandths of a core; null: no limit.
+                 */
+                cpu_millicores?: number | null;
+                /** @description How many more could start now; null: more than can be counted. */
+                free?: number | null;
+                /** @description Words in the name of their model; null: any. */
+                gpu_model?: string | null;
                 /**
                  * Format: int32
                  * @description How many GPUs.
                  */
                 gpus: number;
+                /** @description Whether it is the one that is used where none is named. */
+                is_default: boolean;
+                /** @description Labels that a machine must have to provide it. */
+                labels: string[];
                 /**
                  * Format: int64
-                 * @description Memory; null: all of it.
+                 * @description Memory; null: no limit.
                  */
                 memory_bytes?: number | null;
+                /** @description Why no machine that is known can ever provide it; null where one can. */
+                misfit?: string | null;
                 /** @description Its name in the configuration. */
                 name: string;
-                /** @description How many jobs wait. */
+                /** @description What an hour costs, as a decimal number; null: it has no price. */
+                price_per_hour?: string | null;
+                /** @description How many servers and jobs wait for it. */
                 queued: number;
+                /** @description The runtime that it needs; null: any. */
+                runtime?: string | null;
                 /**
                  * Format: int64
                  * @description A job is stopped after running this long.
@@ -1560,11 +1737,15 @@ export interface components {
         Listing_Workspace: {
             /** @description The items. */
             items: {
+                /** @description What its present server has cost so far, as a decimal number; null where that has no price. */
+                cost?: string | null;
                 /**
                  * Format: int64
                  * @description Milliseconds since 1970, UTC.
                  */
                 created_ms: number;
+                /** @description The ids of the devices of its present server. */
+                devices: string[];
                 /** @description The name of its environment. */
                 environment: string;
                 home?: components["schemas"]["Home"] | null;
@@ -1579,17 +1760,24 @@ export interface components {
                 last_activity_ms?: number | null;
                 /** @description The name of its machine type. */
                 machine: string;
+                /** @description The machine of its present or last server. */
+                machine_id?: string | null;
+                /** @description That machine's name. */
+                machine_name?: string | null;
                 /** @description What went wrong. */
                 message?: string | null;
                 /** @description Its name, unique among the person's workspaces in the project. */
                 name: string;
                 /** @description What a start has come to. */
                 phase?: string | null;
+                /** @description What an hour of its present server costs, as a decimal number. */
+                price_per_hour?: string | null;
                 progress?: components["schemas"]["Progress"] | null;
                 /** @description The project's name. */
                 project: string;
                 /** @description The project's id. */
                 project_id: string;
+                queue?: components["schemas"]["QueuePlace"] | null;
                 /**
                  * Format: int64
                  * @description When its server was started, in milliseconds since 1970, UTC.
@@ -1601,6 +1789,38 @@ export interface components {
                 user: string;
                 /** @description Whose it is. */
                 user_id: string;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_WorkspaceRun: {
+            /** @description The items. */
+            items: {
+                /** @description What it has cost so far. */
+                cost?: string | null;
+                /** @description The ids of its devices. */
+                devices: string[];
+                /**
+                 * Format: int64
+                 * @description When it ended; null while it lasts.
+                 */
+                ended_ms?: number | null;
+                /** @description Never changes. */
+                id: string;
+                /** @description The name of its machine type. */
+                machine: string;
+                /** @description Its machine. */
+                machine_id: string;
+                /** @description That machine's name. */
+                machine_name: string;
+                /** @description What an hour cost when it began, as a decimal number. */
+                price_per_hour?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it began, in milliseconds since 1970, UTC.
+                 */
+                started_ms: number;
             }[];
             /** @description The cursor of the next page; null after the last one. */
             next: string | null;
@@ -1641,36 +1861,163 @@ export interface components {
          * @enum {string}
          */
         LogStream: "stdout" | "stderr" | "system";
-        /** @description A named size of machine, and what is free of it. */
+        /** @description A host that runs work. */
         Machine: {
-            /** @description How many jobs can run at the same time. */
-            capacity: number;
             /**
              * Format: int64
-             * @description Thousandths of a core; null: all of them.
+             * @description Thousandths of a core; null: no limit.
              */
             cpu_millicores: number | null;
-            /** @description How many more could start now. */
-            free: number;
+            /**
+             * Format: int64
+             * @description Thousandths of a core that are promised to what runs.
+             */
+            cpu_used_millicores: number;
+            /**
+             * Format: int64
+             * @description When it was made known, in milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /** @description Its devices. */
+            devices: components["schemas"]["MachineDevice"][];
+            /** @description Never changes. */
+            id: string;
+            /** @description How it is reached. */
+            kind: components["schemas"]["MachineKind"];
+            /** @description What machine types can ask for: labels given by people. */
+            labels: string[];
+            /**
+             * Format: int64
+             * @description Memory; null: no limit.
+             */
+            memory_bytes: number | null;
+            /**
+             * Format: int64
+             * @description Memory that is promised to what runs.
+             */
+            memory_used_bytes: number;
+            /** @description What people call it. */
+            name: string;
+            /** @description The same, as the machine says of itself. */
+            own_labels: string[];
+            /** @description What runs on it; for administrators, empty for others. */
+            runs: components["schemas"]["MachineRun"][];
+            /** @description The runtimes that it has. */
+            runtimes: string[];
+            /**
+             * Format: int64
+             * @description When it was last heard of by those who share the records, in milliseconds since 1970, UTC.
+             */
+            seen_ms: number | null;
+            /**
+             * Format: int64
+             * @description How many jobs may run at the same time; null: no limit.
+             */
+            slots: number | null;
+            /** @description How many jobs run. */
+            slots_used: number;
+            /** @description Whether it takes work. */
+            state: components["schemas"]["MachineState"];
+        };
+        /** @description A device of a machine. */
+        MachineDevice: {
+            /** @description Whether something holds it now. */
+            held: boolean;
+            /** @description Its id on the machine. */
+            id: string;
+            /** @description What it is. */
+            model: string;
+            run: components["schemas"]["MachineRun"] | null;
+        };
+        /**
+         * @description How a machine is reached.
+         * @enum {string}
+         */
+        MachineKind: "local" | "worker";
+        /** @description What runs on a machine. */
+        MachineRun: {
+            /** @description What it is. */
+            kind: components["schemas"]["WorkKind"];
+            /** @description The name of its machine type. */
+            machine: string;
+            /** @description What people call it; may be empty for a job. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The number of a job.
+             */
+            number: number | null;
+            /** @description The project's name. */
+            project: string;
+            /**
+             * Format: int64
+             * @description Since when it holds its part of the machine, in milliseconds since 1970, UTC.
+             */
+            started_ms: number;
+            /** @description Whose it is. */
+            user: string;
+            /** @description The workspace, where it is one. */
+            workspace_id: string | null;
+        };
+        /**
+         * @description Whether a machine takes work.
+         * @enum {string}
+         */
+        MachineState: "online" | "offline" | "draining";
+        /** @description A new token of a machine's worker. */
+        MachineToken: {
+            /** @description What its worker signs in with. Shown once. */
+            token: string;
+        };
+        /** @description A named size of machine, and what is free of it. */
+        MachineType: {
+            /** @description How many jobs of it could run at the same time if nothing else ran; null: more than can be counted. */
+            capacity: number | null;
+            /**
+             * Format: int64
+             * @description Thousandths of a core; null: no limit.
+             */
+            cpu_millicores: number | null;
+            /** @description How many more could start now; null: more than can be counted. */
+            free: number | null;
+            /** @description Words in the name of their model; null: any. */
+            gpu_model: string | null;
             /**
              * Format: int32
              * @description How many GPUs.
              */
             gpus: number;
+            /** @description Whether it is the one that is used where none is named. */
+            is_default: boolean;
+            /** @description Labels that a machine must have to provide it. */
+            labels: string[];
             /**
              * Format: int64
-             * @description Memory; null: all of it.
+             * @description Memory; null: no limit.
              */
             memory_bytes: number | null;
+            /** @description Why no machine that is known can ever provide it; null where one can. */
+            misfit: string | null;
             /** @description Its name in the configuration. */
             name: string;
-            /** @description How many jobs wait. */
+            /** @description What an hour costs, as a decimal number; null: it has no price. */
+            price_per_hour: string | null;
+            /** @description How many servers and jobs wait for it. */
             queued: number;
+            /** @description The runtime that it needs; null: any. */
+            runtime: string | null;
             /**
              * Format: int64
              * @description A job is stopped after running this long.
              */
             time_limit_ms: number | null;
+        };
+        /** @description What to change of a machine. */
+        MachineUpdate: {
+            /** @description Whether nothing new may begin on it; stays where left out. */
+            draining: boolean | null;
+            /** @description Labels in place of those that people gave it; they stay where left out. */
+            labels: string[] | null;
         };
         /** @description A member of a project. */
         Member: {
@@ -1745,6 +2092,13 @@ export interface components {
             time_limit_ms?: number | null;
             /** @description Takes a snapshot of this workspace of the caller's own. */
             workspace_id?: string | null;
+        };
+        /** @description A machine to make known. */
+        NewMachine: {
+            /** @description What machine types can ask for, beside what its worker says. */
+            labels?: string[];
+            /** @description Lower-case letters, digits, dots, underscores, hyphens. */
+            name: string;
         };
         /** @description A project to make. */
         NewProject: {
@@ -1885,6 +2239,15 @@ export interface components {
             name: string;
             /** @description What the caller may do in it: that of a member, or `owner` for an administrator. */
             role: components["schemas"]["Role"];
+        };
+        /** @description Where something stands among all that wait for a machine. */
+        QueuePlace: {
+            /** @description How many wait. */
+            length: number;
+            /** @description 1 for who asked first. */
+            position: number;
+            /** @description What it waits for. */
+            reason: string;
         };
         /** @description How far an object has come. */
         Received: {
@@ -2150,13 +2513,22 @@ export interface components {
              */
             interval_s: number;
         };
+        /**
+         * @description What kind of work something is.
+         * @enum {string}
+         */
+        WorkKind: "workspace" | "job";
         /** @description One person's home directory in a project, with a choice of environment and machine type. */
         Workspace: {
+            /** @description What its present server has cost so far, as a decimal number; null where that has no price. */
+            cost: string | null;
             /**
              * Format: int64
              * @description Milliseconds since 1970, UTC.
              */
             created_ms: number;
+            /** @description The ids of the devices of its present server. */
+            devices: string[];
             /** @description The name of its environment. */
             environment: string;
             home: components["schemas"]["Home"] | null;
@@ -2171,17 +2543,24 @@ export interface components {
             last_activity_ms: number | null;
             /** @description The name of its machine type. */
             machine: string;
+            /** @description The machine of its present or last server. */
+            machine_id: string | null;
+            /** @description That machine's name. */
+            machine_name: string | null;
             /** @description What went wrong. */
             message: string | null;
             /** @description Its name, unique among the person's workspaces in the project. */
             name: string;
             /** @description What a start has come to. */
             phase: string | null;
+            /** @description What an hour of its present server costs, as a decimal number. */
+            price_per_hour: string | null;
             progress: components["schemas"]["Progress"] | null;
             /** @description The project's name. */
             project: string;
             /** @description The project's id. */
             project_id: string;
+            queue: components["schemas"]["QueuePlace"] | null;
             /**
              * Format: int64
              * @description When its server was started, in milliseconds since 1970, UTC.
@@ -2193,6 +2572,33 @@ export interface components {
             user: string;
             /** @description Whose it is. */
             user_id: string;
+        };
+        /** @description One run of a workspace: when, where, and what it cost. */
+        WorkspaceRun: {
+            /** @description What it has cost so far. */
+            cost: string | null;
+            /** @description The ids of its devices. */
+            devices: string[];
+            /**
+             * Format: int64
+             * @description When it ended; null while it lasts.
+             */
+            ended_ms: number | null;
+            /** @description Never changes. */
+            id: string;
+            /** @description The name of its machine type. */
+            machine: string;
+            /** @description Its machine. */
+            machine_id: string;
+            /** @description That machine's name. */
+            machine_name: string;
+            /** @description What an hour cost when it began, as a decimal number. */
+            price_per_hour: string | null;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970, UTC.
+             */
+            started_ms: number;
         };
         /**
          * @description What a workspace is doing.
@@ -2601,6 +3007,33 @@ export interface operations {
             };
         };
     };
+    list_machine_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_MachineType"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     list_machines: {
         parameters: {
             query?: never;
@@ -2616,6 +3049,129 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Listing_Machine"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMachine"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedMachine"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    delete_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                machine: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    update_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                machine: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachineUpdate"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Machine"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_machine_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                machine: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineToken"];
                 };
             };
             "4XX": {
@@ -4242,6 +4798,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_workspace_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_WorkspaceRun"];
                 };
             };
             "4XX": {

@@ -35,7 +35,7 @@ export type User = Schemas["User"];
 export type WorkspaceState = Schemas["WorkspaceState"];
 
 /** What the server will say of machines and queues; each of it is missing as long as it does not. */
-export type MachineType = Omit<Schemas["Machine"], "capacity" | "free"> & {
+export type MachineType = Omit<Schemas["MachineType"], "capacity" | "free"> & {
   capacity: number | null;
   free: number | null;
   gpu_model?: string | null;

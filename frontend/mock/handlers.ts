@@ -144,7 +144,7 @@ const projects = [
   http.get(at("/environments/:name/log"), () =>
     HttpResponse.json({ text: "Resolved 96 packages in 1.2s\nInstalled 96 packages in 410ms\n", next: 64 }),
   ),
-  http.get(at("/machines"), () => list(machineTypes)),
+  http.get(at("/machine-types"), () => list(machineTypes)),
 ];
 
 const workspaces = [

@@ -16,6 +16,8 @@ const type: MachineType = {
   free: 2,
   queued: 0,
   misfit: null,
+  runtime: null,
+  labels: [],
   is_default: false,
 };
 

@@ -9,7 +9,9 @@ mod info;
 mod inputs;
 mod jobs;
 mod logs;
+mod machines;
 mod members;
+mod placed;
 mod projects;
 mod series;
 mod sessions;
@@ -109,7 +111,11 @@ fn work() -> OpenApiRouter<App> {
         .routes(routes!(catalog::list_environments))
         .routes(routes!(catalog::get_environment_log))
         .routes(routes!(catalog::build_environment))
-        .routes(routes!(catalog::list_machines))
+        .routes(routes!(machines::list_machine_types))
+        .routes(routes!(machines::list_machines, machines::create_machine))
+        .routes(routes!(machines::create_machine_token))
+        .routes(routes!(workspaces::list_workspace_runs))
+        .routes(routes!(machines::update_machine, machines::delete_machine))
 }
 
 /// Requests that last as long as they last: streams, contents, and what first reads or writes a whole folder.

@@ -8,6 +8,7 @@ mod suite {
     mod content;
     mod devices;
     mod forgery;
+    mod machines;
     mod openapi;
     mod pages;
     mod people;

@@ -64,4 +64,8 @@ CREATE UNIQUE INDEX device_leases_live ON device_leases (machine_id, device) WHE
 ALTER TABLE workspaces ADD COLUMN machine_id TEXT REFERENCES machines (id);
 ALTER TABLE workspaces ADD COLUMN queued_ms BIGINT;
 ALTER TABLE attempts ADD COLUMN machine_id TEXT REFERENCES machines (id);
+
+-- origin_id: the machine of the server that accepted it, whose store has its files: that server alone places it. NULL: any.
+ALTER TABLE workspaces ADD COLUMN origin_id TEXT REFERENCES machines (id);
+ALTER TABLE jobs ADD COLUMN origin_id TEXT REFERENCES machines (id);
 CREATE INDEX workspaces_machine ON workspaces (machine_id);

@@ -159,6 +159,11 @@ impl Db {
         self.0.news.subscribe()
     }
 
+    /// Whether other processes, on this machine or another, may work with this database at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.0.backend == Backend::Postgres
+    }
+
     /// Whether the database answers. For readiness checks.
     ///
     /// # Errors

@@ -90,7 +90,8 @@ pub struct Seen {
     pub upto: i64,
 }
 
-/// Looks at the next `limit` events after `number` and returns those that concern `user_id` or a project they are a member of.
+/// Looks at the next `limit` events after `number` and returns those that concern `user_id`, a project they are a member of, or machines,
+/// which are everybody's.
 ///
 /// It makes progress also where nothing is visible: go on from `upto`.
 pub async fn visible_after(db: &Db, user_id: UserId, number: i64, limit: u32) -> Result<Seen> {
@@ -98,7 +99,7 @@ pub async fn visible_after(db: &Db, user_id: UserId, number: i64, limit: u32) ->
          (SELECT number FROM events WHERE number > $1 ORDER BY number LIMIT $2) AS newer";
     let upto: i64 = required(db, sql(window).bind(number).bind(i64::from(limit))).await?;
     let text = "SELECT number, kind, project_id, user_id, subject, created_ms FROM events e \
-         WHERE number > $1 AND number <= $2 AND (e.user_id = $3 OR EXISTS \
+         WHERE number > $1 AND number <= $2 AND (e.user_id = $3 OR e.kind = 'machine.changed' OR EXISTS \
          (SELECT 1 FROM members m WHERE m.project_id = e.project_id AND m.user_id = $3)) ORDER BY number";
     let events = all(db, sql(text).bind(number).bind(upto).bind(user_id)).await?;
     Ok(Seen { events, upto })

@@ -16,9 +16,11 @@ use crate::snapshots::Skipped;
 use crate::workspaces::Input;
 
 pub use create::{Created, NewJob, create};
-pub use query::{Filter, by_key, by_number, get, list, queued, running, unfinished, waiting};
+pub use query::{
+    Filter, Queued, by_key, by_number, get, list, queue, queued, running, unfinished, waiting,
+};
 pub use states::{
-    Ending, Stop, claim, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue,
+    Ending, Stop, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue,
 };
 
 named! {
@@ -189,6 +191,11 @@ async fn changed(tx: &mut Tx, id: JobId) -> Result<Job> {
     let job = get(&mut *tx, id).await?.ok_or_else(missing)?;
     notice(tx, &job, Kind::JobChanged);
     Ok(job)
+}
+
+/// Tells whoever follows the job that its place in the queue is another.
+pub async fn moved_up(tx: &mut Tx, id: JobId) -> Result<()> {
+    changed(tx, id).await.map(|_| ())
 }
 
 pub(crate) fn notice(tx: &mut Tx, job: &Job, kind: Kind) {

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::db::{Db, Record, Row, Tx, all, execute, optional, sql};
+use crate::db::{Db, Query, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::Result;
 use crate::ids::{JobId, LeaseId, MachineId, WorkspaceId};
+use crate::machines;
 
 pub use place::{Claim, place_job, place_workspace};
 
@@ -116,6 +117,18 @@ macro_rules! devices {
     };
 }
 
+/// Records that the server on the machine `origin` accepted this: its store has the files, so it alone places it.
+pub async fn accepted(tx: &mut Tx, subject: Subject, origin: MachineId) -> Result<()> {
+    let query = match subject {
+        Subject::Workspace(id) => {
+            sql("UPDATE workspaces SET origin_id = $2 WHERE id = $1").bind(id)
+        }
+        Subject::Job(id) => sql("UPDATE jobs SET origin_id = $2 WHERE id = $1").bind(id),
+    };
+    execute(tx, query.bind(origin)).await?;
+    Ok(())
+}
+
 /// Every lease that lasts, oldest first.
 pub async fn live(db: &Db) -> Result<Vec<Lease>> {
     let leases = all(
@@ -169,19 +182,58 @@ pub(crate) async fn release(tx: &mut Tx, subject: Subject) -> Result<()> {
     let now_ms = tx.now_ms();
     let query = match subject {
         Subject::Workspace(id) => sql(
-            "UPDATE leases SET released_ms = $2 WHERE workspace_id = $1 AND released_ms IS NULL RETURNING id",
+            "UPDATE leases SET released_ms = $2 WHERE workspace_id = $1 AND released_ms IS NULL RETURNING *",
         )
         .bind(id),
-        Subject::Job(id) => {
-            sql("UPDATE leases SET released_ms = $2 WHERE job_id = $1 AND released_ms IS NULL RETURNING id")
-                .bind(id)
-        }
+        Subject::Job(id) => sql(
+            "UPDATE leases SET released_ms = $2 WHERE job_id = $1 AND released_ms IS NULL RETURNING *",
+        )
+        .bind(id),
     };
-    if let Some(lease) = optional::<String>(&mut *tx, query.bind(now_ms)).await? {
+    if let Some(lease) = optional::<Lease>(&mut *tx, query.bind(now_ms)).await? {
         let text = "UPDATE device_leases SET released_ms = $2 WHERE lease_id = $1";
-        execute(tx, sql(text).bind(lease).bind(now_ms)).await?;
+        execute(tx, sql(text).bind(lease.id).bind(now_ms)).await?;
+        machines::notice(tx, &lease.machine_id.to_string());
     }
     Ok(())
+}
+
+/// The leases of these, newest first: of a workspace the present one only, of a job those of all its attempts.
+pub async fn of_each(db: &Db, subjects: &[Subject]) -> Result<HashMap<Subject, Vec<Lease>>> {
+    let (mut workspaces, mut jobs) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        match subject {
+            Subject::Workspace(id) => workspaces.push(id.to_string()),
+            Subject::Job(id) => jobs.push(id.to_string()),
+        }
+    }
+    let texts = [
+        "SELECT * FROM leases WHERE released_ms IS NULL AND workspace_id IN",
+        "SELECT * FROM leases WHERE job_id IN",
+    ];
+    let mut found: Vec<Lease> = Vec::new();
+    for (text, ids) in texts.into_iter().zip([workspaces, jobs]) {
+        if !ids.is_empty() {
+            found.extend(all(db, among(text, &ids, "ORDER BY fence DESC")).await?);
+        }
+    }
+    let ids: Vec<String> = found.iter().map(|lease| lease.id.to_string()).collect();
+    let mut devices = Vec::new();
+    if !ids.is_empty() {
+        let text = "SELECT lease_id, device, model FROM device_leases WHERE lease_id IN";
+        let query = among(text, &ids, "ORDER BY LENGTH(device), device");
+        devices = all(db, query).await?;
+    }
+    let mut each: HashMap<Subject, Vec<Lease>> = HashMap::new();
+    for lease in joined(found, devices) {
+        each.entry(lease.subject).or_default().push(lease);
+    }
+    Ok(each)
+}
+
+fn among(text: &'static str, ids: &[String], after: &'static str) -> Query {
+    let query = select_in(text, ids.len(), after);
+    ids.iter().fold(query, |query, id| query.bind(id.clone()))
 }
 
 /// What several leases have cost until `now_ms`, in millionths; none where none of them has a price.

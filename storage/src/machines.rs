@@ -2,7 +2,7 @@
 
 mod register;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,10 @@ pub struct Machine {
     pub kind: Kind,
     /// What people decided of it.
     pub state: State,
-    /// What can be asked of it: labels given by people and by itself, sorted.
+    /// What can be asked of it: labels given by people.
     pub labels: Vec<String>,
+    /// The same, as it says of itself.
+    pub own_labels: Vec<String>,
     /// The runtimes it has.
     pub runtimes: Vec<String>,
     /// Thousandths of a core that may be promised to runs; none: no limit.
@@ -84,14 +86,13 @@ pub struct Machine {
 
 impl Record for Machine {
     fn read(row: &Row) -> Result<Self> {
-        let mut labels: BTreeSet<String> = row.json("labels")?;
-        labels.append(&mut row.json("own_labels")?);
         Ok(Self {
             id: row.parsed("id")?,
             name: row.text("name")?,
             kind: row.parsed("kind")?,
             state: row.parsed("state")?,
-            labels: labels.into_iter().collect(),
+            labels: row.json("labels")?,
+            own_labels: row.json("own_labels")?,
             runtimes: row.json("runtimes")?,
             cpu_millicores: row.maybe_int("cpu_millicores")?,
             memory_bytes: row.maybe_int("memory_bytes")?,
@@ -207,6 +208,19 @@ pub async fn left(tx: &mut Tx, id: MachineId) -> Result<()> {
     Ok(())
 }
 
+/// Gives the machine these labels in place of those that people gave it before.
+///
+/// # Errors
+/// `Invalid` for a label against the rule; `NotFound` for an unknown machine.
+pub async fn relabel(tx: &mut Tx, id: MachineId, labels: &[String]) -> Result<Machine> {
+    check_labels(labels)?;
+    let text = "UPDATE machines SET labels = $2 WHERE id = $1 AND state <> 'removed'";
+    if execute(tx, sql(text).bind(id).bind(json(&labels)?)).await? == 0 {
+        return Err(missing());
+    }
+    changed(tx, id).await
+}
+
 /// Lets nothing new begin on the machine, or lets it again.
 ///
 /// # Errors
@@ -288,14 +302,19 @@ async fn changed(tx: &mut Tx, id: MachineId) -> Result<Machine> {
         .await?
         .ok_or_else(missing)?];
     fill(&mut *tx, &mut found).await?;
+    notice(tx, &id.to_string());
+    let [machine] = found;
+    Ok(machine)
+}
+
+/// Tells that the machine has changed, or what is free of it.
+pub(crate) fn notice(tx: &mut Tx, id: &str) {
     tx.notice(Notice {
         kind: News::MachineChanged,
         project_id: None,
         user_id: None,
-        subject: id.to_string(),
+        subject: id.to_owned(),
     });
-    let [machine] = found;
-    Ok(machine)
 }
 
 fn json(value: &impl Serialize) -> Result<String> {

@@ -260,13 +260,14 @@ pub async fn active(db: &Db) -> Result<Vec<Workspace>> {
     Ok(found)
 }
 
-/// Every workspace that waits for a run to begin, in the order in which they asked.
-pub async fn waiting(db: &Db) -> Result<Vec<Workspace>> {
+/// Every workspace that waits for a run to begin, of those that the server on the machine `origin` may place; in the order in which they
+/// asked.
+pub async fn waiting(db: &Db, origin: MachineId) -> Result<Vec<Workspace>> {
     let query = sql(select!(
-        "WHERE w.deleted_ms IS NULL AND w.desired = 'running' \
+        "WHERE w.deleted_ms IS NULL AND w.desired = 'running' AND (w.origin_id IS NULL OR w.origin_id = $1) \
          AND (w.state = 'stopped' OR (w.state = 'error' AND w.run_generation < w.generation)) ORDER BY COALESCE(w.queued_ms, 0), w.id"
     ));
-    all(db, query).await
+    all(db, query.bind(origin)).await
 }
 
 async fn with_inputs(db: &Db, found: Option<Workspace>) -> Result<Option<Workspace>> {
@@ -280,6 +281,11 @@ async fn with_inputs(db: &Db, found: Option<Workspace>) -> Result<Option<Workspa
 /// The workspace as this transaction sees it, without its inputs, deleted or not.
 pub(crate) async fn bare<'c>(from: impl Read<'c>, id: WorkspaceId) -> Result<Option<Workspace>> {
     optional(from, sql(select!("WHERE w.id = $1")).bind(id)).await
+}
+
+/// Tells whoever follows the workspace that its place in the queue is another.
+pub async fn moved_up(tx: &mut Tx, id: WorkspaceId) -> Result<()> {
+    changed(tx, id).await.map(|_| ())
 }
 
 /// Records that the workspace changed; returns it as it is now.

@@ -80,17 +80,18 @@ pub(crate) fn has_uv() -> bool {
 impl Rig {
     /// A server on a free port, and a project folder to stand in.
     pub(crate) fn new() -> Self {
-        Self::with(&["ipykernel"])
+        Self::with(&["ipykernel"], "")
     }
 
     /// As [`signed_in`](Self::signed_in), with other packages in the default environment.
     pub(crate) fn with_packages(packages: &[&str]) -> Self {
-        let rig = Self::with(packages);
+        let rig = Self::with(packages, "");
         rig.sign_in();
         rig
     }
 
-    fn with(packages: &[&str]) -> Self {
+    /// `more` comes at the end of the configuration.
+    fn with(packages: &[&str], more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["data", "home", "project"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -100,12 +101,9 @@ impl Rig {
             schema.run("CREATE SCHEMA", "");
             config.insert_str(0, &format!("database = {:?}\n", schema.url()));
         }
+        config.push_str(more);
         std::fs::write(folder.path().join("data/cairn.toml"), config).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let server = serve(Path::new(CAIRN), folder.path(), port, None);
         Self {
             folder,
@@ -116,7 +114,12 @@ impl Rig {
 
     /// As [`new`](Self::new), and signed in as the administrator with the link that the server wrote.
     pub(crate) fn signed_in() -> Self {
-        let rig = Self::new();
+        Self::signed_in_with("")
+    }
+
+    /// The same, with more in the configuration.
+    pub(crate) fn signed_in_with(more: &str) -> Self {
+        let rig = Self::with(&["ipykernel"], more);
         rig.sign_in();
         rig
     }
@@ -124,6 +127,43 @@ impl Rig {
     fn sign_in(&self) {
         let said = self.cairn(&["login", &self.link()]);
         assert_eq!(said.code, 0, "{}", said.err);
+    }
+
+    /// A second server, with a data directory of its own on the same database; none where that is not a shared one.
+    pub(crate) fn second(&self) -> Option<Self> {
+        Schema::of(self.folder.path())?;
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["data", "home", "project"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let config = std::fs::read_to_string(self.data().join("cairn.toml")).unwrap();
+        std::fs::write(folder.path().join("data/cairn.toml"), config).unwrap();
+        std::fs::copy(
+            self.data().join("secret_key"),
+            folder.path().join("data/secret_key"),
+        )
+        .unwrap();
+        let port = free_port();
+        let server = serve(Path::new(CAIRN), folder.path(), port, None);
+        let second = Self {
+            folder,
+            port,
+            server,
+        };
+        second.sign_in();
+        Some(second)
+    }
+
+    /// Asks until the answer is right; patience, for a slow machine.
+    pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            assert!(begun.elapsed() < 4 * PATIENCE, "{what} does not happen");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// The sign-in link.
@@ -243,9 +283,14 @@ impl Drop for Rig {
         let _ = self.server.kill();
         let _ = self.server.wait();
         if let Some(schema) = Schema::of(self.folder.path()) {
-            schema.run("DROP SCHEMA", "CASCADE");
+            schema.run("DROP SCHEMA IF EXISTS", "CASCADE");
         }
     }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// How a server ends before it is started again.

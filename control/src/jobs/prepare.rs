@@ -3,6 +3,7 @@
 use storage::{
     attempts::Attempt,
     jobs::Job,
+    leases::Subject,
     snapshots,
     tokens::{self, NewToken},
 };
@@ -35,6 +36,7 @@ pub(super) async fn work(control: &Control, job: &Job, attempt: &Attempt) -> Res
         run_id: attempt.run_id.clone(),
         environment,
         machine: machine.clone(),
+        gpus: control.leased(Subject::Job(job.id), attempt.number).await?,
         inputs: job.inputs.clone(),
         uid_slot: Some(control.uid_slot(job.user_id).await?),
         api_url: settings.api_url.clone(),

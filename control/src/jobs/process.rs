@@ -46,6 +46,7 @@ pub(crate) fn spec(parts: &Parts<'_>) -> Spec {
         cwd: "/cairn/repository".into(),
         mounts: mounts(parts),
         uid_slot: work.uid_slot,
+        gpus: work.gpus.clone(),
         limits: Limits {
             memory_bytes: work.machine.memory_bytes,
             cpu_millicores: work.machine.cpu_millicores,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use spawner::EnvironmentSpec;
+use spawner::{EnvironmentSpec, Gpu};
 use storage::{
     Hash,
     ids::{AttemptId, JobId, ProjectId, WorkspaceId},
@@ -22,6 +22,8 @@ pub struct Work {
     pub environment: EnvironmentSpec,
     /// What it may use.
     pub machine: MachineType,
+    /// The cards that are leased for it.
+    pub gpus: Vec<Gpu>,
     /// What is mounted into it, read-only.
     pub inputs: Vec<Input>,
     /// Which uid of the machine's range it gets.

@@ -21,8 +21,8 @@ const GRACE: Duration = Duration::from_secs(10);
 enum Step {
     /// Nothing: it is as asked, and nothing runs.
     Rest,
-    /// Name a new run in the records.
-    Begin,
+    /// Nothing, until the reconciler has found it a machine.
+    Wait,
     /// Carry the named run to where it answers.
     Launch,
     /// See whether it goes on.
@@ -43,21 +43,25 @@ fn step(workspace: &Workspace) -> Step {
         (State::Stopped, Desired::Stopped) => Step::Rest,
         (State::Error, Desired::Stopped) => Step::Settle,
         (State::Error, Desired::Running) if current => Step::Rest,
-        (State::Stopped | State::Error, Desired::Running) => Step::Begin,
+        (State::Stopped | State::Error, Desired::Running) => Step::Wait,
         (State::Starting, _) if wanted && current => Step::Launch,
         (State::Running, _) if wanted && current => Step::Watch,
         (State::Starting | State::Running | State::Stopping, _) => Step::Stop,
     }
 }
 
-/// Drives the workspace until it rests. `nudge` says that its record changed.
+/// Whether it waits to be placed on a machine.
+pub(crate) fn waits(workspace: &Workspace) -> bool {
+    step(workspace) == Step::Wait
+}
+
+/// Drives the workspace until it rests or waits. `nudge` says that its record changed.
 ///
 /// Dropping the future loses nothing: the next call goes on from what the records and the spawner say.
 pub(crate) async fn drive(control: &Control, id: WorkspaceId, nudge: &Notify) -> Result<()> {
     while let Some(workspace) = workspaces::get(control.db(), id).await? {
         match step(&workspace) {
-            Step::Rest => return Ok(()),
-            Step::Begin => start::begin(control, &workspace).await?,
+            Step::Rest | Step::Wait => return Ok(()),
             Step::Launch => launch(control, &workspace, nudge).await?,
             Step::Watch => watch(control, &workspace, nudge).await?,
             Step::Stop => stop(control, &workspace).await?,
@@ -180,7 +184,7 @@ mod tests {
         let current = (1, 1);
         let cases = [
             (State::Stopped, Stopped, Step::Rest),
-            (State::Stopped, Running, Step::Begin),
+            (State::Stopped, Running, Step::Wait),
             (State::Stopped, Deleted, Step::Delete),
             (State::Starting, Running, Step::Launch),
             (State::Starting, Stopped, Step::Stop),
@@ -205,6 +209,6 @@ mod tests {
         let newer = (1, 2);
         assert_eq!(next(State::Starting, Desired::Running, newer), Step::Stop);
         assert_eq!(next(State::Running, Desired::Running, newer), Step::Stop);
-        assert_eq!(next(State::Error, Desired::Running, newer), Step::Begin);
+        assert_eq!(next(State::Error, Desired::Running, newer), Step::Wait);
     }
 }

@@ -60,6 +60,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
         cwd: Path::new(HOME).join("work"),
         mounts,
         uid_slot: work.uid_slot,
+        gpus: work.gpus.clone(),
         limits: Limits {
             memory_bytes: work.machine.memory_bytes,
             cpu_millicores: work.machine.cpu_millicores,
@@ -202,6 +203,7 @@ mod tests {
                 memory_bytes: Some(1 << 30),
                 ..MachineType::default()
             },
+            gpus: Vec::new(),
             inputs: Vec::new(),
             uid_slot: Some(3),
             api_url: "http://localhost:8000".to_owned(),

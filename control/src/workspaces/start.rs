@@ -3,6 +3,7 @@
 use spawner::{Exit, Status};
 use storage::{
     ids::WorkspaceId,
+    leases::{self, Claim, Subject},
     phases::{self, Phase},
     secret::Secret,
     tokens::{self, NewToken},
@@ -38,25 +39,17 @@ pub(super) fn unseal(control: &Control, id: WorkspaceId, sealed: &str) -> Result
     String::from_utf8(bytes).map_err(|error| Error::internal("a sealed token is not text", error))
 }
 
-/// Begins a new run in the records; returns once they name it.
-pub(super) async fn begin(control: &Control, workspace: &Workspace) -> Result<()> {
+/// Begins a new run in the records, on what `claim` names, where that is free still; says whether it was.
+pub(crate) async fn begin(control: &Control, workspace: &Workspace, claim: &Claim) -> Result<bool> {
     let (id, fence) = (workspace.id, workspace.fence);
-    if fence > 0 {
-        // The last run was kept for its log until now.
-        let machine = control.host_of(workspace)?;
-        machine.remove(&run_id(id, fence)).await?;
-    }
     let sealed = control
         .key()
         .seal(&purpose(id), Secret::mint().expose().as_bytes())?;
     let (run, sealed) = (&run_id(id, fence + 1), &sealed);
-    control
-        .db()
-        .write(move |mut tx| async move {
-            workspaces::begin_start(&mut tx, id, fence, run, Some(sealed)).await
-        })
-        .await?;
-    Ok(())
+    let begun = control.db().write(move |mut tx| async move {
+        leases::place_workspace(&mut tx, id, (fence, run), Some(sealed), claim).await
+    });
+    Ok(begun.await?.is_some())
 }
 
 /// Carries a run that the records name as starting to where its server answers.
@@ -85,6 +78,10 @@ pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<(
 }
 
 async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) -> Result<Status> {
+    // The last run was kept for its log until now.
+    machine
+        .remove(&run_id(workspace.id, workspace.fence - 1))
+        .await?;
     let work = work(control, workspace).await?;
     let built = machine.environment(&work.environment).await?;
     if built.state != spawner::environments::State::Ready {
@@ -122,6 +119,9 @@ async fn work(control: &Control, workspace: &Workspace) -> Result<Work> {
         run_id: run_id(workspace.id, workspace.fence),
         environment,
         machine: machine.clone(),
+        gpus: control
+            .leased(Subject::Workspace(workspace.id), workspace.fence)
+            .await?,
         inputs: workspace.inputs.clone(),
         uid_slot: Some(control.uid_slot(workspace.user_id).await?),
         api_url: settings.api_url.clone(),

@@ -1,7 +1,7 @@
-//! What there is to choose from: environments and machine types.
+//! What there is to choose from: environments.
 
 use axum::extract::State;
-use control::{environments as env, machines};
+use control::environments as env;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -91,42 +91,6 @@ pub(crate) struct BuildLogQuery {
     offset: u64,
 }
 
-/// A named size of machine, and what is free of it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Machine {
-    /// Its name in the configuration.
-    name: String,
-    /// Thousandths of a core; null: all of them.
-    cpu_millicores: Option<u64>,
-    /// Memory; null: all of it.
-    memory_bytes: Option<u64>,
-    /// How many GPUs.
-    gpus: u32,
-    /// A job is stopped after running this long.
-    time_limit_ms: Option<i64>,
-    /// How many jobs can run at the same time.
-    capacity: usize,
-    /// How many more could start now.
-    free: usize,
-    /// How many jobs wait.
-    queued: usize,
-}
-
-impl From<machines::Machine> for Machine {
-    fn from(machine: machines::Machine) -> Self {
-        Self {
-            name: machine.name,
-            cpu_millicores: machine.cpu_millicores,
-            memory_bytes: machine.memory_bytes,
-            gpus: machine.gpus,
-            time_limit_ms: machine.time_limit_ms,
-            capacity: machine.capacity,
-            free: machine.free,
-            queued: machine.queued,
-        }
-    }
-}
-
 /// Lists the environments by name.
 #[utoipa::path(get, path = "/environments", operation_id = "list_environments", tag = "catalog",
     responses((status = 200, body = Listing<Environment>), (status = "4XX", body = Envelope)))]
@@ -169,15 +133,4 @@ pub(crate) async fn build_environment(
     authz::require_general(&principal, Action::BuildEnvironment)?;
     let environment = app.control().build_environment(&environment).await?;
     Ok((StatusCode::ACCEPTED, Json(environment.into())))
-}
-
-/// Lists the machine types by name, with what is free of each.
-#[utoipa::path(get, path = "/machines", operation_id = "list_machines", tag = "catalog",
-    responses((status = 200, body = Listing<Machine>), (status = "4XX", body = Envelope)))]
-pub(crate) async fn list_machines(
-    State(app): State<App>,
-    principal: Principal,
-) -> Result<Json<Listing<Machine>>, ApiError> {
-    authz::require_general(&principal, Action::ReadCatalog)?;
-    Ok(Json(Listing::whole(app.control().machines().await?)))
 }

@@ -122,11 +122,8 @@ pub(crate) async fn list_jobs(
         }
         Bound::None => filter.visible_to = Some(principal.user.id),
     }
-    Ok(Json(
-        records::list(app.db(), &filter, &query.page()?)
-            .await?
-            .into(),
-    ))
+    let page = records::list(app.db(), &filter, &query.page()?).await?;
+    Ok(Json(Job::page(&app, page).await?))
 }
 
 /// Lists the jobs of a project.
@@ -144,11 +141,8 @@ pub(crate) async fn list_project_jobs(
         project_id: Some(project.id),
         ..query.filter()
     };
-    Ok(Json(
-        records::list(app.db(), &filter, &query.page()?)
-            .await?
-            .into(),
-    ))
+    let page = records::list(app.db(), &filter, &query.page()?).await?;
+    Ok(Json(Job::page(&app, page).await?))
 }
 
 /// Submits a job.
@@ -186,7 +180,7 @@ pub(crate) async fn create_job(
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(created.job.into())))
+    Ok((status, Json(Job::of(&app, created.job).await?)))
 }
 
 /// The code: a workspace of the caller's own in this project, or a snapshot of this project.
@@ -229,7 +223,7 @@ pub(crate) async fn get_job(
     Path((project, number)): Path<(String, String)>,
 ) -> Result<Json<Job>, ApiError> {
     let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
-    Ok(Json(job.into()))
+    Ok(Json(Job::of(&app, job).await?))
 }
 
 /// Stops a job. Its outputs are kept. Stopping one that has ended changes nothing.
@@ -243,7 +237,7 @@ pub(crate) async fn stop_job(
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let job = authz::job(&app, &principal, Action::StopJob, (&project, &number)).await?;
     let job = app.control().stop_job(job.id).await?;
-    Ok((StatusCode::ACCEPTED, Json(job.into())))
+    Ok((StatusCode::ACCEPTED, Json(Job::of(&app, job).await?)))
 }
 
 /// Runs a job again on the same code and inputs, with other values for some parameters if they are given.
@@ -261,5 +255,5 @@ pub(crate) async fn rerun_job(
     let parameters = body.map(|Json(rerun)| rerun.parameters).unwrap_or_default();
     let user = principal.user.id;
     let created = app.control().rerun_job(user, job.id, parameters).await?;
-    Ok((StatusCode::CREATED, Json(created.job.into())))
+    Ok((StatusCode::CREATED, Json(Job::of(&app, created.job).await?)))
 }

@@ -22,6 +22,7 @@ use record::Workspace;
 use super::{
     inputs::{self, NewInput},
     logs::{LogPage, LogQuery},
+    placed::{Placed, WorkspaceRun},
     types::{Listing, PageQuery},
 };
 use crate::{
@@ -31,6 +32,9 @@ use crate::{
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
 };
+
+/// Runs of a workspace in one answer.
+const RUNS: u32 = 200;
 
 /// A workspace to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -107,7 +111,7 @@ pub(crate) async fn list_workspaces(
     if let Bound::Workspace { workspace, .. } = principal.bound() {
         let id = workspace.to_string();
         let own = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
-        return Ok(Json(Listing::whole([own])));
+        return alone(&app, own).await;
     }
     let all = query.all == Some(1);
     if all {
@@ -143,7 +147,7 @@ pub(crate) async fn list_project_workspaces(
         Bound::Workspace { workspace, .. } => {
             let id = workspace.to_string();
             let own = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
-            return Ok(Json(Listing::whole([own])));
+            return alone(&app, own).await;
         }
     }
     let filter = Filter {
@@ -153,29 +157,36 @@ pub(crate) async fn list_project_workspaces(
     listing(&app, &filter, &page.page()?).await
 }
 
+async fn alone(app: &App, own: records::Workspace) -> Result<Json<Listing<Workspace>>, ApiError> {
+    let items = vec![shown(app, own).await?];
+    Ok(Json(Listing { items, next: None }))
+}
+
 async fn listing(
     app: &App,
     filter: &Filter,
     page: &Page,
 ) -> Result<Json<Listing<Workspace>>, ApiError> {
-    let found = records::list(app.db(), filter, page).await?;
-    let ids: Vec<_> = found.items.iter().map(|workspace| workspace.id).collect();
+    let page = records::list(app.db(), filter, page).await?;
+    let ids: Vec<_> = page.items.iter().map(|workspace| workspace.id).collect();
     let mut homes = home::of(app, &ids).await?;
-    let mut items = Vec::with_capacity(found.items.len());
-    for workspace in found.items {
+    let placed = Placed::workspaces(app, &page.items).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for workspace in page.items {
         let home = homes.remove(&workspace.id);
         let progress = progress::of(app, &workspace).await?;
-        items.push(Workspace::from(workspace).with(home, progress));
+        items.push(Workspace::placed(workspace, &placed).with(home, progress));
     }
-    let next = found.next;
+    let next = page.next;
     Ok(Json(Listing { items, next }))
 }
 
-/// The workspace with its home and how far it has come.
+/// The workspace with its home, how far it has come, where it is and what it costs.
 async fn shown(app: &App, workspace: records::Workspace) -> Result<Workspace, ApiError> {
     let home = home::of(app, &[workspace.id]).await?.remove(&workspace.id);
     let progress = progress::of(app, &workspace).await?;
-    Ok(Workspace::from(workspace).with(home, progress))
+    let placed = Placed::workspaces(app, std::slice::from_ref(&workspace)).await?;
+    Ok(Workspace::placed(workspace, &placed).with(home, progress))
 }
 
 /// Makes a workspace of the caller's own. It does not start by itself.
@@ -201,7 +212,7 @@ pub(crate) async fn create_workspace(
         .control()
         .create_workspace(owner, project.id, new)
         .await?;
-    Ok((StatusCode::CREATED, Json(workspace.into())))
+    Ok((StatusCode::CREATED, Json(shown(&app, workspace).await?)))
 }
 
 /// Shows a workspace.
@@ -343,7 +354,7 @@ pub(crate) async fn put_workspace_input(
     let home = home(&app, workspace.project_id).await?;
     let input = inputs::readable_named(&app, &principal, &home, (name, input.reference)).await?;
     let workspace = app.control().attach_input(workspace.id, &input).await?;
-    Ok(Json(workspace.into()))
+    Ok(Json(shown(&app, workspace).await?))
 }
 
 /// Takes an input out of a workspace. It is gone after the next start.
@@ -357,7 +368,21 @@ pub(crate) async fn delete_workspace_input(
 ) -> Result<Json<Workspace>, ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
     let workspace = app.control().detach_input(workspace.id, &name).await?;
-    Ok(Json(workspace.into()))
+    Ok(Json(shown(&app, workspace).await?))
+}
+
+/// Lists the latest runs of a workspace's server, newest first: when, where, and what each cost.
+#[utoipa::path(get, path = "/workspaces/{workspace}/runs", operation_id = "list_workspace_runs", tag = "workspaces",
+    params(("workspace" = String, Path, description = "Id")),
+    responses((status = 200, body = Listing<WorkspaceRun>), (status = "4XX", body = Envelope)))]
+pub(crate) async fn list_workspace_runs(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Listing<WorkspaceRun>>, ApiError> {
+    let workspace = authz::workspace(&app, &principal, Action::ReadWorkspace, &id).await?;
+    let items = WorkspaceRun::of(&app, workspace.id, RUNS).await?;
+    Ok(Json(Listing { items, next: None }))
 }
 
 /// Reads the log of a workspace's server.

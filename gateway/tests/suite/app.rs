@@ -1,9 +1,10 @@
 //! The whole gateway on a port of its own, over an empty database, an empty store and a clock that stands still.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use control::{
-    Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings, machine::Host,
+    Capacity, Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings,
+    machine::Host,
 };
 use gateway::{
     App, Config,
@@ -236,11 +237,19 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         base_image: String::new(),
         environments: BTreeMap::from([("default".to_owned(), environment)]),
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
-        max_jobs: NonZeroUsize::MIN,
         homes: Homes::default(),
+        capacity: Capacity {
+            name: "desk".to_owned(),
+            runtimes: vec!["process".to_owned()],
+            cpu_millicores: Some(4000),
+            slots: Some(1),
+            ..Capacity::default()
+        },
         scratch: folder.path().to_owned(),
         offline_grace: std::time::Duration::from_mins(10),
         api_url: "http://localhost".to_owned(),
     };
-    Control::new(parts, settings)
+    let control = Control::new(parts, settings);
+    control.register().await.unwrap();
+    control
 }

@@ -94,6 +94,7 @@ const TABLE: &[Row] = &[
     row("put_workspace_input", "PUT /workspaces/{workspace}/inputs/model", r##"{"ref":"#2"}"##, "-00+33--30"),
     once("delete_workspace_input", "DELETE /workspaces/{workspace}/inputs/kept", "", "-00+33--30"),
     row("get_workspace_log", "GET /workspaces/{workspace}/log", "", "-00+++--+0"),
+    row("list_workspace_runs", "GET /workspaces/{workspace}/runs", "", "-00+++--+0"),
     row("list_jobs", "GET /jobs", "", "-+++++--+3"),
     row("list_project_jobs", "GET /projects/vision/jobs", "", "-0++++--+3"),
     row("create_job", "POST /projects/vision/jobs", r#"{"command":["true"],"snapshot_id":"{snapshot}"}"#, "-03+++--+3"),
@@ -116,7 +117,12 @@ const TABLE: &[Row] = &[
     row("list_environments", "GET /environments", "", "-+++++--+3"),
     row("get_environment_log", "GET /environments/default/log", "", "-+++++--+3"),
     row("build_environment", "POST /environments/default/build", "", "-+++++--33"),
+    row("list_machine_types", "GET /machine-types", "", "-+++++--+3"),
     row("list_machines", "GET /machines", "", "-+++++--+3"),
+    once("create_machine", "POST /machines", r#"{"name":"new"}"#, "-3333+--33"),
+    row("update_machine", "PATCH /machines/desk", r#"{"draining":true}"#, "-3333+--33"),
+    row("create_machine_token", "POST /machines/desk/token", "", "-3333+--33"),
+    row("delete_machine", "DELETE /machines/desk", "", "-3333+--33"),
 ];
 
 /// Operations for people without credentials; they have tests of their own.

@@ -158,7 +158,7 @@ async fn a_worker_is_a_machine_for_as_long_as_it_is_connected() {
         assert_eq!(machine.id(), bed.id);
         assert_eq!(machine.runs().await.unwrap(), [""; 0]);
         let known = machines::get(bed.app.db(), bed.id).await.unwrap().unwrap();
-        assert_eq!(known.labels, ["gpu"]);
+        assert_eq!(known.own_labels, ["gpu"]);
         assert_eq!(known.memory_bytes, Some(1 << 30));
         assert!(known.seen_ms.is_some());
         serving.abort();

@@ -1,9 +1,9 @@
 //! Reading jobs.
 
 use super::{Job, State};
-use crate::db::{Db, Read, all, optional, required, sql};
+use crate::db::{Db, Read, Record, Row, all, optional, required, sql};
 use crate::error::Result;
-use crate::ids::{JobId, ProjectId, UserId};
+use crate::ids::{JobId, MachineId, ProjectId, UserId};
 use crate::list::{List, Page};
 
 macro_rules! select {
@@ -96,6 +96,34 @@ pub async fn running(db: &Db) -> Result<Vec<JobId>> {
 /// How many jobs wait in the queue.
 pub async fn waiting(db: &Db) -> Result<i64> {
     required(db, sql("SELECT COUNT(*) FROM jobs WHERE state = 'queued'")).await
+}
+
+/// A job in the queue, in brief.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Its id.
+    pub id: JobId,
+    /// Its machine type.
+    pub machine: String,
+    /// When it began to wait for a machine.
+    pub queued_ms: i64,
+}
+
+impl Record for Queued {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.parsed("id")?,
+            machine: row.text("machine")?,
+            queued_ms: row.int("queued_ms")?,
+        })
+    }
+}
+
+/// The queue in brief, next first: those that the server on the machine `origin` may place.
+pub async fn queue(db: &Db, origin: MachineId) -> Result<Vec<Queued>> {
+    let text = "SELECT id, machine, queued_ms FROM jobs WHERE state = 'queued' AND (origin_id IS NULL OR origin_id = $1) \
+         ORDER BY queued_ms, id";
+    all(db, sql(text).bind(origin)).await
 }
 
 /// The head of the queue, next first.

@@ -5,13 +5,10 @@ use serde::Serialize;
 
 use super::{Job, Outputs, State, changed, missing};
 use crate::attempts::{self, Attempt};
-use crate::db::{Tx, execute, optional, required, sql};
+use crate::db::{Tx, execute, optional, sql};
 use crate::error::{Error, Result};
 use crate::ids::{AttemptId, JobId};
 use crate::tokens;
-
-/// How often a claim looks again after another took what it saw.
-const CLAIM_TRIES: u32 = 64;
 
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,26 +50,6 @@ pub async fn enqueue(tx: &mut Tx, id: JobId) -> Result<bool> {
         changed(tx, id).await?;
     }
     Ok(moved)
-}
-
-/// Takes the job that has waited longest, of one machine type where `machine` names one, and begins an attempt at it.
-///
-/// Of any number of callers exactly one gets a job. `None` means an empty queue, or that many others were faster: ask again.
-pub async fn claim(tx: &mut Tx, machine: Option<&str>) -> Result<Option<(Job, Attempt)>> {
-    let text = "UPDATE jobs SET state = 'started', started_ms = $1, message = NULL WHERE state = 'queued' AND id = \
-         (SELECT id FROM jobs WHERE state = 'queued' AND ($2 IS NULL OR machine = $2) ORDER BY queued_ms, id LIMIT 1) RETURNING id";
-    for _ in 0..CLAIM_TRIES {
-        let query = sql(text).bind(tx.now_ms()).bind(machine.map(str::to_owned));
-        if let Some(id) = optional::<String>(&mut *tx, query).await? {
-            return begin(tx, id.parse()?).await.map(Some);
-        }
-        let waiting =
-            "SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND ($1 IS NULL OR machine = $1)";
-        if required::<i64>(&mut *tx, sql(waiting).bind(machine.map(str::to_owned))).await? == 0 {
-            return Ok(None);
-        }
-    }
-    Ok(None)
 }
 
 /// Takes this job out of the queue and begins an attempt at it; `None` where it does not wait any more.

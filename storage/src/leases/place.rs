@@ -10,7 +10,7 @@ use crate::db::{Record, Row, Tx, all, execute, optional, required, sql};
 use crate::error::Result;
 use crate::ids::{JobId, LeaseId, MachineId, WorkspaceId};
 use crate::jobs::{self, Job};
-use crate::workspaces;
+use crate::{machines, workspaces};
 
 /// What a run is to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +160,7 @@ async fn take(tx: &mut Tx, subject: Subject, fence: i64, claim: &Claim) -> Resul
         .bind(claim.cpu_millicores)
         .bind(claim.memory_bytes);
     execute(tx, query.bind(claim.price).bind(tx.now_ms())).await?;
+    machines::notice(tx, &claim.machine_id.to_string());
     for device in &claim.devices {
         let text = "INSERT INTO device_leases (lease_id, machine_id, device, model) \
              SELECT $1, machine_id, device, model FROM machine_devices WHERE machine_id = $2 AND device = $3";

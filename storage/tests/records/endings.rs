@@ -28,8 +28,9 @@ async fn stop_before_the_start_ends_it(bed: &Bed) {
         (ended.state, ended.ended_ms, ended.stop_requested_ms),
         (State::Stopped, Some(NOW_MS), Some(NOW_MS))
     );
+    assert_eq!(jobs::waiting(&bed.db).await.unwrap(), 0);
     assert!(
-        written!(bed, |tx| jobs::claim(&mut tx, None))
+        written!(bed, |tx| jobs::claim_job(&mut tx, job.id))
             .unwrap()
             .is_none()
     );

@@ -22,6 +22,7 @@ on_both!(
     unknown_device_is_not_given,
     lost_attempt_releases,
     waiting_workspaces_are_in_the_order_of_asking,
+    what_one_server_accepted_no_other_places,
     cost_follows_the_time_and_the_price_at_the_start,
     race_for_devices_has_one_holder_each_and_loses_none,
     race_for_room_never_overbooks,
@@ -279,8 +280,9 @@ async fn waiting_workspaces_are_in_the_order_of_asking(bed: &Bed) {
         bed.clock.advance(1);
         written!(bed, |tx| workspaces::desire(&mut tx, id, Desired::Running)).unwrap();
     }
+    let server = MachineId::new(&bed.clock);
     let order = async || {
-        let waiting = workspaces::waiting(&bed.db).await.unwrap();
+        let waiting = workspaces::waiting(&bed.db, server).await.unwrap();
         waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(order().await, [ids[2], ids[0], ids[1]]);
@@ -303,6 +305,27 @@ async fn waiting_workspaces_are_in_the_order_of_asking(bed: &Bed) {
     assert_eq!(bed.workspace_now(again).await.queued_ms, None);
 }
 
+async fn what_one_server_accepted_no_other_places(bed: &Bed) {
+    let (mine, other) = (machine(bed, 0).await, machine(bed, 0).await);
+    let new = bed.ready().await;
+    let job = bed.submit(&new).await.id;
+    let lab = bed.workspace(new.project_id, new.user_id, "lab").await.id;
+    written!(bed, |tx| workspaces::desire(&mut tx, lab, Desired::Running)).unwrap();
+    for server in [mine, other] {
+        assert_eq!(jobs::queue(&bed.db, server).await.unwrap().len(), 1);
+        let waiting = workspaces::waiting(&bed.db, server).await.unwrap();
+        assert_eq!(waiting.len(), 1);
+    }
+    for subject in [Subject::Job(job), Subject::Workspace(lab)] {
+        written!(bed, |tx| leases::accepted(&mut tx, subject, mine)).unwrap();
+    }
+    for (server, count) in [(mine, 1), (other, 0)] {
+        assert_eq!(jobs::queue(&bed.db, server).await.unwrap().len(), count);
+        let waiting = workspaces::waiting(&bed.db, server).await.unwrap();
+        assert_eq!(waiting.len(), count);
+    }
+}
+
 async fn cost_follows_the_time_and_the_price_at_the_start(bed: &Bed) {
     let id = machine(bed, 0).await;
     let new = bed.ready().await;
@@ -320,6 +343,12 @@ async fn cost_follows_the_time_and_the_price_at_the_start(bed: &Bed) {
     let record = leases::of_job(&bed.db, job).await.unwrap();
     assert_eq!(leases::cost(&record, now_ms + 9999), Some(1500));
     assert_eq!(leases::cost(&[], now_ms), None);
+    let free = bed.submit(&new).await.id;
+    place(&bed.db, free, &on(id)).await.unwrap().unwrap();
+    let both = [Subject::Job(job), Subject::Job(free)];
+    let each = leases::of_each(&bed.db, &both).await.unwrap();
+    assert_eq!(each[&both[0]], record);
+    assert_eq!(leases::cost(&each[&both[1]], now_ms), None);
 }
 
 /// Counts how many think that they hold each device.

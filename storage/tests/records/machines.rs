@@ -57,7 +57,7 @@ async fn local_machine_makes_itself_known(bed: &Bed) {
         (made.name.as_str(), made.kind, made.state),
         ("desk", Kind::Local, State::Active)
     );
-    assert_eq!(made.labels, ["gpu", "zone=b"]);
+    assert_eq!(made.own_labels, ["zone=b", "gpu"]);
     assert_eq!(made.seen_ms, Some(NOW_MS));
     let ids: Vec<_> = made.devices.iter().map(|gpu| gpu.id.as_str()).collect();
     assert_eq!((ids[2], ids[10], ids[11]), ("2", "10", "11"));
@@ -95,7 +95,7 @@ async fn registering_again_replaces_what_it_said(bed: &Bed) {
     };
     let again = register(bed, &less).await.unwrap();
     assert_eq!(again.state, State::Draining, "people decide of that");
-    assert_eq!(again.labels, ["small"]);
+    assert_eq!(again.own_labels, ["small"]);
     assert_eq!((again.devices.len(), again.cpu_millicores), (1, None));
     assert_eq!(again.seen_ms, Some(NOW_MS + 5));
 }
@@ -118,8 +118,14 @@ async fn workers_machine_is_known_by_its_token(bed: &Bed) {
     };
     let known = register(bed, &new).await.unwrap();
     assert_eq!(known.name, "m2", "people named it");
-    assert_eq!(known.labels, ["fast", "gpu"]);
+    assert_eq!(
+        (known.labels, known.own_labels),
+        (vec!["gpu".to_owned()], vec!["fast".to_owned()])
+    );
     let id = made.id;
+    let more = &["gpu".to_owned(), "zone=b".to_owned()];
+    let relabelled = written!(bed, |tx| machines::relabel(&mut tx, id, more)).unwrap();
+    assert_eq!(relabelled.labels, more);
     let newer = written!(bed, |tx| machines::new_token(&mut tx, id)).unwrap();
     for (secret, works) in [(&secret, false), (&newer, true)] {
         let found = machines::authenticate(&bed.db, secret.expose());
@@ -194,8 +200,8 @@ async fn machine_in_use_is_not_removed(bed: &Bed) {
 async fn what_ran_before_machines_were_recorded_is_adopted(bed: &Bed) {
     use storage::workspaces::{self, Desired};
     let job = bed.ready().await;
-    bed.submit(&job).await;
-    let (old, _) = written!(bed, |tx| storage::jobs::claim(&mut tx, None))
+    let queued = bed.submit(&job).await.id;
+    let (old, _) = written!(bed, |tx| storage::jobs::claim_job(&mut tx, queued))
         .unwrap()
         .unwrap();
     let lab = bed.workspace(job.project_id, job.user_id, "lab").await.id;

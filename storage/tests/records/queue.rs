@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 
-use storage::jobs::{self, NewJob};
+use storage::ids::MachineId;
+use storage::jobs;
 
-use crate::bed::{Bed, on_both, written};
+use crate::bed::{Bed, NOW_MS, on_both, written};
 
 on_both!(
     each_job_is_claimed_once,
     numbers_have_no_gaps,
-    claims_follow_the_machine_type,
-    oldest_goes_first
+    queue_is_in_the_order_of_asking,
 );
 
 async fn each_job_is_claimed_once(bed: &Bed) {
-    const JOBS: usize = 200;
+    const JOBS: usize = 60;
     let new = &bed.ready().await;
     bed.db
         .write(|mut tx| async move {
@@ -25,17 +25,20 @@ async fn each_job_is_claimed_once(bed: &Bed) {
         })
         .await
         .unwrap();
-    let workers = (0..8).map(|_| {
-        let db = bed.db.clone();
+    let server = MachineId::new(&bed.clock);
+    let queue = jobs::queue(&bed.db, server).await.unwrap();
+    let workers = (0..8).map(|worker| {
+        let (db, mut queue) = (bed.db.clone(), queue.clone());
+        queue.rotate_left(worker);
         tokio::spawn(async move {
             let mut mine = Vec::new();
-            while let Some((job, attempt)) = db
-                .write(|mut tx| async move { jobs::claim(&mut tx, None).await })
-                .await
-                .unwrap()
-            {
-                assert_eq!((attempt.job_id, attempt.number), (job.id, 1));
-                mine.push(job.id);
+            for job in queue {
+                let claimed =
+                    db.write(|mut tx| async move { jobs::claim_job(&mut tx, job.id).await });
+                if let Some((job, attempt)) = claimed.await.unwrap() {
+                    assert_eq!((attempt.job_id, attempt.number), (job.id, 1));
+                    mine.push(job.id);
+                }
             }
             mine
         })
@@ -82,38 +85,21 @@ async fn numbers_have_no_gaps(bed: &Bed) {
     assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
 }
 
-async fn claims_follow_the_machine_type(bed: &Bed) {
-    let new = bed.ready().await;
-    bed.submit(&new).await;
-    let gpu = bed
-        .submit(&NewJob {
-            machine: "gpu".to_owned(),
-            ..new
-        })
-        .await;
-    let claim = |machine| {
-        bed.db
-            .write(move |mut tx| async move { jobs::claim(&mut tx, machine).await })
-    };
-    assert_eq!(
-        claim(Some("gpu")).await.unwrap().map(|(job, _)| job.id),
-        Some(gpu.id)
-    );
-    assert!(claim(Some("gpu")).await.unwrap().is_none());
-    assert!(claim(Some("cpu")).await.unwrap().is_some());
-    assert!(claim(None).await.unwrap().is_none());
-}
-
-async fn oldest_goes_first(bed: &Bed) {
+async fn queue_is_in_the_order_of_asking(bed: &Bed) {
     let new = bed.ready().await;
     for _ in 0..3 {
         bed.submit(&new).await;
         bed.clock.advance(1);
     }
-    for number in 1..=3 {
-        let (job, _) = written!(bed, |tx| jobs::claim(&mut tx, None))
-            .unwrap()
-            .unwrap();
-        assert_eq!(job.number, number);
-    }
+    let server = MachineId::new(&bed.clock);
+    let first = jobs::queue(&bed.db, server).await.unwrap().remove(0).id;
+    written!(bed, |tx| jobs::claim_job(&mut tx, first)).unwrap();
+    let queue = jobs::queue(&bed.db, server).await.unwrap();
+    let waited = queue.iter().map(|job| job.queued_ms - NOW_MS);
+    assert_eq!(waited.collect::<Vec<_>>(), [1, 2]);
+    assert!(
+        queue
+            .iter()
+            .all(|job| job.machine == "cpu" && job.id > first)
+    );
 }

@@ -21,8 +21,8 @@ const RECORDED: Appended = Appended::Recorded { keys_left_out: 0 };
 
 async fn live(bed: &Bed) -> Attempt {
     let new = bed.ready().await;
-    bed.submit(&new).await;
-    written!(bed, |tx| jobs::claim(&mut tx, None))
+    let id = bed.submit(&new).await.id;
+    written!(bed, |tx| jobs::claim_job(&mut tx, id))
         .unwrap()
         .unwrap()
         .1

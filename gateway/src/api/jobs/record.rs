@@ -3,12 +3,23 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::{
-    ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId},
-    jobs as records, snapshots,
+    List,
+    ids::{JobId, MachineId, ProjectId, SnapshotId, UserId, WorkspaceId},
+    jobs as records,
+    leases::Subject,
+    snapshots,
 };
 use utoipa::ToSchema;
 
-use crate::api::inputs::Input;
+use crate::{
+    api::{
+        inputs::Input,
+        placed::{Placed, QueuePlace},
+        types::Listing,
+    },
+    app::App,
+    error::ApiError,
+};
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -125,6 +136,19 @@ pub(crate) struct Job {
     environment: String,
     /// The name of its machine type.
     machine: String,
+    /// The machine of its present or last attempt.
+    #[schema(value_type = Option<String>)]
+    machine_id: Option<MachineId>,
+    /// That machine's name.
+    machine_name: Option<String>,
+    /// The ids of the devices of its present or last attempt.
+    devices: Vec<String>,
+    /// What an hour of its present or last attempt costs, as a decimal number.
+    price_per_hour: Option<String>,
+    /// What its attempts have cost so far, as a decimal number; null where none had a price.
+    cost: Option<String>,
+    /// Where it stands, while it waits for a machine.
+    queue: Option<QueuePlace>,
     /// How far it is.
     state: JobState,
     /// What went wrong, or what it waits for.
@@ -154,8 +178,35 @@ pub(crate) struct Job {
     log_bytes: i64,
 }
 
-impl From<records::Job> for Job {
-    fn from(job: records::Job) -> Self {
+impl Job {
+    /// The job with where it is and what it costs.
+    pub(crate) async fn of(app: &App, job: records::Job) -> Result<Self, ApiError> {
+        let placed = Placed::jobs(app, std::slice::from_ref(&job)).await?;
+        Ok(Self::placed(job, &placed))
+    }
+
+    /// The same for a page of them.
+    pub(crate) async fn page(
+        app: &App,
+        page: List<records::Job>,
+    ) -> Result<Listing<Self>, ApiError> {
+        let placed = &Placed::jobs(app, &page.items).await?;
+        Ok(page.map(|one| Self::placed(one, placed)).into())
+    }
+
+    fn placed(job: records::Job, placed: &Placed) -> Self {
+        let subject = Subject::Job(job.id);
+        Self {
+            machine_name: placed.name(job.machine_id),
+            devices: placed.devices(subject),
+            price_per_hour: placed.price(subject),
+            cost: placed.cost(subject),
+            queue: placed.place(subject),
+            ..Self::bare(job)
+        }
+    }
+
+    fn bare(job: records::Job) -> Self {
         Self {
             id: job.id,
             number: job.number,
@@ -172,6 +223,12 @@ impl From<records::Job> for Job {
             inputs: job.inputs.into_iter().map(Input::from).collect(),
             environment: job.environment,
             machine: job.machine,
+            machine_id: job.machine_id,
+            machine_name: None,
+            devices: Vec::new(),
+            price_per_hour: None,
+            cost: None,
+            queue: None,
             state: job.state.into(),
             message: job.message,
             exit_code: job.exit_code,

@@ -2,13 +2,17 @@
 
 use serde::Serialize;
 use storage::{
-    ids::{ProjectId, UserId, WorkspaceId},
+    ids::{MachineId, ProjectId, UserId, WorkspaceId},
+    leases::Subject,
     workspaces as records,
 };
 use utoipa::ToSchema;
 
 use super::{home::Home, progress::Progress};
-use crate::api::inputs::Input;
+use crate::api::{
+    inputs::Input,
+    placed::{Placed, QueuePlace},
+};
 
 /// What a workspace is doing.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -69,6 +73,19 @@ pub(crate) struct Workspace {
     environment: String,
     /// The name of its machine type.
     machine: String,
+    /// The machine of its present or last server.
+    #[schema(value_type = Option<String>)]
+    machine_id: Option<MachineId>,
+    /// That machine's name.
+    machine_name: Option<String>,
+    /// The ids of the devices of its present server.
+    devices: Vec<String>,
+    /// What an hour of its present server costs, as a decimal number.
+    price_per_hour: Option<String>,
+    /// What its present server has cost so far, as a decimal number; null where that has no price.
+    cost: Option<String>,
+    /// Where it stands, while it waits for a machine.
+    queue: Option<QueuePlace>,
     /// What it is doing.
     state: WorkspaceState,
     /// What a start has come to.
@@ -100,8 +117,21 @@ impl Workspace {
     }
 }
 
-impl From<records::Workspace> for Workspace {
-    fn from(workspace: records::Workspace) -> Self {
+impl Workspace {
+    /// The workspace with where it is and what it costs.
+    pub(crate) fn placed(workspace: records::Workspace, placed: &Placed) -> Self {
+        let subject = Subject::Workspace(workspace.id);
+        Self {
+            machine_name: placed.name(workspace.machine_id),
+            devices: placed.devices(subject),
+            price_per_hour: placed.price(subject),
+            cost: placed.cost(subject),
+            queue: placed.place(subject),
+            ..Self::bare(workspace)
+        }
+    }
+
+    fn bare(workspace: records::Workspace) -> Self {
         let state = WorkspaceState::of(&workspace);
         Self {
             id: workspace.id,
@@ -112,6 +142,12 @@ impl From<records::Workspace> for Workspace {
             user: workspace.user,
             environment: workspace.environment,
             machine: workspace.machine,
+            machine_id: workspace.machine_id,
+            machine_name: None,
+            devices: Vec::new(),
+            price_per_hour: None,
+            cost: None,
+            queue: None,
             state,
             phase: workspace.phase,
             message: workspace.message,

@@ -8,6 +8,7 @@ import type {
   Job,
   Json,
   List,
+  Machine,
   MachineType,
   Member,
   Project,
@@ -17,6 +18,7 @@ import type {
   Token,
   User,
   Workspace,
+  WorkspaceRun,
 } from "./types.ts";
 
 type Schemas = components["schemas"];
@@ -124,6 +126,10 @@ export const attachInput = (workspace: string, name: string, ref: string) =>
   );
 export const detachInput = (workspace: string, name: string) =>
   take(client.DELETE("/workspaces/{workspace}/inputs/{name}", { params: { path: { workspace, name } } }));
+export const listWorkspaceRuns = (id: string, signal?: Signal) =>
+  takeAs<List<WorkspaceRun>>(
+    client.GET("/workspaces/{workspace}/runs", { params: ofWorkspace(id), ...abort(signal) }),
+  );
 export const getWorkspaceLog = (id: string, offset: number, signal?: Signal) =>
   take(
     client.GET("/workspaces/{workspace}/log", {
@@ -217,3 +223,14 @@ export const getEnvironmentLog = (environment: string, offset: number, signal?: 
   );
 export const listMachineTypes = (signal?: Signal) =>
   takeAs<List<MachineType>>(client.GET("/machine-types", abort(signal)));
+export const listMachines = (signal?: Signal) =>
+  takeAs<List<Machine>>(client.GET("/machines", abort(signal)));
+export const createMachine = (body: Schemas["NewMachine"]) => take(client.POST("/machines", { body }));
+const ofMachine = (machine: string) => ({ params: { path: { machine } } });
+export const createMachineToken = (machine: string) =>
+  take(client.POST("/machines/{machine}/token", ofMachine(machine)));
+/** Without labels, those that it has stay. */
+export const updateMachine = (machine: string, draining: boolean, labels: string[] | null = null) =>
+  take(client.PATCH("/machines/{machine}", { ...ofMachine(machine), body: { draining, labels } }));
+export const deleteMachine = (machine: string) =>
+  take(client.DELETE("/machines/{machine}", ofMachine(machine)));

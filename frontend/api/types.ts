@@ -23,6 +23,10 @@ export type InputRef = Schemas["NewInput"];
 export type JobState = Schemas["JobState"];
 export type LogLine = Schemas["LogLine"];
 export type LogPage = Schemas["LogPage"];
+export type Machine = Schemas["Machine"];
+export type MachineDevice = Schemas["MachineDevice"];
+export type MachineRun = Schemas["MachineRun"];
+export type MachineType = Schemas["MachineType"];
 export type Member = Schemas["Member"];
 export type Outputs = Schemas["Outputs"];
 export type Phase = Schemas["ProgressPhase"];
@@ -32,32 +36,14 @@ export type Role = Schemas["Role"];
 export type Session = Schemas["Session"];
 export type Token = Schemas["Token"];
 export type User = Schemas["User"];
+export type Workspace = Schemas["Workspace"];
+export type WorkspaceRun = Schemas["WorkspaceRun"];
 export type WorkspaceState = Schemas["WorkspaceState"];
 
-/** What the server will say of machines and queues; each of it is missing as long as it does not. */
-export type MachineType = Omit<Schemas["MachineType"], "capacity" | "free"> & {
-  capacity: number | null;
-  free: number | null;
-  gpu_model?: string | null;
-  price_per_hour?: string | null;
-  misfit?: string | null;
-  is_default?: boolean;
-};
-interface Placed {
-  machine_id?: string | null;
-  machine_name?: string | null;
-  devices?: string[];
-  price_per_hour?: string | null;
-  cost?: string | null;
-  queue?: { position: number; length: number; reason: string } | null;
-}
-export type Workspace = Schemas["Workspace"] & Placed;
-
 /** OpenAPI says "any value"; what travels is JSON. */
-export type Job = Omit<Schemas["Job"], "parameters" | "metadata"> &
-  Placed & {
-    parameters: Record<string, Json>;
-    metadata: Record<string, Json>;
-  };
+export type Job = Omit<Schemas["Job"], "parameters" | "metadata"> & {
+  parameters: Record<string, Json>;
+  metadata: Record<string, Json>;
+};
 /** Points are `[x, value, ms]`. */
 export type Series = Omit<Schemas["Series"], "points"> & { points: [number, Json, number][] };

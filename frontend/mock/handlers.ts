@@ -1,10 +1,10 @@
 /** The mock's answers: the API over a few arrays, with the refusals that the app has to show. */
-import type { Job, Workspace } from "@cairn/api/types";
+import type { Job, Machine, Workspace } from "@cairn/api/types";
 import { delay, HttpResponse, http, type PathParams } from "msw";
 import { contents } from "./contents.ts";
 import { bump, events } from "./events.ts";
 import * as data from "./fixtures.ts";
-import { machineTypes } from "./machines.ts";
+import { machines, machineTypes, runs } from "./machines.ts";
 
 const at = (path: string) => `/api/v1${path}`;
 const list = <T>(items: T[]) => HttpResponse.json({ items, next: null });
@@ -145,6 +145,37 @@ const projects = [
     HttpResponse.json({ text: "Resolved 96 packages in 1.2s\nInstalled 96 packages in 410ms\n", next: 64 }),
   ),
   http.get(at("/machine-types"), () => list(machineTypes)),
+  http.get(at("/machines"), () => list(machines)),
+  http.post(at("/machines"), async ({ request }) => {
+    const { name, labels } = (await request.json()) as { name: string; labels: string[] };
+    if (machines.some(each => each.name === name))
+      return refuse(409, "name_taken", `A machine called ${name} exists already.`);
+    const [first] = machines;
+    const made = { ...first, id: `m-${name}`, name, labels, kind: "worker", state: "offline" } as Machine;
+    Object.assign(made, { seen_ms: null, runs: [], devices: [], runtimes: [], cpu_millicores: null });
+    Object.assign(made, { memory_bytes: null, slots: null });
+    machines.push(made);
+    return HttpResponse.json({ machine: made, token: "cairn_machine_mock-mock-mock" }, { status: 201 });
+  }),
+  http.post(at("/machines/:id/token"), () => HttpResponse.json({ token: "cairn_machine_mock-new" })),
+  http.patch(at("/machines/:id"), async ({ request, params }) => {
+    const { draining } = (await request.json()) as { draining?: boolean };
+    const found = machines.find(each => each.id === params.id);
+    if (!found) return gone();
+    found.state = draining ? "draining" : "online";
+    return HttpResponse.json(found);
+  }),
+  http.delete(at("/machines/:id"), ({ params }) => {
+    const at = machines.findIndex(each => each.id === params.id);
+    if ((machines[at]?.runs.length ?? 0) > 0)
+      return refuse(
+        409,
+        "machine_busy",
+        "Two runs are on it. Drain it and wait until they have ended, or stop them.",
+      );
+    machines.splice(at, 1);
+    return new HttpResponse(null, { status: 204 });
+  }),
 ];
 
 const workspaces = [
@@ -215,6 +246,7 @@ const workspaces = [
     if (found) found.inputs = found.inputs.filter(each => each.name !== params.name);
     return new HttpResponse(null, { status: 204 });
   }),
+  http.get(at("/workspaces/:id/runs"), ({ params }) => list(params.id === "w-1" ? runs : [])),
   http.get(at("/workspaces/:id/log"), ({ request }) => {
     const isRead = new URL(request.url).searchParams.get("offset") === "240";
     const items = isRead

@@ -23,6 +23,12 @@ export const workspacesQuery = (project: string) =>
 export const workspaceQuery = (id: string) =>
   queryOptions({ queryKey: ["workspace", id], queryFn: ({ signal }) => api.getWorkspace(id, signal) });
 
+export const workspaceRunsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["workspace-runs", id],
+    queryFn: ({ signal }) => api.listWorkspaceRuns(id, signal),
+  });
+
 export const environmentsQuery = queryOptions({
   queryKey: ["environments"],
   queryFn: ({ signal }) => api.listEnvironments(signal),
@@ -30,4 +36,8 @@ export const environmentsQuery = queryOptions({
 export const machineTypesQuery = queryOptions({
   queryKey: ["machine-types"],
   queryFn: ({ signal }) => api.listMachineTypes(signal),
+});
+export const machinesQuery = queryOptions({
+  queryKey: ["machines"],
+  queryFn: ({ signal }) => api.listMachines(signal),
 });

@@ -1,5 +1,5 @@
 /** The states of jobs and workspaces: one word, one icon, one colour each, never colour alone. */
-import type { EnvironmentState, JobState, WorkspaceState } from "@cairn/api/types";
+import type { EnvironmentState, JobState, Machine, WorkspaceState } from "@cairn/api/types";
 import { cx } from "~/lib/class";
 import { Icon, type IconName } from "./Icon";
 
@@ -63,6 +63,15 @@ const ENVIRONMENTS: Record<EnvironmentState, Style> = {
 };
 export const EnvironmentBadge = ({ state }: { state: EnvironmentState }) => (
   <Badge word={state === "missing" ? "not built" : state} style={ENVIRONMENTS[state]} />
+);
+
+const MACHINES: Record<Machine["state"], Style> = {
+  online: { tone: "ok", icon: "check" },
+  offline: { tone: "bad", icon: "alert" },
+  draining: { tone: "warn", icon: "out" },
+};
+export const MachineBadge = ({ state }: { state: Machine["state"] }) => (
+  <Badge word={state} style={MACHINES[state]} />
 );
 
 export const isOver = (state: JobState): boolean =>

@@ -134,8 +134,7 @@ export function CreateWorkspace({ project, onClose }: { project: string; onClose
         <MachineChoice
           label="Machine"
           types={machines.data?.items ?? []}
-          usual="The usual one"
-          value={value.machine}
+          value={value.machine || (machines.data?.items.find(each => each.is_default)?.name ?? "")}
           onChange={machine => change({ machine })}
         />
         <Inputs project={project} inputs={value.inputs} onChange={inputs => change({ inputs })} />

@@ -15,7 +15,7 @@ import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
 import { paths } from "~/paths";
 import { meQuery } from "~/queries/account";
-import { machineTypesQuery, projectQuery, workspaceQuery } from "~/queries/projects";
+import { machineTypesQuery, projectQuery, workspaceQuery, workspaceRunsQuery } from "~/queries/projects";
 import { Button, ButtonLink } from "~/ui/Button";
 import { Confirm } from "~/ui/Confirm";
 import { Notice } from "~/ui/Notice";
@@ -23,12 +23,14 @@ import { Card, Facts, Page, Section } from "~/ui/Page";
 import { WorkspaceBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
 import { toast } from "~/ui/Toasts";
+import { History } from "./History";
 import { HomeNotices, HomeUse } from "./HomeUse";
 import { WorkspaceInputs } from "./WorkspaceInputs";
 
 export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
   await requireUser(request);
   void prefetch(machineTypesQuery).catch(() => undefined);
+  void prefetch(workspaceRunsQuery(params.id ?? "")).catch(() => undefined);
   await Promise.all([
     prefetch(workspaceQuery(params.id ?? "")),
     prefetch(projectQuery(params.project ?? "")),
@@ -179,6 +181,7 @@ export function Component() {
           </div>
         </Section>
       ) : null}
+      <History workspace={workspace} />
       {workspace.state === "running" || workspace.state === "stopped" ? (
         <Section title="Server log">
           <ServerLog workspace={workspace} lines={40} />

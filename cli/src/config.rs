@@ -76,6 +76,10 @@ pub(crate) struct Config {
     pub(crate) pull_images: bool,
     /// Patterns of images that people may name themselves; none are allowed where this is empty.
     pub(crate) allowed_images: Vec<String>,
+    /// The networks of containers, and where they lead.
+    pub(crate) docker_network: spawner::docker::Network,
+    /// `cairn-inside`, which containers are shown. Default: beside this program.
+    pub(crate) inside: Option<PathBuf>,
     /// Environments by name; `default` is used where none is asked for.
     pub(crate) environments: BTreeMap<String, Environment>,
     /// Machine types by name.
@@ -186,6 +190,8 @@ impl Default for Config {
             base_image: "cairn/base".to_owned(),
             pull_images: true,
             allowed_images: Vec::new(),
+            docker_network: spawner::docker::Network::default(),
+            inside: None,
             environments: BTreeMap::new(),
             machines: BTreeMap::from([("local".to_owned(), Machine::default())]),
             local: Local::default(),
@@ -354,7 +360,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "listen",
     "public_url",
     "workspace_domain",
@@ -378,6 +384,7 @@ const KEYS: [&str; 23] = [
     "base_image",
     "pull_images",
     "allowed_images",
+    "inside",
 ];
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `cairn doctor`: what this machine offers to the service, and what each missing part costs. It changes nothing.
 
 mod check;
+mod docker;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ struct Report {
     data_dir: Option<PathBuf>,
     checks: Vec<Check>,
     capabilities: Option<spawner::Capabilities>,
+    docker: Option<spawner::docker::Capabilities>,
 }
 
 /// Looks at everything and prints it. Exits with 1 where the service cannot run.
@@ -42,6 +44,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
         data_dir: Some(data.clone()),
         checks: vec![disk(&data)],
         capabilities: None,
+        docker: None,
     };
     match Config::load(args.config.as_deref(), &data, None) {
         Ok(config) => {
@@ -104,6 +107,9 @@ fn look(config: &Config, folder: Option<&DataFolder>, data: &Path, report: &mut 
             let found = spawner::probe(&runtime);
             report.checks.extend(capabilities(&found));
             report.capabilities = Some(found);
+            let found = spawner::docker::probe(&service::docker(config, runtime));
+            report.checks.extend(docker::checks(&found));
+            report.docker = Some(found);
         }
         Err(error) => report.checks.push(Check::bad(
             "runtime",
@@ -179,7 +185,9 @@ fn print(report: &Report) -> anyhow::Result<()> {
             output::line(format!("\n{}: {cost}.", check.name))?;
         }
     }
-    for note in report.capabilities.iter().flat_map(|found| &found.notes) {
+    let notes = report.capabilities.iter().flat_map(|found| &found.notes);
+    let more = report.docker.iter().flat_map(|found| &found.notes);
+    for note in notes.chain(more) {
         output::line(format!("\n{}", output::clean(note)))?;
     }
     Ok(())

@@ -80,7 +80,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),
         Command::Token(action) => token::run(action, json),
-        Command::Enter(args) => enter::run(&args),
+        Command::Enter(args) => Ok(spawner::enter(&args.command)),
         Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),
         Command::Supervise { args } => Ok(spawner::supervise(&args)),
     }

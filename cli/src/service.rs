@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use control::{Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host};
-use spawner::ProcessRuntime;
+use spawner::{DockerRuntime, ProcessRuntime, Runtimes};
 use storage::{
     Db, Store,
     clock::System,
@@ -53,7 +53,10 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         machines: Machines::new(Arc::new(local)),
         key,
     };
-    Ok(Control::new(parts, settings(config, data, &["process"])?))
+    Ok(Control::new(
+        parts,
+        settings(config, data, &runtimes(config, folder)?)?,
+    ))
 }
 
 /// This host as a machine; `api_url` is where work reaches the API, if not at the public address.
@@ -63,12 +66,14 @@ pub(crate) fn host(
     store: Store,
     api_url: Option<String>,
 ) -> Result<LocalMachine> {
-    let runtime = ProcessRuntime::open(runtime(config, folder)?)?;
-    let isolated = tokio::task::block_in_place(|| runtime.capabilities().sandbox);
+    let base = runtime(config, folder)?;
+    let docker = DockerRuntime::open(docker(config, base.clone()))?;
+    let process = ProcessRuntime::open(base)?;
+    let isolated = tokio::task::block_in_place(|| process.capabilities().sandbox);
     Ok(LocalMachine::new(Host {
         id: folder.machine_id()?,
         store,
-        runtime: Arc::new(runtime),
+        runtime: Arc::new(Runtimes::new(process, docker)),
         environments: environments(config, folder.path())?,
         layout: Layout::new(folder.path()),
         api_url,
@@ -82,6 +87,30 @@ pub(crate) fn runtime(config: &Config, folder: &DataFolder) -> Result<spawner::C
     runtime.hidden = vec![folder.path().to_owned()];
     runtime.uids = config.uids;
     Ok(runtime)
+}
+
+/// The configuration of the docker runtime, beside that of the process runtime.
+pub(crate) fn docker(config: &Config, mut base: spawner::Config) -> spawner::docker::Config {
+    base.runs.set_file_name("runs-docker");
+    let beside = || {
+        let own = std::env::current_exe().ok()?;
+        Some(own.with_file_name("cairn-inside"))
+    };
+    let inside = config.inside.clone().or_else(beside).unwrap_or_default();
+    let mut docker = spawner::docker::Config::new(base, inside);
+    docker.engine.clone_from(&config.docker_socket);
+    docker.network = config.docker_network.clone();
+    docker
+}
+
+/// The runtimes that this machine has now, by name.
+pub(crate) fn runtimes(config: &Config, folder: &DataFolder) -> Result<Vec<&'static str>> {
+    let docker = docker(config, runtime(config, folder)?);
+    let works = tokio::task::block_in_place(|| spawner::docker::probe(&docker).works());
+    Ok(["process"]
+        .into_iter()
+        .chain(works.then_some("docker"))
+        .collect())
 }
 
 fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings> {

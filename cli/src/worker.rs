@@ -93,7 +93,8 @@ async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
     let listener = listen(folder).await?;
     let api_url = format!("http://{}", listener.local_addr()?);
     let machine = service::host(config, folder, store, Some(api_url))?;
-    let worker = Worker::new(machine, hello(args)?);
+    let runtimes = service::runtimes(config, folder)?;
+    let worker = Worker::new(machine, hello(args, &runtimes)?);
     folder.record(&Running {
         pid: std::process::id(),
         url: args.url.to_string(),
@@ -112,12 +113,12 @@ async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
 }
 
 /// What this machine says of itself.
-fn hello(args: &Args) -> Result<Hello> {
+fn hello(args: &Args, runtimes: &[&str]) -> Result<Hello> {
     let cores = std::thread::available_parallelism().context("the cores cannot be counted")?;
     Ok(Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         labels: args.labels.clone(),
-        runtimes: vec!["process".to_owned()],
+        runtimes: runtimes.iter().map(|r| (*r).to_owned()).collect(),
         cpu_millicores: i64::try_from(cores.get() * 1000).ok(),
         memory_bytes: memory_bytes(),
         ..Hello::default()

@@ -4,6 +4,7 @@ mod attempt;
 mod home;
 mod inputs;
 mod lab;
+mod reach;
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -89,7 +90,10 @@ impl LocalMachine {
 
     /// Makes what the work needs, and describes it to the spawner.
     async fn spec(&self, work: &Work) -> Result<Spec> {
-        let mut wanted = self.software(&work.environment);
+        let mut wanted = match work.machine.runtime.as_deref() {
+            Some("docker") => self.0.environments.as_image(&work.environment),
+            _ => self.software(&work.environment),
+        };
         if let Task::Attempt(attempt) = &work.task {
             let folder = self.layout().attempt(&attempt.id);
             attempt::lay_out(&self.0.store, attempt, &folder).await?;
@@ -225,6 +229,8 @@ impl Machine for LocalMachine {
         };
         let mut spec = self.spec(work).await?;
         spec.secrets = given(secrets);
+        let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
+        spec.api = reach::authority(api_url);
         let handle = self.0.runtime.start(spec).await?;
         self.0
             .runtime

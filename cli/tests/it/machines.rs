@@ -71,7 +71,7 @@ fn job(rig: &Rig, number: &str) -> Value {
     let found = jobs["items"].as_array().unwrap().iter();
     found
         .clone()
-        .find(|job| job["number"].to_string() == number)
+        .find(|job| job["number"].as_u64() == number.parse().ok())
         .unwrap()
         .clone()
 }

@@ -20,7 +20,7 @@ stop() {
 }
 trap stop EXIT
 
-"$server" start "$data" "$port"
+CAIRN_TEST_CONFIG=$root/deploy/testbed/machines.toml "$server" start "$data" "$port"
 export CAIRN_E2E_URL=http://localhost:$port CAIRN_E2E_DATA=$data CAIRN_E2E_RESULTS=$results CAIRN_E2E_BINARY=$CARGO_TARGET_DIR/debug/cairn
 CAIRN_E2E_LINK=$(cat "$data/sign-in-link")
 CAIRN_E2E_RESTART="$server crash $data $port"

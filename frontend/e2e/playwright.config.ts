@@ -41,7 +41,8 @@ export default defineConfig({
     { name: "loop", testMatch: "loop.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "people", testMatch: "people.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "crash", testMatch: "crash.spec.ts", dependencies: ["loop"], use: signedIn },
-    { name: "pages", testMatch: "pages.spec.ts", dependencies: ["crash"], use: signedIn },
+    { name: "restart", testMatch: "restart.spec.ts", dependencies: ["crash"], use: signedIn },
+    { name: "pages", testMatch: "pages.spec.ts", dependencies: ["restart"], use: signedIn },
     { name: "screenshots", testMatch: "screenshots.spec.ts", dependencies: ["loop"], use: signedIn },
   ],
 });

@@ -67,13 +67,10 @@ fn submit(rig: &Rig, arguments: &[String]) -> String {
 }
 
 fn job(rig: &Rig, number: &str) -> Value {
+    let number: u64 = number.parse().unwrap();
     let jobs = rig.cairn(&["jobs", "--json"]).json();
-    let found = jobs["items"].as_array().unwrap().iter();
-    found
-        .clone()
-        .find(|job| job["number"].as_u64() == number.parse().ok())
-        .unwrap()
-        .clone()
+    let mut found = jobs["items"].as_array().unwrap().iter();
+    found.find(|job| job["number"] == number).unwrap().clone()
 }
 
 fn until(rig: &Rig, number: &str, state: &str) -> Value {

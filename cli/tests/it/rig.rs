@@ -129,7 +129,7 @@ impl Rig {
         assert_eq!(said.code, 0, "{}", said.err);
     }
 
-    /// A second server, with a data directory of its own on the same database; none where that is not a shared one.
+    /// A second server, with a data directory of its own on the same database and store; none where that database is not a shared one.
     pub(crate) fn second(&self) -> Option<Self> {
         Schema::of(self.folder.path())?;
         let folder = tempfile::tempdir().unwrap();
@@ -143,6 +143,9 @@ impl Rig {
             folder.path().join("data/secret_key"),
         )
         .unwrap();
+        // What the records name is in one store, whoever wrote it.
+        std::os::unix::fs::symlink(self.data().join("store"), folder.path().join("data/store"))
+            .unwrap();
         let port = free_port();
         let server = serve(Path::new(CAIRN), folder.path(), port, None);
         let second = Self {

@@ -161,74 +161,76 @@ fn a_big_request_is_not_passed_by_small_ones() {
     );
 }
 
+/// Two machines; the second, with the better cards, cannot be reached now.
+fn two() -> [Host; 2] {
+    let mut away = host("m2", 16, 2, "NVIDIA H100 80GB");
+    away.labels = vec!["zone=b".to_owned()];
+    away.takes = Takes::Nothing;
+    [host("m1", 8, 1, "T4"), away]
+}
+
+fn cards(gpus: u32, model: &str) -> MachineType {
+    MachineType {
+        gpus,
+        gpu_model: (!model.is_empty()).then(|| model.to_owned()),
+        ..MachineType::default()
+    }
+}
+
+fn refused(kind: &MachineType, wants: &str) {
+    let told = hopeless(&two(), &wish(kind));
+    let expected = format!("Machine type `gpu-large` wants {wants}");
+    assert_eq!(told, Some(expected), "{kind:?}");
+}
+
 #[test]
 fn what_can_never_fit_is_told_with_what_comes_nearest() {
-    let mut hosts = [
-        host("m1", 8, 1, "T4"),
-        host("m2", 16, 2, "NVIDIA H100 80GB"),
-    ];
-    hosts[1].labels = vec!["zone=b".to_owned()];
-    hosts[1].takes = Takes::Nothing;
-    let wants = |change: &dyn Fn(&mut MachineType)| {
-        let mut kind = MachineType::default();
-        change(&mut kind);
-        hopeless(&hosts, &wish(&kind))
-    };
-    let h100 = Some("H100".to_owned());
-    let model = |kind: &mut MachineType| kind.gpu_model.clone_from(&h100);
-    assert_eq!(
-        wants(&|kind| {
-            kind.gpus = 2;
-            model(kind)
-        }),
-        None,
-        "a machine that is away is known"
+    let known = cards(2, "H100");
+    let told = hopeless(&two(), &wish(&known));
+    assert_eq!(told, None, "a machine that is away is known");
+    refused(
+        &cards(4, "H100"),
+        "4 GPUs of model H100; the largest machine, m2, has 2.",
     );
-    let cases = [
-        (
-            wants(&|kind| {
-                kind.gpus = 4;
-                model(kind)
-            }),
-            "4 GPUs of model H100; the largest machine, m2, has 2.",
-        ),
-        (
-            wants(&|kind| {
-                kind.gpus = 1;
-                kind.gpu_model = Some("B200".into())
-            }),
-            "1 GPU of model B200; no machine has one.",
-        ),
-        (
-            wants(&|kind| kind.cpu_millicores = Some(32_500)),
-            "32.5 cores; the largest machine, m2, has 16.",
-        ),
-        (
-            wants(&|kind| kind.memory_bytes = Some(1 << 40)),
-            "1024 GiB of memory; the largest machine, m2, has 64 GiB.",
-        ),
-        (
-            wants(&|kind| kind.labels = vec!["fast".into()]),
-            "a machine with the label `fast`; no machine has it.",
-        ),
-        (
-            wants(&|kind| kind.runtime = Some("docker".into())),
-            "the docker runtime; no machine that it may use has it.",
-        ),
-        (
-            wants(&|kind| {
-                kind.labels = vec!["zone=b".into()];
-                kind.gpus = 3
-            }),
-            "3 GPUs; the largest machine, m2, has 2.",
-        ),
-    ];
-    for (told, expected) in cases {
-        assert_eq!(
-            told,
-            Some(format!("Machine type `gpu-large` wants {expected}"))
-        );
-    }
+    refused(
+        &cards(1, "B200"),
+        "1 GPU of model B200; no machine has one.",
+    );
+    let cores = MachineType {
+        cpu_millicores: Some(32_500),
+        ..MachineType::default()
+    };
+    refused(&cores, "32.5 cores; the largest machine, m2, has 16.");
+    let memory = MachineType {
+        memory_bytes: Some(1 << 40),
+        ..MachineType::default()
+    };
+    refused(
+        &memory,
+        "1024 GiB of memory; the largest machine, m2, has 64 GiB.",
+    );
+}
+
+#[test]
+fn what_no_machine_offers_is_named() {
+    let fast = MachineType {
+        labels: vec!["fast".to_owned()],
+        ..MachineType::default()
+    };
+    refused(&fast, "a machine with the label `fast`; no machine has it.");
+    let docker = MachineType {
+        runtime: Some("docker".to_owned()),
+        ..MachineType::default()
+    };
+    refused(
+        &docker,
+        "the docker runtime; no machine that it may use has it.",
+    );
+    let there = MachineType {
+        labels: vec!["zone=b".to_owned()],
+        ..cards(3, "")
+    };
+    refused(&there, "3 GPUs; the largest machine, m2, has 2.");
 }
 
 #[test]
@@ -379,7 +381,7 @@ fn nobody_waits_for_ever() {
         };
         // All is full before the big one comes; from then on it stands first, with more small ones behind it all the time.
         let small = vec![kind(1, u32::from(big.gpus > 0)); 20];
-        let mixed = [&[big.clone()], &small[..]].concat();
+        let mixed = [std::slice::from_ref(&big), &small[..]].concat();
         let mut begun = false;
         for now in 0..LASTS * 8 {
             world.end_what_is_over(now);

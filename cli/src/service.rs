@@ -7,7 +7,9 @@ mod folder;
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use control::{Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host};
+use control::{
+    Capacity, Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host,
+};
 use spawner::{DockerRuntime, ProcessRuntime, Runtimes};
 use storage::{
     Db, Store,
@@ -114,11 +116,7 @@ pub(crate) fn runtimes(config: &Config, folder: &DataFolder) -> Result<Vec<&'sta
 }
 
 fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings> {
-    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let machines = config.machines.iter();
-    let jobs = NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
-        .context("max_jobs must be at least 1")?;
-    let jobs = u32::try_from(jobs.get()).unwrap_or(u32::MAX);
     Ok(Settings {
         homes: Homes {
             quota_bytes: config.home_quota_bytes,
@@ -132,13 +130,22 @@ fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings>
         machines: machines
             .map(|(name, machine)| (name.clone(), machine.kind()))
             .collect(),
-        capacity: capacity::measure(&config.local, jobs, runtimes)?,
+        capacity: measure(config, runtimes)?,
         api_url: config
             .public_url()?
             .to_string()
             .trim_end_matches('/')
             .to_owned(),
     })
+}
+
+/// What this machine has for work.
+pub(crate) fn measure(config: &Config, runtimes: &[&str]) -> Result<Capacity> {
+    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let jobs = NonZeroUsize::new(config.max_jobs.unwrap_or(cores.max(2)))
+        .context("max_jobs must be at least 1")?;
+    let jobs = u32::try_from(jobs.get()).unwrap_or(u32::MAX);
+    capacity::measure(&config.local, jobs, runtimes)
 }
 
 /// The administrator, made where there is none.

@@ -94,7 +94,7 @@ async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
     let api_url = format!("http://{}", listener.local_addr()?);
     let machine = service::host(config, folder, store, Some(api_url))?;
     let runtimes = service::runtimes(config, folder)?;
-    let worker = Worker::new(machine, hello(args, &runtimes)?);
+    let worker = Worker::new(machine, hello(args, config, &runtimes)?);
     folder.record(&Running {
         pid: std::process::id(),
         url: args.url.to_string(),
@@ -113,25 +113,22 @@ async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
 }
 
 /// What this machine says of itself.
-fn hello(args: &Args, runtimes: &[&str]) -> Result<Hello> {
-    let cores = std::thread::available_parallelism().context("the cores cannot be counted")?;
+fn hello(args: &Args, config: &Config, runtimes: &[&str]) -> Result<Hello> {
+    let found = service::measure(config, runtimes)?;
+    let mut labels = found.labels;
+    labels.extend(args.labels.iter().cloned());
+    labels.sort_unstable();
+    labels.dedup();
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     Ok(Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        labels: args.labels.clone(),
-        runtimes: runtimes.iter().map(|r| (*r).to_owned()).collect(),
-        cpu_millicores: i64::try_from(cores.get() * 1000).ok(),
-        memory_bytes: memory_bytes(),
-        ..Hello::default()
+        labels,
+        runtimes: found.runtimes,
+        cpu_millicores: found.cpu_millicores.map(signed),
+        memory_bytes: found.memory_bytes.map(signed),
+        slots: found.slots.map(i64::from),
+        devices: found.devices,
     })
-}
-
-fn memory_bytes() -> Option<i64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// A port of this host for runs that ask the API; the same after a restart, for runs outlive it.

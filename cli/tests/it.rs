@@ -16,4 +16,5 @@ mod it {
     mod matrix;
     mod run;
     mod sign_in;
+    mod worker;
 }

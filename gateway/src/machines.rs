@@ -6,7 +6,7 @@
 //! | byte | opened by | what follows |
 //! |---|---|---|
 //! | `P` | both | one byte comes back: the other side is alive |
-//! | `H` | server | HTTP/1.1: a call of [`control::Machine`], or content ([`wire`]) |
+//! | `H` | server | HTTP/1.1: a call of [`control::Machine`], or content (`wire.rs`) |
 //! | `D` | server | a run's id and a newline; after `K` the stream is the socket of that run's server |
 //! | `A` | worker | HTTP/1.1 of a run to the API, with the run's own token |
 //!

@@ -19,8 +19,12 @@ if [ "$only" = all ]; then
   PATH=$(dirname "$CAIRN_UV"):$PATH
   export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_UV PATH
   run() { if have cargo-nextest; then cargo nextest run --locked "$@"; else cargo test --locked "$@"; fi; }
-  if [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && CAIRN_TEST_DOCKER=$(deploy/testbed/docker.sh start) && deploy/testbed/docker.sh base >/dev/null; then
-    deploy/testbed/images.sh >/dev/null || say "Going on without Cairn's own images: they could not be built"
+  # What was not running before does not run afterwards.
+  stops=()
+  trap 'for stop in "${stops[@]}"; do $stop || true; done' EXIT
+  deploy/testbed/docker.sh socket >/dev/null 2>&1 || stops+=("deploy/testbed/docker.sh stop")
+  if [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && CAIRN_TEST_DOCKER=$(timeout 300 deploy/testbed/docker.sh start) && timeout 300 deploy/testbed/docker.sh base >/dev/null; then
+    timeout 900 deploy/testbed/images.sh >/dev/null || say "Going on without Cairn's own images: they could not be built"
     build_inside spawner
     CAIRN_TEST_INSIDE=$CARGO_TARGET_DIR/$(rustc -vV | sed -n 's/^host: //p')/debug/spawner-test-program
     [ -x "$CAIRN_TEST_INSIDE" ] || CAIRN_TEST_INSIDE=
@@ -33,7 +37,7 @@ if [ "$only" = all ]; then
 
   have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || true
   if deploy/testbed/postgres.sh start; then
-    trap 'deploy/testbed/postgres.sh stop' EXIT
+    stops+=("deploy/testbed/postgres.sh stop")
     say "Rust: tests, records on PostgreSQL"
     CAIRN_TEST_POSTGRES_URL=$(deploy/testbed/postgres.sh url) run -p storage -p gateway -p cli
   else

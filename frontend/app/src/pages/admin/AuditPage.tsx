@@ -70,23 +70,25 @@ export function Component() {
       <ErrorNotice error={audit.error} />
       {audit.isLoading ? <Loading /> : null}
       {entries.length > 0 ? (
-        <Card className="overflow-x-auto">
-          <table aria-label="Audit record" className="w-full text-left">
-            <thead>
-              <tr className="text-sm text-muted">
-                {["When", "Who", "What", "Details"].map(title => (
-                  <th key={title} scope="col" className="px-4 py-2 font-medium">
-                    {title}
-                  </th>
+        <Card>
+          <section tabIndex={0} aria-label="Audit entries" className="overflow-x-auto">
+            <table aria-label="Audit record" className="w-full text-left">
+              <thead>
+                <tr className="text-sm text-muted">
+                  {["When", "Who", "What", "Details"].map(title => (
+                    <th key={title} scope="col" className="px-4 py-2 font-medium">
+                      {title}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {entries.map(entry => (
+                  <Row key={entry.id} entry={entry} />
                 ))}
-              </tr>
-            </thead>
-            <tbody>
-              {entries.map(entry => (
-                <Row key={entry.id} entry={entry} />
-              ))}
-            </tbody>
-          </table>
+              </tbody>
+            </table>
+          </section>
         </Card>
       ) : null}
       {audit.data && entries.length === 0 ? (

@@ -1,19 +1,18 @@
 //! One build by the engine's own builder. What it is made of goes there a piece at a time; what it says goes into the log.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use bollard::query_parameters::{BuildImageOptions, PruneImagesOptions};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::mpsc;
+use futures_util::{Stream, StreamExt};
 
 use super::engine::{self, Found};
 use super::recipe::{Content, Recipe};
 use super::{Inner, Log, layer};
 use crate::error::Context as _;
-use crate::{Error, Result, authorities};
+use crate::{Error, Result, archive, authorities};
 
 /// Marks every image of a build, so that what a failed one leaves is found.
 const LABEL: &str = "cairn.environment";
@@ -21,7 +20,6 @@ const LABEL: &str = "cairn.environment";
 const SILENCE: Duration = Duration::from_mins(30);
 /// How much of the log goes into an error.
 const TAIL_BYTES: usize = 2000;
-const PIECE: usize = 64 * 1024;
 
 /// Builds, and returns the image. A build that fails leaves nothing with the engine.
 pub(super) async fn run(inner: &Inner, recipe: &Recipe, tag: &str, log: &mut Log) -> Result<Found> {
@@ -141,7 +139,7 @@ fn files(inner: &Inner, recipe: &Recipe, tag: &str) -> Result<Vec<(String, Vec<u
     Ok(files)
 }
 
-/// The body of the request, written by a thread of its own that never gets far ahead of the engine.
+/// The body of the request.
 fn send(
     files: Vec<(String, Vec<u8>)>,
     content: &Content,
@@ -149,54 +147,19 @@ fn send(
     impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     tokio::task::JoinHandle<io::Result<()>>,
 ) {
-    let (pieces, taken) = mpsc::channel(4);
     let folder = match content {
         Content::Folder(_, folder) => Some(folder.clone()),
         _ => None,
     };
-    let write = move || {
-        let end = pieces.clone();
-        let write = || -> io::Result<()> {
-            let mut tar = tar::Builder::new(io::BufWriter::with_capacity(PIECE, Pieces(pieces)));
-            for (path, bytes) in &files {
-                let mut header = tar::Header::new_gnu();
-                header.set_mode(0o644);
-                header.set_size(bytes.len() as u64);
-                tar.append_data(&mut header, path, bytes.as_slice())?;
-            }
-            if let Some(folder) = folder {
-                folder.write(&mut tar)?;
-            }
-            tar.into_inner()?.flush()
-        };
-        let result = write();
-        if let Err(error) = &result {
-            // Half an archive must not pass for a whole one. Nobody listens if the engine has given up.
-            let _ = end.blocking_send(Err(io::Error::other(error.to_string())));
+    archive::stream(move |tar| {
+        for (path, bytes) in &files {
+            archive::file(tar, path, 0o644, bytes)?;
         }
-        result
-    };
-    let sending = tokio::task::spawn_blocking(write);
-    let body = stream::unfold(taken, |mut taken| async move {
-        taken.recv().await.map(|piece| (piece, taken))
-    });
-    (body, sending)
-}
-
-struct Pieces(mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = Ok(Bytes::copy_from_slice(bytes));
-        self.0
-            .blocking_send(piece)
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+        match folder {
+            Some(folder) => folder.write(tar),
+            None => Ok(()),
+        }
+    })
 }
 
 /// Removes what builds of this tag left that is in no named image.

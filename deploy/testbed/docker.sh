@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# docker.sh start|stop|socket|base [NAME]: a Docker engine of our own for tests. Needs root.
+# docker.sh start|stop|socket|tls|base [NAME]: a Docker engine of our own for tests. Needs root.
 #   start   starts it unless it runs, and prints its address (unix://…). Safe to repeat.
 #   base    makes sure that it has the image debian:bookworm-slim, built here from Debian's packages: no registry is asked. Prints its name.
 #   socket  prints the address of one that runs.
+#   tls     prints its address for other machines, and the folder with ca.pem, cert.pem and key.pem that open it.
 #   stop    ends it. Its images stay in ${XDG_CACHE_HOME:-~/.cache}/cairn-testbed/docker.
 # Without NAME it is the engine of this machine. Each NAME is another machine: an engine in a network namespace `cairn-NAME` of its own, whose
-# address is 10.212.N.2, reached from here over a pair of interfaces, and which reaches the outside through here.
+# address is 10.212.N.2, reached from here over a pair of interfaces, and which reaches the outside through here. Such an engine takes requests
+# for NVIDIA cards, and gives none: it has a stand-in for the hook of NVIDIA's container toolkit that does nothing.
 set -euo pipefail
 
 verb=${1:-}
@@ -17,6 +19,7 @@ data=$base/docker/$name
 run=/run/cairn-testbed/docker/$name
 socket=$run/docker.sock
 pidfile=$run/docker.pid
+tls=$run/tls
 image=debian:bookworm-slim
 
 fail() { echo "docker.sh: $*" >&2; exit 1; }
@@ -77,6 +80,29 @@ remove_namespace() {
   iptables -w -t nat -D POSTROUTING -s "10.212.$n.0/24" ! -o "ctb$n" -j MASQUERADE 2>/dev/null || true
 }
 
+# An authority of the engine's own, with a certificate for it and one for whoever may use it.
+certificates() {
+  rm -rf "$tls" && mkdir -p "$tls" && cd "$tls"
+  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=cairn-testbed -keyout ca-key.pem -out ca.pem 2>/dev/null
+  local who
+  for who in server client; do
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$who" -keyout "$who-key.pem" -out "$who.csr" 2>/dev/null
+    printf 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=%sAuth\n' "$who" >"$who.ext"
+    openssl x509 -req -in "$who.csr" -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 30 -extfile "$who.ext" -out "$who-cert.pem" 2>/dev/null
+  done
+  mv client-key.pem key.pem && mv client-cert.pem cert.pem
+  cd - >/dev/null
+  echo "127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')" >"$tls/address"
+}
+
+# The engine looks for it on its PATH, and calls it before a container with a card begins.
+card_hook() {
+  mkdir -p "$run/bin"
+  printf '#!/bin/sh\nexec cat >/dev/null\n' >"$run/bin/nvidia-container-runtime-hook"
+  chmod +x "$run/bin/nvidia-container-runtime-hook"
+  PATH=$run/bin:$PATH
+}
+
 launch() {
   mkdir -p "$data" "$run"
   rm -f "$pidfile"
@@ -90,8 +116,11 @@ launch() {
     namespace
     # Not `ip netns exec`: it mounts another /sys, without the control groups.
     enter=(nsenter "--net=/run/netns/cairn-$name")
+    card_hook
   fi
-  setsid "${enter[@]}" dockerd "${bridge[@]}" --data-root "$data" --exec-root "$run/exec" --pidfile "$pidfile" --host "unix://$socket" \
+  certificates
+  setsid "${enter[@]}" dockerd --host "tcp://$(cat "$tls/address")" --tlsverify --tlscacert "$tls/ca.pem" --tlscert "$tls/server-cert.pem" --tlskey "$tls/server-key.pem" \
+    "${bridge[@]}" --data-root "$data" --exec-root "$run/exec" --pidfile "$pidfile" --host "unix://$socket" \
     --storage-driver overlay2 --log-level warn >>"$run/log" 2>&1 </dev/null 8>&- 9>&- &
   local child=$!
   for _ in $(seq 600); do
@@ -104,7 +133,7 @@ launch() {
 }
 
 start() {
-  packages dockerd=docker.io docker=docker.io iptables=iptables ip=iproute2 curl=curl
+  packages dockerd=docker.io docker=docker.io iptables=iptables ip=iproute2 curl=curl openssl=openssl
   { alive && answers; } || { end; launch; }
   echo "unix://$socket"
 }
@@ -150,7 +179,8 @@ exec 9>"$base/docker/.$name.lock" && flock 9
 case $verb in
   start) start ;;
   base) base_image ;;
+  tls) alive || fail "it is not running; run: $0 start"; echo "tcp://$(cat "$tls/address") $tls" ;;
   socket) alive || fail "it is not running; run: $0 start"; echo "unix://$socket" ;;
   stop) end; if [ "$name" = main ]; then ip link del ctb0 2>/dev/null || true; else remove_namespace; fi ;;
-  *) fail "usage: $0 start|stop|socket|base [NAME]" ;;
+  *) fail "usage: $0 start|stop|socket|tls|base [NAME]" ;;
 esac

@@ -18,7 +18,15 @@ if [ "$only" = all ]; then
   CAIRN_TEST_UV=$CAIRN_UV
   PATH=$(dirname "$CAIRN_UV"):$PATH
   export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_UV PATH
-  run() { if have cargo-nextest; then cargo nextest run --locked "$@"; else cargo test --locked "$@"; fi; }
+  # run [CRATE…] : the tests of these crates, or of all. Always built as a whole, so that nothing is compiled twice with other features.
+  run() {
+    if have cargo-nextest; then
+      local filter; filter=$(printf ' | package(%s)' "$@")
+      if [ $# = 0 ]; then cargo nextest run --locked --workspace; else cargo nextest run --locked --workspace -E "${filter# | }"; fi
+    else
+      cargo test --locked ${*/#/--package=}
+    fi
+  }
   # What was not running before does not run afterwards.
   stops=()
   trap 'for stop in "${stops[@]}"; do $stop || true; done' EXIT
@@ -28,21 +36,24 @@ if [ "$only" = all ]; then
     build_inside spawner
     CAIRN_TEST_INSIDE=$CARGO_TARGET_DIR/$(rustc -vV | sed -n 's/^host: //p')/debug/spawner-test-program
     [ -x "$CAIRN_TEST_INSIDE" ] || CAIRN_TEST_INSIDE=
-    export CAIRN_TEST_DOCKER CAIRN_TEST_INSIDE
+    CAIRN_TEST_DOCKER_TLS=$(deploy/testbed/docker.sh tls)
+    export CAIRN_TEST_DOCKER CAIRN_TEST_DOCKER_TLS CAIRN_TEST_INSIDE
   else
     say "Going on without a Docker engine (root can start one): tests of containers are skipped"
   fi
   say "Rust: tests, records on SQLite"
-  run --workspace
+  run
 
   have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || true
   if deploy/testbed/postgres.sh start; then
     stops+=("deploy/testbed/postgres.sh stop")
     say "Rust: tests, records on PostgreSQL"
-    CAIRN_TEST_POSTGRES_URL=$(deploy/testbed/postgres.sh url) run -p storage -p gateway -p cli
+    CAIRN_TEST_POSTGRES_URL=$(deploy/testbed/postgres.sh url) run storage gateway cli
   else
     say "Going on without PostgreSQL: only SQLite was tested"
   fi
 fi
 
 deploy/testbed/e2e.sh
+# On two machines with an engine each. Only where the tests above found one, or just these are asked for.
+if [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then deploy/testbed/e2e.sh docker; fi

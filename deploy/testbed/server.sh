@@ -38,6 +38,7 @@ case $verb in
   upgrade)
     end TERM
     cp "$cairn" "$data/newer-cairn"
+    [ ! -e "$(dirname "$cairn")/cairn-inside" ] || cp "$(dirname "$cairn")/cairn-inside" "$data/cairn-inside"
     cairn=$data/newer-cairn
     launch
     ;;

@@ -14,6 +14,10 @@ export const restartCommand = process.env.CAIRN_E2E_RESTART ?? null;
 /** A shell command that ends the server with SIGTERM and starts another build of it; null where nobody gave one. */
 export const upgradeCommand = process.env.CAIRN_E2E_UPGRADE ?? null;
 
+/** What the machine with the card is called, and the address of its Docker engine; none where work runs as processes. */
+export const gpuMachine = process.env.CAIRN_E2E_GPU_MACHINE ?? "testbed";
+export const gpuDocker = process.env.CAIRN_E2E_GPU_DOCKER ?? null;
+
 /** The program under test, for tests that need a terminal; null where nobody gave one. */
 export const binary = process.env.CAIRN_E2E_BINARY ?? null;
 

@@ -1,6 +1,8 @@
 /** A workspace moves to a machine with a card and back: files, address and the open tab stay; what is not free is waited for. */
+import { execFileSync } from "node:child_process";
 import type { Page } from "@playwright/test";
 import { createWorkspace, expectRunning, freeName, jobBadge, openLab, PROJECT } from "../app.ts";
+import { gpuDocker, gpuMachine } from "../env.ts";
 import { expect, expectAccessible, test } from "../fixtures.ts";
 import { Lab } from "../lab.ts";
 
@@ -28,6 +30,15 @@ async function comesBack(tab: Page, url: string): Promise<void> {
   await expect.poll(() => tab.url(), { timeout: 60_000 }).toBe(url);
 }
 
+/** The cards that the engine was asked for, by all its containers. */
+function requested(engine: string): unknown[] {
+  const docker = (...words: string[]) =>
+    execFileSync("docker", ["-H", engine, ...words], { encoding: "utf8" });
+  const ids = docker("ps", "--quiet", "--filter", "label=cairn.run").split("\n").filter(Boolean);
+  const format = "{{json .HostConfig.DeviceRequests}}";
+  return ids.flatMap(id => JSON.parse(docker("inspect", "--format", format, id)) ?? []);
+}
+
 const mark = (tab: Page) => tab.evaluate(() => Object.assign(window, { cairnMark: 1 }));
 
 test("one click restarts a workspace on a card, and the open tab comes back by itself", async ({ page }) => {
@@ -46,7 +57,7 @@ test("one click restarts a workspace on a card, and the open tab comes back by i
   await mark(lab.page);
 
   await choose(page, /^Restart on/, "gpu");
-  await expect(page.getByRole("main").getByText("gpu on testbed")).toBeVisible({ timeout: 180_000 });
+  await expect(page.getByRole("main").getByText(`gpu on ${gpuMachine}`)).toBeVisible({ timeout: 180_000 });
   await expectRunning(page);
 
   await comesBack(lab.page, url);
@@ -56,6 +67,11 @@ test("one click restarts a workspace on a card, and the open tab comes back by i
   const look = await lab.append(LOOK);
   await lab.run(look);
   await expect(lab.output(look)).toContainText("kept as it was");
+  await expect(lab.output(look)).toContainText(gpuDocker ? "card GPU-7" : "card 7");
+  if (gpuDocker) {
+    const card = { Driver: "nvidia", DeviceIDs: ["GPU-7"], Capabilities: [["gpu", "compute", "utility"]] };
+    expect(requested(gpuDocker)).toEqual([expect.objectContaining(card)]);
+  }
   await lab.save();
 
   await page.goto("/admin/machines");
@@ -111,7 +127,7 @@ test("the runs are kept with what they cost, and Lab’s own menu leads back to 
   await goTo(page, mover);
   const runs = page.getByRole("table").getByRole("row");
   await expect(runs).toHaveCount(3);
-  await expect(runs.nth(1)).toContainText("gpu on testbed");
+  await expect(runs.nth(1)).toContainText(`gpu on ${gpuMachine}`);
   await expect(runs.nth(1)).toContainText(/0\.\d\d|< 0\.01/);
   await expect(runs.nth(2)).toContainText("local on testbed");
 

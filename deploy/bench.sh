@@ -4,6 +4,7 @@ source "$(dirname "$0")/lib.sh"
 cd "$root"
 need_rust
 need_uv
+[ "$(uname)" = Linux ] && optional bwrap bubblewrap "workspaces are measured without a sandbox"
 optional nginx nginx-light "the proxy is not compared with nginx"
 optional wrk wrk "requests per second are not measured"
 build_frontend
@@ -12,8 +13,21 @@ export CHP=$cache/chp/node_modules/.bin/configurable-http-proxy
 PATH=$(dirname "$CAIRN_UV"):$PATH
 say "Building with optimisation"
 cargo build --release --locked -p cli -p storage -p gateway --bin cairn --example bench_snapshot --example bench_home --example bench_proxy >&2
+build_inside release >&2
 release=$CARGO_TARGET_DIR/release
 "$release/examples/bench_snapshot" "$@"
 "$release/examples/bench_home" "$@"
 "$release/examples/bench_proxy" "$@"
-python3 deploy/bench/service.py "$release/cairn" "$@"
+python3 -B deploy/bench/service.py "$release/cairn" "$@"
+
+# Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
+if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then
+  # What was not running before does not run afterwards.
+  deploy/testbed/docker.sh socket >/dev/null 2>&1 || trap 'deploy/testbed/docker.sh stop' EXIT
+  DOCKER_HOST=$(deploy/testbed/docker.sh start) && deploy/testbed/docker.sh base >/dev/null || unset DOCKER_HOST
+fi
+if [ -n "${DOCKER_HOST:-}" ]; then
+  export DOCKER_HOST
+  deploy/testbed/images.sh >/dev/null || { say "Going on without Cairn's own images: they could not be built"; unset DOCKER_HOST; }
+fi
+python3 -B deploy/bench/containers.py "$release/cairn" "$@"

@@ -80,6 +80,7 @@ pub(crate) fn host(
         layout: Layout::new(folder.path()),
         api_url,
         isolated,
+        contained: !config.local.offers("process"),
     }))
 }
 
@@ -105,14 +106,12 @@ pub(crate) fn docker(config: &Config, mut base: spawner::Config) -> spawner::doc
     docker
 }
 
-/// The runtimes that this machine has now, by name.
+/// The runtimes that this machine offers, by name. An engine that does not answer now may do so later: what is started meanwhile says so.
 pub(crate) fn runtimes(config: &Config, folder: &DataFolder) -> Result<Vec<&'static str>> {
     let docker = docker(config, runtime(config, folder)?);
-    let works = tokio::task::block_in_place(|| spawner::docker::probe(&docker).works());
-    Ok(["process"]
-        .into_iter()
-        .chain(works.then_some("docker"))
-        .collect())
+    let there = docker.engine.exists() && docker.inside.is_file();
+    let found = ["process"].into_iter().chain(there.then_some("docker"));
+    Ok(found.filter(|name| config.local.offers(name)).collect())
 }
 
 fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings> {

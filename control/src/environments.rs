@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use spawner::environments::State as Built;
 
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, settings::software};
 
 /// An environment as people see it.
 #[derive(Clone, Debug, Serialize)]
@@ -67,7 +67,7 @@ impl Control {
     /// # Errors
     /// `NotFound` for a name that is not in the configuration.
     pub async fn environment(&self, name: &str) -> Result<Environment> {
-        let spec = self.spec(name)?;
+        let spec = &self.spec(name)?;
         let built = self.hosts().local().environment(spec).await?;
         let (state, message) = match built.state {
             Built::Missing => (State::Missing, None),
@@ -88,7 +88,7 @@ impl Control {
 
     /// Begins to build an environment unless it is ready or being built; returns at once. Its log tells how it goes.
     pub async fn build_environment(&self, name: &str) -> Result<Environment> {
-        let spec = self.spec(name)?.clone();
+        let spec = self.spec(name)?;
         let machine = Arc::clone(self.hosts().local());
         tokio::spawn(async move {
             if let Err(error) = machine.build(&spec).await {
@@ -102,17 +102,19 @@ impl Control {
     pub async fn environment_log(&self, name: &str, offset: u64) -> Result<BuildLog> {
         let spec = self.spec(name)?;
         let machine = self.hosts().local();
-        let bytes = machine.build_log(spec, offset, LOG_BYTES).await?;
+        let bytes = machine.build_log(&spec, offset, LOG_BYTES).await?;
         Ok(BuildLog {
             text: String::from_utf8_lossy(&bytes).into_owned(),
             next: offset + bytes.len() as u64,
         })
     }
 
-    fn spec(&self, name: &str) -> Result<&spawner::EnvironmentSpec> {
-        self.settings()
-            .environments
-            .get(name)
-            .ok_or_else(|| Error::NotFound("there is no such environment".to_owned()))
+    /// As the usual machine type takes it.
+    fn spec(&self, name: &str) -> Result<spawner::EnvironmentSpec> {
+        let known = self.settings().environments.get(name);
+        let spec =
+            known.ok_or_else(|| Error::NotFound("there is no such environment".to_owned()))?;
+        let (_, machine) = self.settings().machine(None)?;
+        Ok(software(spec.clone(), machine))
     }
 }

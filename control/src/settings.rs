@@ -163,6 +163,12 @@ impl Settings {
     }
 }
 
+/// An environment as the runtime of a machine type takes it.
+pub(crate) fn software(mut environment: EnvironmentSpec, machine: &MachineType) -> EnvironmentSpec {
+    environment.contained = machine.runtime.as_deref() == Some("docker");
+    environment
+}
+
 fn pick<'a, T>(
     all: &'a BTreeMap<String, T>,
     kind: &str,

@@ -38,6 +38,9 @@ pub struct EnvironmentSpec {
     /// Where it is an image: then `packages` have no effect.
     #[serde(default)]
     pub image: Option<ImageSpec>,
+    /// Wanted for runs in containers: packages become an image of their own, on the base image.
+    #[serde(default)]
+    pub contained: bool,
 }
 
 /// A built environment.
@@ -119,11 +122,11 @@ impl Environments {
         self
     }
 
-    /// The same environment for runs in containers: packages become an image of their own, on the base image.
+    /// What is built for it here: its image, where it is wanted for containers.
     #[must_use]
-    pub fn as_image(&self, spec: &EnvironmentSpec) -> EnvironmentSpec {
+    pub fn resolved(&self, spec: &EnvironmentSpec) -> EnvironmentSpec {
         let mut spec = spec.clone();
-        if let (None, Some(images)) = (&spec.image, &self.images) {
+        if let (true, None, Some(images)) = (spec.contained, &spec.image, &self.images) {
             spec.image = Some(ImageSpec {
                 source: Source::Requirements {
                     base: images.base().to_owned(),
@@ -379,6 +382,7 @@ mod tests {
             python: None,
             packages: packages.iter().map(|p| (*p).to_owned()).collect(),
             image: None,
+            contained: false,
         }
     }
 

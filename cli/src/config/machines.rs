@@ -7,6 +7,8 @@ use control::MachineType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use storage::machines::{Device, check_labels};
 
+/// How work can run on a machine.
+const RUNTIMES: [&str; 2] = ["process", "docker"];
 /// The most that an hour may cost: a year of it still fits into a number.
 const PRICE: i64 = 100_000 * MILLION;
 const MILLION: i64 = 1_000_000;
@@ -50,6 +52,8 @@ pub(crate) struct Local {
     pub(crate) gpus: Gpus,
     /// What machine types can ask for.
     pub(crate) labels: Vec<String>,
+    /// How work runs here, of `process` and `docker`; as it can where left out.
+    pub(crate) runtimes: Option<Vec<String>>,
 }
 
 /// The cards of this machine that work may have.
@@ -144,7 +148,7 @@ impl Machine {
         );
         if let Some(runtime) = &self.runtime {
             ensure!(
-                ["process", "docker"].contains(&runtime.as_str()),
+                RUNTIMES.contains(&runtime.as_str()),
                 "machines.{name}.runtime must be `process` or `docker`, not `{runtime}`"
             );
         }
@@ -167,7 +171,20 @@ impl Machine {
 }
 
 impl Local {
+    /// Whether work may run here in this way.
+    pub(crate) fn offers(&self, runtime: &str) -> bool {
+        let listed = |all: &Vec<String>| all.iter().any(|one| one == runtime);
+        self.runtimes.as_ref().is_none_or(listed)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
+        for runtime in self.runtimes.iter().flatten() {
+            ensure!(
+                RUNTIMES.contains(&runtime.as_str()),
+                "local.runtimes holds `{runtime}`; there are: {}",
+                RUNTIMES.join(", ")
+            );
+        }
         check_cpus(self.cpus).context("local.cpus")?;
         check_labels(&self.labels).context("local.labels")?;
         if let Some(name) = &self.name {

@@ -77,6 +77,7 @@ pub(crate) fn specs(config: &Config) -> Result<BTreeMap<String, EnvironmentSpec>
             name: name.clone(),
             python: environment.python.clone(),
             packages: environment.packages.clone().unwrap_or_default(),
+            contained: false,
             image: source.map(|source| ImageSpec {
                 source,
                 allowed: None,

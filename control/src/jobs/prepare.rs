@@ -11,6 +11,7 @@ use storage::{
 use crate::{
     Control, Error, Result,
     machine::{AttemptWork, Secrets, Task, Work},
+    settings::software,
 };
 
 /// What the attempt runs.
@@ -34,7 +35,7 @@ pub(super) async fn work(control: &Control, job: &Job, attempt: &Attempt) -> Res
     };
     Ok(Work {
         run_id: attempt.run_id.clone(),
-        environment,
+        environment: software(environment, machine),
         machine: machine.clone(),
         gpus: control.leased(Subject::Job(job.id), attempt.number).await?,
         inputs: job.inputs.clone(),

@@ -43,6 +43,8 @@ pub struct Host {
     pub api_url: Option<String>,
     /// Whether work sees inputs through read-only mounts, so that they may share the store's files.
     pub isolated: bool,
+    /// Whether all work here runs in containers, also what asks for no runtime.
+    pub contained: bool,
 }
 
 /// This host as a machine.
@@ -79,21 +81,16 @@ impl LocalMachine {
         }
     }
 
-    /// The environment as this machine's runtime takes it.
+    /// The environment as this machine builds it.
     fn software(&self, spec: &EnvironmentSpec) -> EnvironmentSpec {
-        if self.0.runtime.name() == "docker" {
-            self.0.environments.as_image(spec)
-        } else {
-            spec.clone()
-        }
+        let mut spec = spec.clone();
+        spec.contained |= self.0.contained;
+        self.0.environments.resolved(&spec)
     }
 
     /// Makes what the work needs, and describes it to the spawner.
     async fn spec(&self, work: &Work) -> Result<Spec> {
-        let mut wanted = match work.machine.runtime.as_deref() {
-            Some("docker") => self.0.environments.as_image(&work.environment),
-            _ => self.software(&work.environment),
-        };
+        let mut wanted = self.software(&work.environment);
         if let Task::Attempt(attempt) = &work.task {
             let folder = self.layout().attempt(&attempt.id);
             attempt::lay_out(&self.0.store, attempt, &folder).await?;
@@ -168,6 +165,12 @@ impl Machine for LocalMachine {
 
     async fn make_home(&self, workspace: WorkspaceId, template: Option<Hash>) -> Result<()> {
         home::make(&self.0.store, self.layout(), workspace, template).await
+    }
+
+    async fn has_home(&self, workspace: WorkspaceId) -> Result<bool> {
+        tokio::fs::try_exists(self.layout().home(&workspace))
+            .await
+            .map_err(|error| Error::internal("a home cannot be looked for", error))
     }
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {

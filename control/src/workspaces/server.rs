@@ -198,6 +198,7 @@ mod tests {
                 python: None,
                 packages: Vec::new(),
                 image: None,
+                contained: false,
             },
             machine: MachineType {
                 memory_bytes: Some(1 << 30),

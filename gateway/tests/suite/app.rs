@@ -216,6 +216,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         python: None,
         packages: vec!["jupyterlab".to_owned()],
         image: None,
+        contained: false,
     };
     let local = LocalMachine::new(Host {
         id: MachineId::new(&storage::clock::System),
@@ -225,6 +226,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         layout,
         api_url: None,
         isolated: false,
+        contained: false,
     });
     let parts = Parts {
         db,

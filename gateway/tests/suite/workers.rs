@@ -127,6 +127,7 @@ async fn worker(folder: &Path) -> Worker {
         layout,
         api_url: None,
         isolated: false,
+        contained: false,
     });
     let hello = Hello {
         labels: vec!["gpu".to_owned()],

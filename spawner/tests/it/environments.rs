@@ -27,6 +27,7 @@ fn spec(packages: &[&str]) -> EnvironmentSpec {
         python: None,
         packages: packages.iter().map(|p| (*p).to_owned()).collect(),
         image: None,
+        contained: false,
     }
 }
 

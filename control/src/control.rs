@@ -16,6 +16,7 @@ use crate::{
     Error, Result,
     machine::{Machine, Machines},
     settings::Settings,
+    workspaces::Turns,
 };
 
 /// What should run, where and when: workspaces, jobs, and the reconciler that brings them about. Cheap to clone.
@@ -28,6 +29,7 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     parts: Parts,
     settings: Settings,
+    turns: Turns,
 }
 
 /// What control works with.
@@ -45,7 +47,11 @@ pub struct Parts {
 impl Control {
     /// Puts the parts together; starts nothing.
     pub fn new(parts: Parts, settings: Settings) -> Self {
-        Self(Arc::new(Inner { parts, settings }))
+        Self(Arc::new(Inner {
+            parts,
+            settings,
+            turns: Turns::default(),
+        }))
     }
 
     /// The records.
@@ -94,6 +100,10 @@ impl Control {
             Some(id) => self.hosts().get(id),
             None => Ok(Arc::clone(self.hosts().local())),
         }
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     pub(crate) fn key(&self) -> &SealingKey {

@@ -61,6 +61,9 @@ pub trait Machine: Send + Sync {
     /// Makes a workspace's home where there is none yet; its project folder then holds the files of `template`. Whole or not at all.
     async fn make_home(&self, workspace: WorkspaceId, template: Option<Hash>) -> Result<()>;
 
+    /// Whether there is a workspace's home here.
+    async fn has_home(&self, workspace: WorkspaceId) -> Result<bool>;
+
     /// Removes a workspace's home with all that is in it. Fine where there is none. Nothing of the workspace may run.
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()>;
 

@@ -4,6 +4,7 @@ pub(crate) mod drive;
 pub(crate) mod home;
 pub(crate) mod server;
 mod start;
+mod turns;
 
 use serde::Deserialize;
 use storage::{
@@ -16,6 +17,7 @@ use crate::{Address, Control, Error, Result, inputs::NewInput, log, logs};
 
 pub use server::base_path;
 pub(crate) use start::{begin, of_run};
+pub(crate) use turns::Turns;
 
 /// A workspace to make.
 #[derive(Clone, Debug, Deserialize)]

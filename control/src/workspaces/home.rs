@@ -98,6 +98,11 @@ pub(super) async fn ready(
         copies = homes::copies(db, id).await?;
         next = plan(&copies, accepted, machine.id());
     }
+    if next == Plan::Use
+        && let Some(from) = lost(control, machine, &copies, id).await?
+    {
+        next = Plan::Restore(from, None);
+    }
     let from = match next {
         Plan::Save(..) => return Err(Error::conflict("the home changed while it was saved")),
         Plan::Restore(from, keep_aside) => {
@@ -119,6 +124,21 @@ pub(super) async fn ready(
     } else {
         Err(Error::conflict("the workspace has another run by now"))
     }
+}
+
+/// The newest snapshot of a home that should be on this machine and is not: somebody removed it, or its disk is another one.
+async fn lost(
+    control: &Control,
+    machine: &dyn Machine,
+    copies: &[HomeCopy],
+    id: WorkspaceId,
+) -> Result<Option<HomeSnapshotId>> {
+    if copies.is_empty() || machine.has_home(id).await? {
+        return Ok(None);
+    }
+    let newest = homes::newest(control.db(), id).await?;
+    tracing::warn!(workspace.id = %id, restored = newest.is_some(), "a home is gone from its machine");
+    Ok(newest.map(|newest| newest.id))
 }
 
 /// The snapshot to go on from instead of the home itself, while the home cannot be reached.

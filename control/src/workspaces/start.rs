@@ -2,8 +2,9 @@
 
 use spawner::{Exit, Status};
 use storage::{
-    ids::WorkspaceId,
+    ids::{MachineId, WorkspaceId},
     leases::{self, Claim, Subject},
+    machines,
     phases::{self, Phase},
     secret::Secret,
     tokens::{self, NewToken},
@@ -13,6 +14,7 @@ use storage::{
 use crate::{
     Control, Error, Result, crash,
     machine::{Machine, Secrets, Task, Work},
+    settings::software,
 };
 
 use super::home;
@@ -59,9 +61,15 @@ pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<(
     let run = run_id(workspace.id, workspace.fence);
     crash::point("start: begun");
     let machine = &*control.host_of(workspace)?;
-    let mut status = match machine.status(&run).await? {
-        Some(status) => status,
-        None => start(control, machine, workspace).await?,
+    // Its turn lasts until it answers.
+    let (mut status, _turn) = if let Some(status) = machine.status(&run).await? {
+        (status, None)
+    } else {
+        let work = prepare(control, machine, workspace).await?;
+        let cores = cores(control, machine.id()).await?;
+        let turn = control.turns().wait(machine.id(), cores).await;
+        let begun = start(control, machine, workspace, &work).await?;
+        (begun, Some(turn))
     };
     loop {
         if let Some(exit) = &status.exit {
@@ -77,7 +85,15 @@ pub(super) async fn launch(control: &Control, workspace: &Workspace) -> Result<(
     }
 }
 
-async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) -> Result<Status> {
+/// How many cores the machine says it has.
+async fn cores(control: &Control, machine: MachineId) -> Result<usize> {
+    let found = machines::get(control.db(), machine).await?;
+    let millicores = found.and_then(|found| found.cpu_millicores);
+    Ok(usize::try_from(millicores.unwrap_or_default() / 1000).unwrap_or_default())
+}
+
+/// Has everything made that the run needs.
+async fn prepare(control: &Control, machine: &dyn Machine, workspace: &Workspace) -> Result<Work> {
     // The last run was kept for its log until now.
     machine
         .remove(&run_id(workspace.id, workspace.fence - 1))
@@ -95,6 +111,15 @@ async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) 
         phase(control, workspace, Phase::Mounting).await?;
         machine.prepare(&work).await?;
     }
+    Ok(work)
+}
+
+async fn start(
+    control: &Control,
+    machine: &dyn Machine,
+    workspace: &Workspace,
+    work: &Work,
+) -> Result<Status> {
     phase(control, workspace, Phase::Starting).await?;
     let sealed = workspace
         .token_sealed
@@ -105,7 +130,7 @@ async fn start(control: &Control, machine: &dyn Machine, workspace: &Workspace) 
         server_token: Some(unseal(control, workspace.id, sealed)?),
     };
     crash::point("start: prepared");
-    let status = machine.start(&work, &secrets).await?;
+    let status = machine.start(work, &secrets).await?;
     crash::point("start: launched");
     Ok(status)
 }
@@ -117,7 +142,7 @@ async fn work(control: &Control, workspace: &Workspace) -> Result<Work> {
     let (_, machine) = settings.machine(Some(&workspace.machine))?;
     Ok(Work {
         run_id: run_id(workspace.id, workspace.fence),
-        environment,
+        environment: software(environment, machine),
         machine: machine.clone(),
         gpus: control
             .leased(Subject::Workspace(workspace.id), workspace.fence)

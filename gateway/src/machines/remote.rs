@@ -98,6 +98,10 @@ impl Machine for RemoteMachine {
         self.link.call(&call).await
     }
 
+    async fn has_home(&self, workspace: WorkspaceId) -> Result<bool> {
+        self.link.call(&Call::HasHome(workspace)).await
+    }
+
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {
         self.link.call(&Call::RemoveHome(workspace)).await
     }

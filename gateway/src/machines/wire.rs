@@ -13,7 +13,7 @@ use storage::{
 };
 
 /// The version of all of this. A side that hears another one says so and hangs up.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// In the answer to the upgrade: which machine the token made this.
 pub const MACHINE_HEADER: &str = "cairn-machine";
 /// In the answer to the upgrade: after how many ms out of reach the server gives up what runs there.
@@ -65,6 +65,7 @@ pub(super) enum Call {
         workspace: WorkspaceId,
         template: Option<Hash>,
     },
+    HasHome(WorkspaceId),
     RemoveHome(WorkspaceId),
     RestoreHome {
         workspace: WorkspaceId,

@@ -69,6 +69,7 @@ async fn answer(here: &Inner, call: Call) -> Result<Json<Value>, Refused> {
             workspace,
             template,
         } => json(machine.make_home(workspace, template).await?),
+        Call::HasHome(workspace) => json(machine.has_home(workspace).await?),
         Call::RemoveHome(workspace) => json(machine.remove_home(workspace).await?),
         Call::RestoreHome { workspace, source } => {
             json(machine.restore_home(workspace, &source).await?)

@@ -1,5 +1,7 @@
 //! `cairn machines`: the machine types with what is free, and the machines that provide them.
 
+mod install;
+
 use std::process::ExitCode;
 
 use serde::Deserialize;
@@ -10,10 +12,13 @@ use crate::output::{self, Table};
 use crate::session::{Session, block_on};
 use crate::{exit, reference};
 
+use install::{Install, Place, Setup};
+
 /// What to do with machines; list where nothing is said.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
-    /// Make a machine known that will run `cairn worker`, and print its token, this once. For administrators.
+    /// Make a machine known that will run `cairn worker`, and print its token, this once; or, with --engine, start the worker there as a
+    /// container. For administrators.
     Add {
         /// What to call it.
         #[arg(value_parser = reference::name)]
@@ -21,6 +26,10 @@ pub(crate) enum Action {
         /// What machine types can ask for; may be given several times.
         #[arg(long = "label", value_name = "L")]
         labels: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        setup: Box<Setup>,
     },
     /// Let nothing new begin on a machine; what runs goes on. For administrators.
     Drain {
@@ -32,10 +41,12 @@ pub(crate) enum Action {
         /// The machine.
         name: String,
     },
-    /// Remove a machine that nothing runs on; its token ends. For administrators.
+    /// Remove a machine that nothing runs on; its token ends. With --engine its worker's container is removed too. For administrators.
     Rm {
         /// The machine.
         name: String,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -84,10 +95,18 @@ pub(crate) fn run(action: Option<Action>, json: bool) -> anyhow::Result<ExitCode
     block_on(async {
         match action {
             None => list(&session, json).await,
-            Some(Action::Add { name, labels }) => add(&session, &name, &labels, json).await,
+            Some(Action::Add {
+                name,
+                labels,
+                place,
+                setup,
+            }) => {
+                let install = Install::prepare(&session, &place, *setup, &name).await?;
+                add(&session, (&name, &labels), install, json).await
+            }
             Some(Action::Drain { name }) => drain(&session, &name, true, json).await,
             Some(Action::Undrain { name }) => drain(&session, &name, false, json).await,
-            Some(Action::Rm { name }) => remove(&session, &name, json).await,
+            Some(Action::Rm { name, place }) => remove(&session, &name, &place, json).await,
         }
     })?;
     Ok(exit::code(0))
@@ -143,18 +162,43 @@ async fn list(session: &Session, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add(session: &Session, name: &str, labels: &[String], json: bool) -> anyhow::Result<()> {
+async fn add(
+    session: &Session,
+    (name, labels): (&str, &[String]),
+    install: Option<Install>,
+    json: bool,
+) -> anyhow::Result<()> {
     let body = json!({"name": name, "labels": labels});
     let call = Call::post(&["machines"]).body(body)?;
-    let made = session.client.call(call).await?;
+    let mut made = session.client.call(call).await?;
+    let token = made.get("token").and_then(serde_json::Value::as_str);
+    let token = token.unwrap_or_default().to_owned();
+    let is_installed = install.is_some();
+    if let Some(install) = install {
+        if let Err(error) = install.carry_out(session, &token).await {
+            forget(session, name).await?;
+            return Err(error);
+        }
+        // The worker has it; nobody else needs it.
+        made["token"] = serde_json::Value::Null;
+    }
     if json {
         return output::json(&made);
+    }
+    if is_installed {
+        output::note(format!("{name} is online."));
+        return Ok(());
     }
     output::note(format!(
         "The token of {name}'s worker; it is shown only now:"
     ));
-    let token = made.get("token").and_then(serde_json::Value::as_str);
-    output::line(token.unwrap_or_default())?;
+    output::line(token)?;
+    Ok(())
+}
+
+async fn forget(session: &Session, name: &str) -> anyhow::Result<()> {
+    let path = ["machines", name];
+    session.client.call(Call::delete(&path)).await?;
     Ok(())
 }
 
@@ -173,11 +217,12 @@ async fn drain(session: &Session, name: &str, drain: bool, json: bool) -> anyhow
     Ok(())
 }
 
-async fn remove(session: &Session, name: &str, json: bool) -> anyhow::Result<()> {
-    session
-        .client
-        .call(Call::delete(&["machines", name]))
-        .await?;
+async fn remove(session: &Session, name: &str, place: &Place, json: bool) -> anyhow::Result<()> {
+    let engine = install::connect(place).await?;
+    forget(session, name).await?;
+    if let Some(engine) = engine {
+        engine.uninstall(name).await?;
+    }
     if json {
         return output::json(&json!({}));
     }

@@ -7,7 +7,7 @@ mod build;
 mod conda;
 mod context;
 mod dockerfile;
-mod engine;
+pub(crate) mod engine;
 mod layer;
 mod probe;
 mod pull;

@@ -8,6 +8,7 @@ pub mod docker;
 pub mod environments;
 pub mod error;
 pub mod images;
+pub mod install;
 pub mod log;
 pub mod process;
 pub mod runtime;
@@ -15,6 +16,7 @@ mod runtimes;
 pub mod spec;
 pub mod status;
 
+mod archive;
 mod capabilities;
 mod cgroup;
 mod clock;

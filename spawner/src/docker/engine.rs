@@ -200,7 +200,7 @@ pub(super) fn refusal(what: &str, trouble: &Trouble) -> Refusal {
 }
 
 /// An error with its causes: the outermost says little.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,17 +9,17 @@ use bollard::errors::Error as Answer;
 use crate::{Error, Result};
 
 /// An image as the engine has it.
-pub(super) struct Found {
-    pub(super) id: String,
+pub(crate) struct Found {
+    pub(crate) id: String,
     /// As the engine says it, such as `arm64`.
-    pub(super) architecture: String,
-    pub(super) env: BTreeMap<String, String>,
+    pub(crate) architecture: String,
+    pub(crate) env: BTreeMap<String, String>,
     /// What people call it.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// The image of this name or id; none where it is not here.
-pub(super) async fn inspect(docker: &Docker, name: &str) -> Result<Option<Found>> {
+pub(crate) async fn inspect(docker: &Docker, name: &str) -> Result<Option<Found>> {
     check(name)?;
     let found = match docker.inspect_image(name).await {
         Ok(found) => found,
@@ -59,7 +59,7 @@ pub(super) fn check(name: &str) -> Result<()> {
 }
 
 /// What an answer means to whoever asked for an image.
-pub(super) fn failed(error: Answer) -> Error {
+pub(crate) fn failed(error: Answer) -> Error {
     match error {
         Answer::DockerResponseServerError {
             status_code: 404,

@@ -132,9 +132,16 @@ fn write_secrets(work: &Work) -> io::Result<()> {
 fn spawn(work: &Work, outputs: Option<[OwnedFd; 2]>) -> Result<Child, Refusal> {
     let folder = work.cwd.display();
     if !work.cwd.is_dir() {
+        let refused = std::fs::metadata(&work.cwd)
+            .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        let why = if refused {
+            "cannot be reached by the user that the work has: without the sandbox of bubblewrap, Cairn as root needs folders that everybody can enter"
+        } else {
+            "does not exist or cannot be entered"
+        };
         return Err((
             Failure::FolderNotFound,
-            format!("The working folder {folder} does not exist or cannot be entered."),
+            format!("The working folder {folder} {why}."),
         ));
     }
     let name = work.argv.first().map_or("", String::as_str);

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-pub(crate) use error::{Error, is_passing, status_of};
+pub(crate) use error::{Error, is_passing, snapshot_of, status_of};
 
 use crate::home::{Home, Server};
 

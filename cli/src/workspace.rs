@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::api::types::{self, Workspace};
-use crate::api::{Call, status_of};
+use crate::api::{Call, snapshot_of, status_of};
 use crate::output::{self, Table};
 use crate::reference::{self, InputRef};
 use crate::session::{Session, block_on};
@@ -31,6 +31,18 @@ pub(crate) struct Which {
     place: In,
 }
 
+/// Where to start a server, and from which files.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Where {
+    /// The machine type to start on.
+    #[arg(long, value_name = "M")]
+    machine: Option<String>,
+    /// Go on from this snapshot of the home, where the machine with newer files cannot be reached; what is newer comes back later, in a
+    /// folder `conflict-…`.
+    #[arg(long, value_name = "ID")]
+    accept_snapshot: Option<String>,
+}
+
 /// What to do with workspaces.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
@@ -40,6 +52,8 @@ pub(crate) enum Action {
     Start {
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        from: Where,
         /// Wait until it runs.
         #[arg(long)]
         wait: bool,
@@ -56,9 +70,8 @@ pub(crate) enum Action {
     Restart {
         #[command(flatten)]
         which: Which,
-        /// The machine type to start on.
-        #[arg(long, value_name = "M")]
-        machine: Option<String>,
+        #[command(flatten)]
+        from: Where,
         /// Wait until it runs.
         #[arg(long)]
         wait: bool,
@@ -127,23 +140,16 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
     block_on(async {
         match action {
             Action::Create(args) => create(&session, args, json).await,
-            Action::Start { which, wait } => {
-                let change = Change::to("start", "running", wait);
+            Action::Start { which, from, wait } => {
+                let change = Change::to("start", "running", wait).with(from);
                 act(&session, &which, change, json).await
             }
             Action::Stop { which, wait } => {
                 let change = Change::to("stop", "stopped", wait);
                 act(&session, &which, change, json).await
             }
-            Action::Restart {
-                which,
-                machine,
-                wait,
-            } => {
-                let mut change = Change::to("restart", "running", wait);
-                if let Some(machine) = machine {
-                    change.body = json!({ "machine": machine });
-                }
+            Action::Restart { which, from, wait } => {
+                let change = Change::to("restart", "running", wait).with(from);
                 act(&session, &which, change, json).await
             }
             Action::Ls { place, mine } => list(&session, &place, mine, json).await,
@@ -202,18 +208,45 @@ impl Change {
             until,
         }
     }
+
+    fn with(mut self, from: Where) -> Self {
+        for (key, value) in [
+            ("machine", from.machine),
+            ("accept_snapshot", from.accept_snapshot),
+        ] {
+            if let Some(value) = value {
+                self.body[key] = Value::String(value);
+            }
+        }
+        self
+    }
+
+    async fn ask(&self, session: &Session, id: &str) -> anyhow::Result<Value> {
+        let path = ["workspaces", id, self.verb];
+        let mut call = Call::post(&path).body(&self.body)?;
+        // Asking twice for the same state is asking once; a restart is not.
+        if self.verb != "restart" {
+            call = call.repeats();
+        }
+        session.client.call(call).await
+    }
 }
 
-async fn act(session: &Session, which: &Which, change: Change, json: bool) -> anyhow::Result<()> {
-    let Change { verb, body, until } = change;
+async fn act(
+    session: &Session,
+    which: &Which,
+    mut change: Change,
+    json: bool,
+) -> anyhow::Result<()> {
     let workspace = find(session, which).await?;
-    let path = ["workspaces", &workspace.id, verb];
-    let mut call = Call::post(&path).body(body)?;
-    // Asking twice for the same state is asking once; a restart is not.
-    if verb != "restart" {
-        call = call.repeats();
-    }
-    let mut value = session.client.call(call).await?;
+    let mut value = match change.ask(session, &workspace.id).await {
+        Err(error) => {
+            change.body["accept_snapshot"] = Value::String(agreed(error, &workspace.name)?);
+            change.ask(session, &workspace.id).await?
+        }
+        Ok(value) => value,
+    };
+    let Change { verb, until, .. } = change;
     if let Some(state) = until {
         value = wait::until(session, &workspace.id, state).await?;
     }
@@ -223,6 +256,29 @@ async fn act(session: &Session, which: &Which, change: Change, json: bool) -> an
     let state = value.get("state").and_then(Value::as_str).unwrap_or(verb);
     output::note(format!("{}: {}", workspace.name, output::clean(state)));
     Ok(())
+}
+
+/// The snapshot that whoever is at the terminal agrees to go on from; the error itself where it is another, or nobody is there.
+fn agreed(error: anyhow::Error, name: &str) -> anyhow::Result<String> {
+    let Some(snapshot) = snapshot_of(&error).cloned() else {
+        return Err(error);
+    };
+    let age = output::duration(snapshot.age_ms);
+    let what = format!(
+        "{} cannot be reached; what changed there in the last {age} comes back with it, in a folder conflict-… of the home",
+        snapshot.machine
+    );
+    if output::is_interactive()
+        && output::confirm(&format!(
+            "{what}. Start {name} elsewhere from the snapshot of {age} ago?"
+        ))?
+    {
+        return Ok(snapshot.id);
+    }
+    Err(error.context(format!(
+        "{what}: `--accept-snapshot {}` starts {name} elsewhere without it",
+        snapshot.id
+    )))
 }
 
 async fn list(session: &Session, place: &In, mine: bool, json: bool) -> anyhow::Result<()> {

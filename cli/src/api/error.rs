@@ -43,6 +43,8 @@ pub(crate) enum Error {
         request_id: Option<String>,
         /// How long to wait before trying again, where it said.
         retry_after_s: Option<u64>,
+        /// The snapshot to go on from, where the newest files are out of reach.
+        snapshot: Option<Snapshot>,
     },
     /// What answered is something else.
     #[error("what answers at {url} is not Cairn: is the address right?")]
@@ -52,11 +54,35 @@ pub(crate) enum Error {
     },
 }
 
+/// The newest snapshot of a home whose machine cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// What `accept_snapshot` takes.
+    pub(crate) id: String,
+    /// How old it is.
+    pub(crate) age_ms: i64,
+    /// The machine that has what is newer.
+    pub(crate) machine: String,
+}
+
 #[derive(Deserialize)]
 struct Envelope {
     code: String,
     message: String,
     request_id: Option<String>,
+    machine_name: Option<String>,
+    snapshot_id: Option<String>,
+    snapshot_age_ms: Option<i64>,
+}
+
+impl Envelope {
+    fn snapshot(&self) -> Option<Snapshot> {
+        Some(Snapshot {
+            id: crate::output::clean(self.snapshot_id.as_deref()?),
+            age_ms: self.snapshot_age_ms?,
+            machine: crate::output::clean(self.machine_name.as_deref()?),
+        })
+    }
 }
 
 impl Error {
@@ -102,9 +128,10 @@ impl Error {
                 message,
                 request_id: header_id,
                 retry_after_s,
+                snapshot: None,
             };
         };
-        let message = crate::output::clean(&envelope.message);
+        let (message, snapshot) = (crate::output::clean(&envelope.message), envelope.snapshot());
         let request_id = envelope.request_id.or(header_id);
         if status == StatusCode::UNAUTHORIZED {
             return Self::SignedOut {
@@ -119,6 +146,7 @@ impl Error {
             message,
             request_id,
             retry_after_s,
+            snapshot,
         }
     }
 
@@ -152,6 +180,14 @@ pub(crate) fn is_passing(error: &anyhow::Error, repeats: bool) -> bool {
         .is_some_and(|error| error.is_passing(repeats))
 }
 
+/// The snapshot to go on from, where an error is about a home whose newest files are out of reach.
+pub(crate) fn snapshot_of(error: &anyhow::Error) -> Option<&Snapshot> {
+    match error.downcast_ref::<Error>()? {
+        Error::Refused { snapshot, .. } => snapshot.as_ref(),
+        _ => None,
+    }
+}
+
 /// The HTTP status within an error, where there is one.
 pub(crate) fn status_of(error: &anyhow::Error) -> Option<StatusCode> {
     error.downcast_ref::<Error>().and_then(Error::status)
@@ -174,6 +210,7 @@ mod tests {
             message: "No.".into(),
             request_id: Some("r-1".into()),
             retry_after_s: None,
+            snapshot: None,
         }
     }
 

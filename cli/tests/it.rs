@@ -8,12 +8,15 @@
 )]
 
 mod it {
+    pub(crate) mod far;
     pub(crate) mod rig;
 
+    mod engine;
     mod follow;
     mod host;
     mod machines;
     mod matrix;
+    mod moves;
     mod run;
     mod sign_in;
     mod worker;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::rig::{Rig, has_uv};
+use super::rig::{self, Rig, has_uv};
 
 /// Far beyond what a start takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -129,15 +129,7 @@ impl Bed {
         }
     }
 
-    /// How many supervisors watch over servers of this data directory.
     fn supervisors(&self) -> usize {
-        let data = self.rig.data();
-        let data = data.to_str().unwrap();
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        processes
-            .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .filter(|line| line.contains("--detached") && line.contains(data))
-            .count()
+        rig::supervisors(&self.rig.data())
     }
 }

@@ -77,6 +77,17 @@ pub(crate) fn has_uv() -> bool {
     found
 }
 
+/// How many supervisors watch over runs of a data directory.
+pub(crate) fn supervisors(data: &Path) -> usize {
+    let data = data.to_str().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .filter(|line| line.contains("--detached") && line.contains(data))
+        .count()
+}
+
 impl Rig {
     /// A server on a free port, and a project folder to stand in.
     pub(crate) fn new() -> Self {
@@ -96,7 +107,8 @@ impl Rig {
         for name in ["data", "home", "project"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let mut config = format!("[environments.default]\npackages = {packages:?}\n");
+        // No header of a table: what a test adds may begin with keys of the whole.
+        let mut config = format!("environments.default.packages = {packages:?}\n");
         if let Some(schema) = Schema::of(folder.path()) {
             schema.run("CREATE SCHEMA", "");
             config.insert_str(0, &format!("database = {:?}\n", schema.url()));

@@ -3,112 +3,13 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::Stdio,
 };
 
-use serde_json::Value;
-
-use super::rig::{Restart, Rig, has_uv};
-
-/// Far beyond what anything here takes.
-const PATIENCE: Duration = Duration::from_mins(2);
-const MACHINE_TYPE: &str = "\n[machines.far]\nlabels = [\"far\"]\n";
-
-/// A worker of a server. Dropping it ends it and what it runs.
-struct Worker {
-    data: PathBuf,
-    url: String,
-    command: Command,
-    down: Command,
-    process: Child,
-}
-
-impl Worker {
-    /// Makes a machine known, and starts a worker for it.
-    fn start(rig: &Rig) -> Self {
-        let added = rig.cairn(&["machines", "add", "far-1", "--json"]);
-        assert_eq!(added.code, 0, "{}", added.err);
-        let data = rig.path("../worker");
-        std::fs::create_dir_all(&data).unwrap();
-        let token = data.join("token");
-        std::fs::write(&token, added.json()["token"].as_str().unwrap()).unwrap();
-        let mut command = rig.command(&[
-            "worker",
-            "--url",
-            &rig.url(),
-            "--token-file",
-            token.to_str().unwrap(),
-            "--label",
-            "far",
-            "--data-dir",
-            data.to_str().unwrap(),
-        ]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().unwrap();
-        let mut down = rig.command(&["down", "--data-dir", data.to_str().unwrap()]);
-        down.stderr(Stdio::null());
-        let worker = Self {
-            data,
-            url: rig.url(),
-            command,
-            down,
-            process,
-        };
-        worker.is_online(rig, true);
-        worker
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.process = self.command.spawn().unwrap();
-    }
-
-    /// Waits until the server says so.
-    fn is_online(&self, rig: &Rig, online: bool) {
-        until(&format!("{} is online: {online}", self.url), || {
-            let list = rig.cairn(&["machines", "--json"]).json();
-            let found = machine(&list)?;
-            ((found["state"] == "online") == online).then_some(())
-        });
-    }
-}
-
-/// The worker's machine in what `cairn machines` prints.
-fn machine(list: &Value) -> Option<&Value> {
-    let all = [list, &list["machines"]];
-    let items = all
-        .iter()
-        .find_map(|list| list["items"].as_array().or(list.as_array()))?;
-    items.iter().find(|machine| machine["name"] == "far-1")
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.down.status();
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "it does not come to pass: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
+use super::{
+    far::{MACHINE_TYPE, Worker, until},
+    rig::{Restart, Rig, has_uv},
+};
 
 const COUNT: &str = "i=0; while [ $i -lt 80 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; \
     cat data/input.txt > $CAIRN_OUTPUTS/copy.txt; exit 5";

@@ -1,0 +1,248 @@
+//! A workspace moves between two machines: its files come along, whatever dies on the way, and it never has two servers.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{
+    far::{Worker, until},
+    rig::{Rig, has_uv},
+};
+
+const TYPES: &str = r#"
+offline_grace_s = 10
+
+[environments.lab]
+packages = ["jupyterlab"]
+
+[local]
+labels = ["here"]
+
+[machines.local]
+labels = ["here"]
+
+[machines.far]
+labels = ["far"]
+"#;
+const LEAVING: [&str; 7] = [
+    "save: taken",
+    "save: recorded",
+    "stop: asked",
+    "stop: ended",
+    "stop: stopped",
+    "start: begun",
+    "start: environment",
+];
+const ARRIVING: [&str; 6] = [
+    "move: restored",
+    "start: home recorded",
+    "start: prepared",
+    "start: launched",
+    "start: answers",
+    "start: running",
+];
+
+#[test]
+fn a_move_that_dies_as_it_leaves_ends_in_one_server_with_every_file() {
+    moves_that_die(&LEAVING);
+}
+
+#[test]
+fn a_move_that_dies_as_it_arrives_ends_in_one_server_with_every_file() {
+    moves_that_die(&ARRIVING);
+}
+
+fn moves_that_die(points: &[&str]) {
+    let Some(mut bed) = Bed::new() else { return };
+    bed.start_on("local");
+    bed.furnish();
+    let places = ["far", "local"].into_iter().cycle();
+    for (point, place) in points.iter().zip(places) {
+        bed.write("latest", point);
+        bed.rig.restart_to_crash_at(point);
+        bed.worker.is_online(&bed.rig, true);
+        // Its answer may be lost with the server.
+        bed.rig.cairn(&["ws", "restart", "lab", "--machine", place]);
+        bed.rig.await_crash(std::time::Duration::from_mins(2));
+        bed.rig.start_again();
+        bed.runs_on(place);
+        assert_eq!(bed.supervisors(), 1, "{point}");
+        assert_eq!(bed.read("latest"), *point);
+        bed.is_furnished();
+    }
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    assert_eq!(bed.supervisors(), 0);
+}
+
+#[test]
+fn a_move_off_a_machine_that_is_out_of_reach_asks_first_and_keeps_what_comes_back() {
+    let Some(mut bed) = Bed::new() else { return };
+    bed.start_on("far");
+    bed.write("latest", "saved");
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    bed.start_on("far");
+    bed.write("latest", "not saved");
+    bed.worker.kill();
+    bed.worker.is_silent(&bed.rig);
+
+    let refused = bed.rig.cairn(&["ws", "start", "lab", "--machine", "local"]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(
+        refused.err.contains("far-1 cannot be reached"),
+        "{}",
+        refused.err
+    );
+    let (_, snapshot) = refused.err.split_once("--accept-snapshot ").unwrap();
+    let snapshot = snapshot.split('`').next().unwrap();
+    let accepted = bed.rig.cairn(&[
+        "ws",
+        "start",
+        "lab",
+        "--machine",
+        "local",
+        "--accept-snapshot",
+        snapshot,
+    ]);
+    assert_eq!(accepted.code, 0, "{}", accepted.err);
+    bed.runs_on("local");
+    assert_eq!(bed.read("latest"), "saved");
+    bed.write("latest", "written meanwhile");
+
+    bed.worker.start_again();
+    bed.worker.is_online(&bed.rig, true);
+    until("the old server ends", || {
+        (bed.supervisors() == 1).then_some(())
+    });
+    bed.move_to("far");
+    assert_eq!(bed.read("latest"), "written meanwhile");
+    let home = bed.home();
+    let kept: Vec<PathBuf> = (fs::read_dir(&home).unwrap().flatten())
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("conflict-"))
+        .map(|entry| entry.path().join("work/latest"))
+        .collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), "not saved");
+}
+
+#[test]
+fn a_home_that_is_gone_from_its_machine_is_restored() {
+    let Some(bed) = Bed::new() else { return };
+    bed.start_on("far");
+    bed.furnish();
+    let home = bed.home();
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    fs::remove_dir_all(home).unwrap();
+    bed.start_on("far");
+    bed.is_furnished();
+}
+
+/// A server, a second machine, and a workspace that was never started.
+struct Bed {
+    rig: Rig,
+    worker: Worker,
+    id: String,
+}
+
+impl Bed {
+    /// None where no environment can be made.
+    fn new() -> Option<Self> {
+        if !has_uv() {
+            return None;
+        }
+        let rig = Rig::signed_in_with(TYPES);
+        let worker = Worker::start(&rig);
+        let made = rig.cairn(&["ws", "create", "lab", "--env", "lab", "--json"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        Some(Self { rig, worker, id })
+    }
+
+    fn start_on(&self, place: &str) {
+        let words = ["ws", "start", "lab", "--machine", place, "--wait"];
+        let started = self.rig.cairn(&words);
+        assert_eq!(started.code, 0, "{}", started.err);
+        self.runs_on(place);
+    }
+
+    fn move_to(&self, place: &str) {
+        let words = ["ws", "restart", "lab", "--machine", place, "--wait"];
+        let moved = self.rig.cairn(&words);
+        assert_eq!(moved.code, 0, "{}", moved.err);
+        self.runs_on(place);
+    }
+
+    fn workspace(&self) -> Option<Value> {
+        let said = self.rig.cairn(&["ws", "ls", "--json"]);
+        let list: Value = serde_json::from_str(&said.out).ok()?;
+        list["items"].get(0).cloned()
+    }
+
+    fn runs_on(&self, place: &str) {
+        self.rig.until(&format!("it runs on {place}"), |_| {
+            let found = self.workspace()?;
+            assert_ne!(found["state"], "error", "{found}");
+            (found["state"] == "running" && found["machine"] == place).then_some(())
+        });
+    }
+
+    /// The home where the server runs now.
+    fn home(&self) -> PathBuf {
+        let is_far = self.workspace().unwrap()["machine"] == "far";
+        let data = if is_far {
+            self.worker.data.clone()
+        } else {
+            self.rig.data()
+        };
+        data.join("homes").join(&self.id)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.home().join("work").join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.home().join("work").join(name)).unwrap()
+    }
+
+    /// A program, a link and a name that is no text: what a plain copy might lose.
+    fn furnish(&self) {
+        let work = self.home().join("work");
+        let program = work.join("program");
+        fs::write(&program, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o750)).unwrap();
+        symlink("program", work.join("link")).unwrap();
+        fs::write(work.join(odd_name()), "odd").unwrap();
+        fs::create_dir(work.join("empty")).unwrap();
+    }
+
+    fn is_furnished(&self) {
+        let work = self.home().join("work");
+        let mode = fs::metadata(work.join("program"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o750);
+        assert_eq!(
+            fs::read_link(work.join("link")).unwrap(),
+            Path::new("program")
+        );
+        assert_eq!(fs::read_to_string(work.join(odd_name())).unwrap(), "odd");
+        assert!(work.join("empty").is_dir());
+    }
+
+    /// How many supervisors watch over servers on both machines.
+    fn supervisors(&self) -> usize {
+        [self.rig.data(), self.worker.data.clone()]
+            .iter()
+            .map(|data| super::rig::supervisors(data))
+            .sum()
+    }
+}
+
+fn odd_name() -> std::ffi::OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(b"odd \xff name".to_vec())
+}

@@ -11,6 +11,7 @@ mod literal;
 pub mod notebook;
 mod outputs;
 mod process;
+pub mod promote;
 mod run;
 mod save;
 mod sink;

@@ -104,6 +104,20 @@ impl Document {
         &self.cells
     }
 
+    /// The cells at these positions, in this order, as a notebook of their own: without what running them gave, with all else.
+    #[must_use]
+    pub fn excerpt(&self, order: &[usize]) -> Self {
+        let cells = order.iter().filter_map(|&at| self.cells.get(at));
+        let mut cells: Vec<Cell> = cells.cloned().collect();
+        for cell in cells.iter_mut().filter(|cell| cell.kind() == Kind::Code) {
+            cell.set_results(None, "[]".to_owned());
+        }
+        Self {
+            cells,
+            ..self.clone()
+        }
+    }
+
     /// The positions of the code cells.
     pub fn code_cells(&self) -> impl Iterator<Item = usize> + '_ {
         let cells = self.cells.iter().enumerate();

@@ -107,6 +107,11 @@ impl Cell {
         title
     }
 
+    /// The number of its last execution; none where it never ran.
+    pub fn execution_count(&self) -> Option<u64> {
+        self.fields.read("execution_count")
+    }
+
     /// Whether it carries `tag`.
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|own| own == tag)

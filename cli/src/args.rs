@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, run, serve,
-    token, up, user, worker, workspace,
+    cells, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, run,
+    serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Ws(workspace::Action),
     /// Run the folder you stand in as a job and follow its log; Ctrl-C detaches.
     Run(Box<run::Args>),
+    /// Say which cells of a notebook a selection needs to run by itself, and make a notebook of them.
+    Cells(cells::Args),
     /// List jobs, newest first.
     Jobs(jobs::Args),
     /// Print a job's log.

@@ -6,6 +6,7 @@ mod api;
 mod args;
 mod browser;
 mod capacity;
+mod cells;
 mod clock;
 mod config;
 mod doctor;
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Project(action) => project::run(action, json),
         Command::Ws(action) => workspace::run(action, json),
         Command::Run(args) => Ok(run::run(*args, json)),
+        Command::Cells(args) => cells::run(&args, json),
         Command::Jobs(args) => jobs::run(&args, json),
         Command::Logs(args) => logs::run(&args, json),
         Command::Outputs(args) => outputs::run(args, json),

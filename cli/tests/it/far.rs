@@ -30,12 +30,18 @@ pub(crate) struct Worker {
 impl Worker {
     /// Makes a machine known, and starts a worker for it.
     pub(crate) fn start(rig: &Rig) -> Self {
+        Self::start_with(rig, "")
+    }
+
+    /// The same, with a configuration of its own.
+    pub(crate) fn start_with(rig: &Rig, config: &str) -> Self {
         let added = rig.cairn(&["machines", "add", "far-1", "--json"]);
         assert_eq!(added.code, 0, "{}", added.err);
         let data = rig.path("../worker");
         std::fs::create_dir_all(&data).unwrap();
         // As the supervisors' command lines say it.
         let data = data.canonicalize().unwrap();
+        std::fs::write(data.join("cairn.toml"), config).unwrap();
         let token = data.join("token");
         std::fs::write(&token, added.json()["token"].as_str().unwrap()).unwrap();
         let mut command = rig.command(&[

@@ -27,7 +27,10 @@ labels = ["here"]
 
 [machines.far]
 labels = ["far"]
+gpus = 1
 "#;
+/// The far machine has a card, only told of.
+const CARD: &str = "[local]\ngpus = [{ id = \"GPU-7\", model = \"T4\" }]\n";
 const LEAVING: [&str; 7] = [
     "save: taken",
     "save: recorded",
@@ -128,6 +131,78 @@ fn a_move_off_a_machine_that_is_out_of_reach_asks_first_and_keeps_what_comes_bac
     assert_eq!(fs::read_to_string(&kept[0]).unwrap(), "not saved");
 }
 
+/// What people may ask, in any order and at the same time.
+const ASKS: [&[&str]; 7] = [
+    &["ws", "start", "lab"],
+    &["ws", "stop", "lab"],
+    &["ws", "restart", "lab"],
+    &["ws", "restart", "lab", "--machine", "local"],
+    &["ws", "restart", "lab", "--machine", "far"],
+    &["ws", "start", "rival"],
+    &["ws", "stop", "rival"],
+];
+
+#[test]
+fn starts_stops_and_moves_raced_a_hundred_ways_end_in_one_server_or_none() {
+    let Some(bed) = Bed::new() else { return };
+    bed.start_on("local");
+    bed.furnish();
+    let words = [
+        "ws",
+        "create",
+        "rival",
+        "--env",
+        "lab",
+        "--machine",
+        "far",
+        "--json",
+    ];
+    let rival = bed.rig.cairn(&words).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let seed = seed();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..4)
+            .map(|asker| {
+                let bed = &bed;
+                scope.spawn(move || {
+                    let mut dice = Dice(seed.wrapping_mul(4).wrapping_add(asker));
+                    for _ in 0..25 {
+                        let said = bed.rig.cairn(ASKS[dice.below(ASKS.len())]);
+                        assert!(said.code == 0, "{}", said.err);
+                        std::thread::sleep(std::time::Duration::from_millis(
+                            dice.below(1500) as u64
+                        ));
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                for id in [&bed.id, &rival] {
+                    assert!(bed.supervisors_of(id) <= 1, "two servers of one workspace");
+                }
+            }
+        });
+        for asker in askers {
+            asker.join().unwrap();
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    for name in ["lab", "rival"] {
+        assert_eq!(bed.rig.cairn(&["ws", "stop", name, "--wait"]).code, 0);
+    }
+    assert_eq!(bed.supervisors(), 0);
+    let machines = bed.rig.cairn(&["machines", "--json"]).out;
+    assert!(!machines.contains("\"held\": true"), "{machines}");
+    for place in ["far", "local"] {
+        bed.start_on(place);
+        bed.is_furnished();
+    }
+}
+
 #[test]
 fn a_home_that_is_gone_from_its_machine_is_restored() {
     let Some(bed) = Bed::new() else { return };
@@ -142,8 +217,9 @@ fn a_home_that_is_gone_from_its_machine_is_restored() {
 
 /// A server, a second machine, and a workspace that was never started.
 struct Bed {
-    rig: Rig,
+    // Dropped before what it stands on.
     worker: Worker,
+    rig: Rig,
     id: String,
 }
 
@@ -154,11 +230,11 @@ impl Bed {
             return None;
         }
         let rig = Rig::signed_in_with(TYPES);
-        let worker = Worker::start(&rig);
+        let worker = Worker::start_with(&rig, CARD);
         let made = rig.cairn(&["ws", "create", "lab", "--env", "lab", "--json"]);
         assert_eq!(made.code, 0, "{}", made.err);
         let id = made.json()["id"].as_str().unwrap().to_owned();
-        Some(Self { rig, worker, id })
+        Some(Self { worker, rig, id })
     }
 
     fn start_on(&self, place: &str) {
@@ -178,7 +254,8 @@ impl Bed {
     fn workspace(&self) -> Option<Value> {
         let said = self.rig.cairn(&["ws", "ls", "--json"]);
         let list: Value = serde_json::from_str(&said.out).ok()?;
-        list["items"].get(0).cloned()
+        let mut items = list["items"].as_array()?.iter();
+        items.find(|item| item["name"] == "lab").cloned()
     }
 
     fn runs_on(&self, place: &str) {
@@ -236,10 +313,39 @@ impl Bed {
 
     /// How many supervisors watch over servers on both machines.
     fn supervisors(&self) -> usize {
-        [self.rig.data(), self.worker.data.clone()]
+        self.supervisors_of("")
+    }
+
+    /// The same for the servers of one workspace.
+    fn supervisors_of(&self, id: &str) -> usize {
+        let machines = [self.rig.data(), self.worker.data.clone()];
+        machines
             .iter()
-            .map(|data| super::rig::supervisors(data))
+            .map(|data| super::rig::supervisors(data, id))
             .sum()
+    }
+}
+
+/// As `CAIRN_TEST_SEED` says, to do again what went wrong.
+fn seed() -> u64 {
+    let given = std::env::var("CAIRN_TEST_SEED");
+    let seed = given.map_or_else(
+        |_| u64::from(std::process::id()),
+        |seed| seed.parse().unwrap(),
+    );
+    eprintln!("CAIRN_TEST_SEED={seed}");
+    seed
+}
+
+/// Numbers that look random and are the same for the same seed. Sebastiano Vigna, "splitmix64".
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
     }
 }
 

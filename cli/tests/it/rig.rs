@@ -77,14 +77,14 @@ pub(crate) fn has_uv() -> bool {
     found
 }
 
-/// How many supervisors watch over runs of a data directory.
-pub(crate) fn supervisors(data: &Path) -> usize {
+/// How many supervisors watch over runs of a data directory whose names hold `run`.
+pub(crate) fn supervisors(data: &Path, run: &str) -> usize {
     let data = data.to_str().unwrap();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     processes
         .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .filter(|line| line.contains("--detached") && line.contains(data))
+        .filter(|line| line.contains("--detached") && line.contains(data) && line.contains(run))
         .count()
 }
 

@@ -77,6 +77,11 @@ pub(crate) fn has_uv() -> bool {
     found
 }
 
+/// Whether the records are in PostgreSQL.
+pub(crate) fn is_on_postgres() -> bool {
+    std::env::var_os("CAIRN_TEST_POSTGRES_URL").is_some()
+}
+
 /// How many supervisors watch over runs of a data directory whose names hold `run`.
 pub(crate) fn supervisors(data: &Path, run: &str) -> usize {
     let data = data.to_str().unwrap();

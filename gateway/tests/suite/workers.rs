@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use control::{Address, HomeSource, Layout, LocalMachine, Machine, machine::Host};
-use gateway::machines::{Hello, MACHINE_HEADER, Worker};
+use gateway::machines::{Hello, MACHINE_HEADER, PROTOCOL, Worker};
 use spawner::Environments;
 use storage::{
     Db, Hash, Store,
@@ -53,7 +53,7 @@ impl Bed {
 
     /// Connects the worker, and returns once the gateway holds the machine.
     async fn connected(&self) -> (JoinHandle<()>, Arc<dyn Machine>) {
-        let (head, socket) = self.upgrade("cairn-machine/1", &self.token).await;
+        let (head, socket) = self.upgrade(&protocol(), &self.token).await;
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         assert!(head.contains(&format!("{MACHINE_HEADER}: {}", self.id)));
         let worker = self.worker.clone();
@@ -178,7 +178,7 @@ async fn no_other_token_and_no_other_version_opens_a_connection() {
     let all = ["read", "write", "workspaces", "account", "admin"];
     let personal = bed.app.token(person, &all).await;
     for token in ["cairn_nonsense", &personal] {
-        let (head, _) = bed.upgrade("cairn-machine/1", token).await;
+        let (head, _) = bed.upgrade(&protocol(), token).await;
         assert!(head.starts_with("HTTP/1.1 401"), "{head}");
     }
     for other in ["cairn-machine/0", "websocket"] {
@@ -195,7 +195,7 @@ async fn no_other_token_and_no_other_version_opens_a_connection() {
     bed.app
         .write(move |mut tx| async move { machines::remove(&mut tx, id).await })
         .await;
-    let (head, _) = bed.upgrade("cairn-machine/1", &bed.token).await;
+    let (head, _) = bed.upgrade(&protocol(), &bed.token).await;
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
 }
 
@@ -371,4 +371,9 @@ async fn ask(port: u16, path: &str, token: Option<String>) -> String {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// What a worker of this version asks to speak.
+fn protocol() -> String {
+    format!("cairn-machine/{PROTOCOL}")
 }

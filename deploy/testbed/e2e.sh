@@ -33,6 +33,8 @@ trap stop EXIT
 # Both engines have the shipped images; the second one takes them from the first.
 engines() {
   local image
+  # What was not running before does not run afterwards.
+  "$testbed/docker.sh" socket >/dev/null 2>&1 || stops+=("$testbed/docker.sh stop")
   "$testbed/docker.sh" socket far >/dev/null 2>&1 || stops+=("$testbed/docker.sh stop far")
   here=$(timeout 300 "$testbed/docker.sh" start) && far=$(timeout 300 "$testbed/docker.sh" start far) || return 1
   timeout 900 "$testbed/images.sh" >/dev/null || return 1

@@ -1,4 +1,5 @@
-//! Which cells a selection needs: what ran before them and made, or may have changed, what they use. Never too few; as few as that allows.
+//! Which cells a selection needs: what ran before them and made, or may have changed, what they use. Rather too many than too few; aliases, and
+//! what functions do to files, are not followed yet.
 //!
 //! A notebook is a record of what a kernel was told, in the order of its execution numbers. From the selection back, a cell is needed when it
 //! binds a name that is still needed, may change its object in place, writes a file that is read later, or does something to everything after it

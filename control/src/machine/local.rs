@@ -98,6 +98,11 @@ impl LocalMachine {
                 image.source = image.source.within(&folder.join("repository"))?;
             }
         }
+        if self.0.contained && wanted.image.is_none() {
+            return Err(Error::invalid(
+                "this machine runs work in containers only, and its Docker engine was not there when Cairn started",
+            ));
+        }
         let environment = self.0.environments.ensure(&wanted).await?;
         let inputs = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);

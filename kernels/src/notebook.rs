@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 pub use self::cell::{Cell, Kind};
 pub(crate) use self::cell::{Progress, seconds};
+pub(crate) use self::parameters::declared;
 pub use self::parameters::{Parameter, coerce};
 use self::raw::Object;
 use crate::error::{Error, Result};
@@ -165,7 +166,7 @@ impl Document {
         let replaced = self.tagged("injected-parameters");
         let old_id = replaced.and_then(|index| self.cells[index].id());
         let id = (self.minor >= 5).then(|| old_id.unwrap_or_else(|| self.new_id()));
-        let cell = Cell::injected(source, id.as_deref());
+        let cell = Cell::made(source, Some("injected-parameters"), id.as_deref());
         if let Some(index) = replaced {
             self.cells[index] = cell;
             return index;
@@ -173,6 +174,18 @@ impl Document {
         let index = self.tagged("parameters").map_or(0, |index| index + 1);
         self.cells.insert(index, cell);
         index
+    }
+
+    /// Puts a new code cell before the one at `at`.
+    pub(crate) fn insert(&mut self, at: usize, source: &str, tag: Option<&str>) {
+        let id = (self.minor >= 5).then(|| self.new_id());
+        let cell = Cell::made(source, tag, id.as_deref());
+        self.cells.insert(at, cell);
+    }
+
+    /// Moves a cell to before the one at `to`, which is not behind it.
+    pub(crate) fn move_up(&mut self, from: usize, to: usize) {
+        self.cells[to..=from].rotate_right(1);
     }
 
     fn tagged(&self, tag: &str) -> Option<usize> {

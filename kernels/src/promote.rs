@@ -9,6 +9,7 @@ mod bound;
 mod carried;
 mod facts;
 mod known;
+mod lift;
 mod slice;
 mod visit;
 mod walk;
@@ -22,6 +23,8 @@ use self::carried::Carried;
 use self::facts::{Context, Facts};
 use self::slice::Slice;
 use crate::notebook::{Cell, Document, Kind};
+
+pub use self::lift::{Candidate, Source, assemble, parameters};
 
 /// A cell, in the order of the document.
 #[derive(Debug, Clone)]
@@ -104,12 +107,17 @@ pub fn propose(document: &Document, selected: &BTreeSet<usize>) -> Proposal {
     };
     let selected: BTreeSet<usize> = selected.iter().filter(is_code).copied().collect();
     let cells: Vec<Code> = document.cells().iter().map(Code::of).collect();
-    let language = document.language();
-    if language.is_none_or(|name| name == "python" || name == "ipython") {
+    if is_python(document) {
         python(&cells, &selected)
     } else {
         preceding(&cells, &selected)
     }
+}
+
+/// Whether its cells are read; Python is what a notebook is in that does not say.
+fn is_python(document: &Document) -> bool {
+    let language = document.language();
+    language.is_none_or(|name| name == "python" || name == "ipython")
 }
 
 impl Code {

@@ -62,11 +62,13 @@ impl Cell {
         })
     }
 
-    /// A new code cell tagged `injected-parameters`.
-    pub(super) fn injected(source: &str, id: Option<&str>) -> Self {
-        let tags = vec!["injected-parameters".to_owned()];
+    /// A new code cell, with one tag or none.
+    pub(super) fn made(source: &str, tag: Option<&str>, id: Option<&str>) -> Self {
+        let tags: Vec<String> = tag.into_iter().map(str::to_owned).collect();
         let mut metadata = Object::default();
-        metadata.set("tags", raw::pretty(&tags, DEPTH + 2));
+        if !tags.is_empty() {
+            metadata.set("tags", raw::pretty(&tags, DEPTH + 2));
+        }
         let mut fields = Object::default();
         fields.set("cell_type", "\"code\"");
         fields.set("execution_count", "null");
@@ -126,6 +128,12 @@ impl Cell {
         let count = execution_count.map_or_else(|| "null".to_owned(), |count| count.to_string());
         self.fields.set("execution_count", count);
         self.fields.set("outputs", outputs);
+        self.text = None;
+    }
+
+    pub(crate) fn set_source(&mut self, source: String) {
+        self.fields.set("source", raw::lines(&source, DEPTH + 1));
+        self.source = source;
         self.text = None;
     }
 

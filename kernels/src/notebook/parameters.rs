@@ -23,7 +23,7 @@ pub struct Parameter {
 }
 
 /// Reads the assignments of a cell of parameters; a later one of the same name wins.
-pub(super) fn declared(source: &str) -> Vec<Parameter> {
+pub(crate) fn declared(source: &str) -> Vec<Parameter> {
     let mut found: Vec<Parameter> = Vec::new();
     for (code, comment) in statements(source) {
         let Some(parameter) = assignment(&code, &comment) else {

@@ -83,16 +83,35 @@ impl<'a> Visitor<'a> for Bound {
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
-            Expr::Name(name) if name.ctx == ExprContext::Store => {
+            // A name that is only deleted is a local one, too.
+            Expr::Name(name) if name.ctx != ExprContext::Load => {
                 self.names.insert(name.id.to_string());
             }
-            // Scopes of their own.
-            Expr::Lambda(_)
-            | Expr::ListComp(_)
-            | Expr::SetComp(_)
-            | Expr::DictComp(_)
-            | Expr::Generator(_) => {}
+            Expr::Lambda(_) => {}
+            // Scopes of their own, but for the names that `:=` gives.
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                let mut inner = Walrus::default();
+                visitor::walk_expr(&mut inner, expr);
+                self.names.extend(inner.0);
+            }
             expr => visitor::walk_expr(self, expr),
+        }
+    }
+}
+
+/// Collects the names that `:=` binds within a comprehension.
+#[derive(Default)]
+struct Walrus(BTreeSet<String>);
+
+impl<'a> Visitor<'a> for Walrus {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Named(named) = expr
+            && let Expr::Name(name) = &*named.target
+        {
+            self.0.insert(name.id.to_string());
+        }
+        if !expr.is_lambda_expr() {
+            visitor::walk_expr(self, expr);
         }
     }
 }

@@ -19,12 +19,13 @@ use storage::{
     workspaces::{self, Workspace},
 };
 
-use crate::{Control, Error, Result, inputs::NewInput};
+use crate::{Control, Error, Result, cells::Cells, inputs::NewInput};
+use check::AddedFile;
 
 /// Series in one answer; more have to be asked for by key.
 const SERIES: usize = 100;
 
-/// A job that is asked for. Exactly one of `command` and `notebook`, and one of `workspace_id` and `snapshot_id`, is given.
+/// A job that is asked for. Exactly one of `command`, `notebook` and `cells`, and one of `workspace_id` and `snapshot_id`, is given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewJob {
@@ -34,6 +35,8 @@ pub struct NewJob {
     pub command: Option<Vec<String>>,
     /// A notebook, as a path within the snapshot.
     pub notebook: Option<String>,
+    /// Or some cells of a notebook, as it is in the editor.
+    pub cells: Option<Cells>,
     /// Values by name: for a notebook those of its `parameters` cell.
     pub parameters: Map<String, Value>,
     /// What it reads.
@@ -62,9 +65,10 @@ impl Control {
         &self,
         user_id: UserId,
         project_id: ProjectId,
-        new: NewJob,
+        mut new: NewJob,
     ) -> Result<Created> {
-        let (snapshot, usual) = self.source(user_id, project_id, &new).await?;
+        let file = check::cells(&mut new)?;
+        let (snapshot, usual) = self.source(user_id, project_id, &new, file).await?;
         let usual = usual.as_ref();
         let (environment, _) = self.settings().environment(
             new.environment
@@ -195,6 +199,7 @@ impl Control {
         user_id: UserId,
         project_id: ProjectId,
         new: &NewJob,
+        file: Option<AddedFile>,
     ) -> Result<(Snapshot, Option<(String, String)>)> {
         // A request that comes a second time runs what the first one captured, however the folder has changed since.
         if let Some(earlier) = self.earlier(project_id, new).await? {
@@ -208,7 +213,9 @@ impl Control {
                 let workspace = workspace.ok_or_else(|| {
                     Error::not_found("there is no such workspace in this project")
                 })?;
-                let snapshot = self.take_snapshot(user_id, project_id, &workspace).await?;
+                let snapshot = self
+                    .take_snapshot(user_id, project_id, &workspace, file)
+                    .await?;
                 Ok((snapshot, Some((workspace.environment, workspace.machine))))
             }
             (None, Some(id)) => {
@@ -247,15 +254,19 @@ impl Control {
         Ok(snapshot.map(|snapshot| (snapshot, Some((job.environment, job.machine)))))
     }
 
-    /// Captures a workspace's project folder as it is now.
+    /// Captures a workspace's project folder as it is now, with one more file where there is one.
     async fn take_snapshot(
         &self,
         user_id: UserId,
         project_id: ProjectId,
         workspace: &Workspace,
+        file: Option<AddedFile>,
     ) -> Result<Snapshot> {
         let machine = self.host_of(workspace)?;
-        let pending = machine.snapshot(workspace.id, project_id).await?;
+        let mut pending = machine.snapshot(workspace.id, project_id).await?;
+        if let Some(AddedFile { path, content }) = file {
+            pending = pending.with_file(self.store(), path, content).await?;
+        }
         let captured = pending.captured();
         let record = NewSnapshot {
             project_id,

@@ -46,6 +46,11 @@ impl Layout {
         self.home(workspace).join("work")
     }
 
+    /// What a workspace's server sees below `inputs`.
+    pub fn shelf(&self, workspace: &WorkspaceId) -> PathBuf {
+        self.root.join("shelves").join(workspace.to_string())
+    }
+
     /// Where attempts have their folders.
     pub fn attempts(&self) -> PathBuf {
         self.root.join("attempts")

@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
+pub mod cells;
 mod control;
 mod crash;
 pub mod environments;

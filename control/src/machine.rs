@@ -13,6 +13,7 @@ use storage::{
     Hash, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     outputs, snapshot,
+    workspaces::Input,
 };
 
 use crate::Result;
@@ -100,6 +101,12 @@ pub trait Machine: Send + Sync {
 
     /// Prepares what is not prepared yet, starts the run, and returns how it is. Does not wait for the command to begin or answer.
     async fn start(&self, work: &Work, secrets: &Secrets) -> Result<Status>;
+
+    /// Makes an input appear to a workspace's running server, and says whether it does: what the server started with stays until its next start.
+    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool>;
+
+    /// Takes an input from a workspace's running server, and says whether it is gone: what the server started with stays until its next start.
+    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool>;
 
     /// Every run that this machine holds anything of: a process, a log or a folder; in no order.
     async fn runs(&self) -> Result<Vec<String>>;

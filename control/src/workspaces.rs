@@ -135,17 +135,21 @@ impl Control {
         self.desire(id, Desired::Deleted).await
     }
 
-    /// Attaches an input, in place of one of the same name. A running server sees it after a restart.
+    /// Attaches an input, in place of one of the same name. A running server sees it at once; in place of one that it started with, after a
+    /// restart.
     pub async fn attach_input(&self, id: WorkspaceId, new: &NewInput) -> Result<Workspace> {
         let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
         let input = &self.resolve_input(found.project_id, new).await?;
+        if found.state == State::Running {
+            self.host_of(&found)?.show_input(id, input).await?;
+        }
         Ok(self
             .db()
             .write(move |mut tx| async move { workspaces::attach_input(&mut tx, id, input).await })
             .await?)
     }
 
-    /// Detaches an input. A running server loses it with a restart.
+    /// Detaches an input. A running server loses it at once; one that it started with, with a restart.
     ///
     /// # Errors
     /// `NotFound` where there is none of this name.
@@ -157,7 +161,11 @@ impl Control {
         if !was {
             return Err(Error::not_found("the workspace has no input of this name"));
         }
-        workspaces::get(self.db(), id).await?.ok_or_else(missing)
+        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
+        if found.state == State::Running {
+            self.host_of(&found)?.hide_input(id, name).await?;
+        }
+        Ok(found)
     }
 
     /// Where the workspace's server can be reached now.

@@ -11,6 +11,7 @@ mod jobs;
 mod logs;
 mod machines;
 mod members;
+mod notebooks;
 mod placed;
 mod projects;
 mod series;
@@ -97,6 +98,10 @@ fn bounded() -> OpenApiRouter<App> {
 /// More of the same: jobs, uploads and what there is to choose from.
 fn work() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(
+            routes!(notebooks::propose_cells)
+                .layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)),
+        )
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::list_project_jobs))
         .routes(routes!(jobs::get_job))
@@ -126,7 +131,9 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(logs::follow_job_log))
         .routes(routes!(files::get_job_file))
         .routes(routes!(files::get_job_output))
-        .routes(routes!(jobs::create_job))
+        .routes(
+            routes!(jobs::create_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)),
+        )
         .routes(routes!(jobs::rerun_job))
         .routes(objects.layer(DefaultBodyLimit::disable()))
         .routes(routes!(uploads::seal_upload))

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use storage::{
     ids::{JobId, ProjectId, SessionId, TokenId, WorkspaceId},
+    links::Parent,
     users::User,
 };
 
@@ -49,6 +50,15 @@ pub enum Credential {
         /// When it ends.
         expires_ms: Option<i64>,
     },
+    /// A page of a workspace that somebody has opened: it may what the workspace's own token may.
+    Page {
+        /// The sign-in with which it was opened.
+        parent: Parent,
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Its project.
+        project: ProjectId,
+    },
 }
 
 /// What a token is confined to.
@@ -78,6 +88,12 @@ impl Principal {
         match &self.credential {
             Credential::Session { .. } => Bound::None,
             Credential::Token { bound, .. } => *bound,
+            Credential::Page {
+                workspace, project, ..
+            } => Bound::Workspace {
+                workspace: *workspace,
+                project: *project,
+            },
         }
     }
 
@@ -86,6 +102,7 @@ impl Principal {
         match &self.credential {
             Credential::Session { .. } => Scopes::all(),
             Credential::Token { scopes, .. } => *scopes,
+            Credential::Page { .. } => identify::within_workspace(),
         }
     }
 
@@ -103,7 +120,16 @@ impl Principal {
     pub fn session(&self) -> Option<SessionId> {
         match &self.credential {
             Credential::Session { id } => Some(*id),
-            Credential::Token { .. } => None,
+            Credential::Token { .. } | Credential::Page { .. } => None,
+        }
+    }
+
+    /// The sign-in that all of this comes from; what is made of it ends with it.
+    pub(crate) fn parent(&self) -> Parent {
+        match &self.credential {
+            Credential::Session { id } => Parent::Session(*id),
+            Credential::Token { id, .. } => Parent::Token(*id),
+            Credential::Page { parent, .. } => *parent,
         }
     }
 }

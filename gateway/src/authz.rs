@@ -54,8 +54,10 @@ pub enum Action {
     CreateWorkspace,
     /// See a workspace and its server's log.
     ReadWorkspace,
-    /// Start a workspace, or change its inputs.
+    /// Start a workspace.
     StartWorkspace,
+    /// Attach inputs to a workspace, and detach them.
+    ChangeInputs,
     /// Reach what runs in a workspace.
     OpenWorkspace,
     /// Stop a workspace.
@@ -87,6 +89,8 @@ pub struct Resource {
     pub workspace: Option<WorkspaceId>,
     /// The job.
     pub job: Option<JobId>,
+    /// The workspace whose code the job runs.
+    pub origin: Option<WorkspaceId>,
 }
 
 /// The answer.
@@ -129,7 +133,7 @@ impl Action {
             A::ChangeProject | A::DeleteProject | A::ManageMembers => {
                 (Scope::Write, Some(Role::Owner))
             }
-            A::CreateWorkspace | A::StartWorkspace | A::OpenWorkspace => {
+            A::CreateWorkspace | A::StartWorkspace | A::ChangeInputs | A::OpenWorkspace => {
                 (Scope::Workspaces, Some(Role::Editor))
             }
             A::StopWorkspace | A::DeleteWorkspace => (Scope::Workspaces, Some(Role::Viewer)),
@@ -147,7 +151,9 @@ impl Action {
                 | A::ReadWorkspace
                 | A::ListJobs
                 | A::ReadJob
+                | A::ChangeInputs
                 | A::RunFromWorkspace
+                | A::StopJob
                 | A::SubmitJob
                 | A::Upload
         );
@@ -168,7 +174,10 @@ impl Action {
     fn is_personal(self) -> bool {
         matches!(
             self,
-            Self::StartWorkspace | Self::OpenWorkspace | Self::RunFromWorkspace
+            Self::StartWorkspace
+                | Self::ChangeInputs
+                | Self::OpenWorkspace
+                | Self::RunFromWorkspace
         )
     }
 }
@@ -191,7 +200,15 @@ pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Dec
         .is_none_or(|least| role.is_some_and(|role| rank(role) >= rank(least)));
     let is_session_enough = !action.needs_session() || principal.session().is_some();
     let is_person_right = !action.is_personal() || resource.owner == Some(principal.user.id);
+    // Other jobs of the project a workspace may look at.
+    let is_origin_right = match principal.bound() {
+        Bound::Workspace { workspace, .. } if action == Action::StopJob => {
+            resource.origin == Some(workspace)
+        }
+        _ => true,
+    };
     let is_allowed = is_in_bounds
+        && is_origin_right
         && principal.has_scope(needs.scope)
         && is_admin_enough
         && is_role_enough

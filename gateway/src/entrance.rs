@@ -2,29 +2,72 @@
 
 use std::sync::Arc;
 
+use axum::response::IntoResponse as _;
 use control::workspaces::Upstream as Server;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use storage::{
     ids::WorkspaceId,
-    links, sessions, tokens, users, workspace_sessions,
+    links, users, workspace_sessions,
     workspaces::{self, State},
 };
 use tokio::sync::watch;
+use tower::ServiceExt as _;
 
 use crate::{
     app::App,
     auth::{Principal, ms, of_token},
     authz::{self, Action, Decision},
-    error::ApiError,
-    proxy::{Address, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces},
+    error::{ApiError, write_envelope},
+    proxy::{Address, Asked, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces},
+    stack::new_request_id,
 };
+
+/// What pages of a workspace may ask of the API, by the first part of its path; `authz` then decides as ever. Signing in is not among it:
+/// a page that a workspace made up must not sign anybody in.
+const FOR_PAGES: [&str; 11] = [
+    "environments",
+    "events",
+    "info",
+    "jobs",
+    "machine-types",
+    "machines",
+    "me",
+    "notebooks",
+    "projects",
+    "uploads",
+    "workspaces",
+];
 
 /// The app, as the proxy sees it.
 #[derive(Clone)]
-pub struct Entrance(App);
+pub struct Entrance(App, axum::Router);
 
 impl Entrance {
-    pub(crate) fn new(app: App) -> Self {
-        Self(app)
+    /// `router` is the app's, which answers what pages of workspaces ask of the API.
+    pub(crate) fn new(app: App, router: axum::Router) -> Self {
+        Self(app, router)
+    }
+
+    async fn answer(
+        &self,
+        asked: Asked<'_>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<axum::body::Body>, ApiError> {
+        let operation = request.uri().path().strip_prefix("/api/v1/");
+        let first = operation.and_then(|path| path.split('/').next());
+        if !first.is_some_and(|first| FOR_PAGES.contains(&first)) {
+            return Err(ApiError::not_found("operation"));
+        }
+        let opener = self.identify(asked.credential, asked.workspace).await?;
+        let opener = opener.ok_or_else(ApiError::unauthenticated)?;
+        let page = opener.page(&self.0, asked.workspace).await?;
+        let page = page.ok_or_else(|| ApiError::not_found("workspace"))?;
+        request.extensions_mut().insert(page);
+        request.extensions_mut().insert(asked.peer);
+        let request = request.map(axum::body::Body::new);
+        let Ok(response) = self.1.clone().oneshot(request).await;
+        Ok(response)
     }
 
     /// Whom the credential stands for, where it holds for this workspace.
@@ -115,26 +158,6 @@ impl Entrance {
     }
 }
 
-impl Principal {
-    /// The owner of a workspace session, with the rights of the sign-in that it came from.
-    async fn of_parent(
-        app: &App,
-        user: users::User,
-        parent: links::Parent,
-    ) -> Result<Option<Self>, ApiError> {
-        match parent {
-            links::Parent::Session(id) => {
-                let session = sessions::get(app.db(), id).await?;
-                Ok(session.map(|session| Self::of_session(user, &session)))
-            }
-            links::Parent::Token(id) => match tokens::get(app.db(), id).await? {
-                Some(token) => Self::with_token(app, token, user).await,
-                None => Ok(None),
-            },
-        }
-    }
-}
-
 impl Workspaces for Entrance {
     async fn authorise(
         &self,
@@ -175,6 +198,18 @@ impl Workspaces for Entrance {
             .map_err(|error| unanswered(&error))
     }
 
+    async fn api(
+        &self,
+        asked: Asked<'_>,
+        request: Request<Incoming>,
+    ) -> Result<Response<axum::body::Body>, Unanswered> {
+        match self.answer(asked, request).await {
+            Ok(response) => Ok(response),
+            Err(error) if error.status().is_client_error() => Ok(envelope(error)),
+            Err(error) => Err(unanswered(&error)),
+        }
+    }
+
     async fn leave(&self, workspace: &WorkspaceId, cookie: &str) -> Result<(), Unanswered> {
         self.forget(*workspace, cookie)
             .await
@@ -193,6 +228,10 @@ impl Workspaces for Entrance {
     fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes()
     }
+}
+
+fn envelope(error: ApiError) -> Response<axum::body::Body> {
+    write_envelope(error.into_response(), &new_request_id().0)
 }
 
 /// The proxy answers 503; the cause is told here, once.

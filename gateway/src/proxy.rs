@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
 use storage::ids::WorkspaceId;
 use tokio::{sync::watch, time::interval};
@@ -36,7 +36,9 @@ use tokio_util::sync::CancellationToken;
 pub use body::{Body, Error as BodyError};
 pub use exchange::Streaming;
 pub use site::Bounds;
-pub use workspaces::{Address, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces};
+pub use workspaces::{
+    Address, Asked, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces,
+};
 
 use crate::{
     config::Config,
@@ -204,11 +206,12 @@ impl<W: Workspaces> Proxy<W> {
             };
         };
         if visit.path.is_below(".cairn") {
-            let door_is_here = visit.origin != Origin::App;
-            return if door_is_here {
-                Box::pin(self.door(&visit, rest)).await
-            } else {
+            return if visit.origin == Origin::App {
                 Err(Refusal::Missing)
+            } else if visit.path.is_below(".cairn/api") {
+                Box::pin(self.api(visit, line)).await
+            } else {
+                Box::pin(self.door(&visit, rest)).await
             };
         }
         if rest == "logout" && visit.origin != Origin::App {
@@ -290,6 +293,36 @@ impl<W: Workspaces> Proxy<W> {
             origin: &origin,
         })
         .map_err(|_| Refusal::Forged)
+    }
+
+    /// The service's API for the pages of a workspace: as the workspace, never as the person who looks at it.
+    async fn api(
+        &self,
+        mut visit: Box<Visit>,
+        line: &mut Line,
+    ) -> Result<Response<Body>, Refusal> {
+        if visit.upgrade {
+            return Err(Refusal::Missing);
+        }
+        let (site, shown) = self.authorise(&visit, line).await?;
+        let door = format!("{}.cairn", site.base);
+        visit.parts.uri =
+            upstream::below(&visit.parts.uri, &door).ok_or(Refusal::Missing)?;
+        for ours in [header::COOKIE, header::AUTHORIZATION] {
+            visit.parts.headers.remove(ours);
+        }
+        let visit = *visit;
+        let Some(credential) = visit.shown.candidates(true).nth(shown) else {
+            return Err(Refusal::Stranger);
+        };
+        let request = Request::from_parts(visit.parts, visit.body);
+        let asked = Asked {
+            credential,
+            workspace: visit.path.workspace,
+            peer: visit.peer,
+        };
+        let answer = self.workspaces.api(asked, request).await;
+        Ok(answer.map_err(|_| Refusal::Unanswered)?.map(Body::from))
     }
 
     async fn door(&self, visit: &Visit, rest: &str) -> Result<Response<Body>, Refusal> {

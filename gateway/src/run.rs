@@ -22,12 +22,13 @@ impl App {
     /// Dropping the future hangs up on every client.
     pub async fn run(self, sockets: Vec<Listening>, shutdown: CancellationToken) {
         let config = Arc::new(self.config().clone());
-        let entrance = Arc::new(Entrance::new(self.clone()));
+        let router = self.router();
+        let entrance = Arc::new(Entrance::new(self.clone(), router.clone()));
         let proxy = Proxy::new(&config, entrance, Bounds::default());
         let kept = Arc::downgrade(&proxy);
         let tunnels = move || kept.upgrade().map_or(0, |proxy| proxy.tunnels());
         self.metrics().take_tunnels_from(tunnels);
-        let front = Arc::new(Front::new(&config, self.router(), Arc::clone(&proxy)));
+        let front = Arc::new(Front::new(&config, router, Arc::clone(&proxy)));
         let connections = Arc::new(Semaphore::new(connections_for_open_files()));
         let drain = Drain::new();
         let mut listeners = JoinSet::new();

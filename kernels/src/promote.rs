@@ -41,6 +41,8 @@ pub struct Proposal {
     pub cells: Vec<Needed>,
     /// What the analysis could not see, in words; empty where there is nothing of the kind.
     pub doubts: Vec<String>,
+    /// Names that no cell that ran defines: they may only live in the kernel. Each is a doubt, too.
+    pub missing: Vec<String>,
 }
 
 /// A cell that is needed.
@@ -146,8 +148,8 @@ fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     let missing = slice.missing();
     if !missing.is_empty() {
         doubts.push(format!(
-            "no cell that ran defines {}: it may only live in the kernel",
-            missing.join(", ")
+            "no cell that ran defines `{}`: it may only live in the kernel",
+            missing.join("`, `")
         ));
     }
     let mut needed = slice.needed;
@@ -155,6 +157,7 @@ fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     Proposal {
         cells: needed,
         doubts,
+        missing,
     }
 }
 
@@ -177,6 +180,7 @@ fn preceding(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     Proposal {
         cells: needed.collect(),
         doubts: gaps(cells, &order),
+        missing: Vec::new(),
     }
 }
 

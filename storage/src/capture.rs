@@ -14,6 +14,7 @@ use crate::manifest::{Builder, Entry, Node, Summary};
 use crate::objects::{Hash, Store, blocking, number, record};
 use crate::snapshots::{self, NewSnapshot};
 
+mod added;
 mod beneath;
 mod ingest;
 mod rules;

@@ -103,6 +103,80 @@ pub async fn farm(store: &Store, manifest_digest: Hash, link: Link) -> Result<Pa
     .await
 }
 
+/// Makes `folder`, which must not exist, a read-only tree of the part of a manifest that lies at `part`: what is in that folder, or that file alone
+/// under its own name. Whole or not at all.
+///
+/// Files, folders and checks are as in a [`farm`]. Dropping the future lets the work run to its end.
+///
+/// # Errors
+/// As [`copy_to`]; `NotFound` when there is nothing at `part`.
+pub async fn tree(
+    store: &Store,
+    manifest_digest: Hash,
+    part: Option<&str>,
+    folder: &Path,
+    link: Link,
+) -> Result<()> {
+    let (store, part, folder) = (
+        store.clone(),
+        part.map(str::to_owned),
+        folder.to_owned(),
+    );
+    blocking(move || tree_now(&store, &manifest_digest, part.as_deref(), &folder, link)).await
+}
+
+fn tree_now(
+    store: &Store,
+    manifest_digest: &Hash,
+    part: Option<&str>,
+    folder: &Path,
+    link: Link,
+) -> Result<()> {
+    let manifest = open(store, manifest_digest)?;
+    let scratch = store.files().scratch()?;
+    let fresh = scratch.path().join("tree");
+    let failed = |error| io_error(format!("cannot make {}", folder.display()), error);
+    fs::create_dir(&fresh).map_err(failed)?;
+    let how = Fill {
+        link,
+        writable: false,
+        owner: None,
+    };
+    let mut tree = Tree::open(&fresh, &how)?;
+    let mut is_empty = true;
+    let from = part.map_or_else(|| manifest.entries(), |part| manifest.entries_from(part));
+    for entry in from {
+        let entry = entry?;
+        let Some(path) = within(&entry.path, part) else {
+            // Names such as `a-b` stand between `a` and what is in it.
+            if part.is_some_and(|part| !entry.path.starts_with(part)) {
+                break;
+            }
+            continue;
+        };
+        is_empty = false;
+        add(&mut tree, store, path, &entry.node)?;
+    }
+    if is_empty && let Some(part) = part {
+        return Err(Error::not_found(format!("there is nothing at {part:?}")));
+    }
+    tree.finish()?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o555)).map_err(failed)?;
+    fs::rename(&fresh, folder).map_err(failed)
+}
+
+/// What a path is called in the tree of `part`; `None` where it does not belong to it.
+fn within<'a>(path: &'a str, part: Option<&str>) -> Option<&'a str> {
+    let Some(part) = part else {
+        return Some(path);
+    };
+    let rest = path.strip_prefix(part)?;
+    if rest.is_empty() {
+        return path.rsplit('/').next();
+    }
+    rest.strip_prefix('/')
+}
+
 fn copy_now(
     store: &Store,
     manifest_digest: &Hash,
@@ -193,16 +267,20 @@ fn fill(store: &Store, manifest: &Manifest, folder: &Path, how: &Fill) -> Result
     let mut tree = Tree::open(folder, how)?;
     for entry in manifest.entries() {
         let entry = entry?;
-        match &entry.node {
-            Node::File {
-                hash,
-                size,
-                executable,
-            } => tree.file(store, &entry.path, (hash, *size), *executable)?,
-            Node::Symlink { target } => tree.link(&entry.path, target)?,
-        }
+        add(&mut tree, store, &entry.path, &entry.node)?;
     }
     tree.finish()
+}
+
+fn add(tree: &mut Tree<'_>, store: &Store, path: &str, node: &Node) -> Result<()> {
+    match node {
+        Node::File {
+            hash,
+            size,
+            executable,
+        } => tree.file(store, path, (hash, *size), *executable),
+        Node::Symlink { target } => tree.link(path, target),
+    }
 }
 
 /// A folder that goes away unless it was renamed.

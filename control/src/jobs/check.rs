@@ -30,6 +30,34 @@ pub(super) fn title(new: &NewJob) -> String {
     plain.trim().to_owned()
 }
 
+/// A file that goes into the snapshot besides those of the folder.
+pub(super) struct AddedFile {
+    /// Its path there.
+    pub(super) path: String,
+    /// What is in it.
+    pub(super) content: Vec<u8>,
+}
+
+/// Turns cells that are asked for into a notebook that is, and gives back the file that holds it.
+pub(super) fn cells(new: &mut NewJob) -> Result<Option<AddedFile>> {
+    let Some(cells) = new.cells.take() else {
+        return Ok(None);
+    };
+    if new.notebook.is_some() || new.command.is_some() {
+        return Err(Error::invalid(
+            "a job runs either a command, a notebook or cells: give exactly one of them",
+        ));
+    }
+    if new.workspace_id.is_none() {
+        return Err(Error::invalid(
+            "cells run on the files of a workspace: give `workspace_id`",
+        ));
+    }
+    let (path, content) = (cells.place(), cells.assemble()?.into_bytes());
+    new.notebook = Some(path.clone());
+    Ok(Some(AddedFile { path, content }))
+}
+
 /// Checks what the job runs and gives its parameters back as they will be passed on.
 pub(super) async fn parameters(
     control: &Control,

@@ -5,6 +5,7 @@ mod home;
 mod inputs;
 mod lab;
 mod reach;
+mod shelf;
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use storage::{
     materialise::Link,
     objects::Store,
     snapshot,
+    workspaces::Input,
 };
 
 use super::{Address, Built, HomeSource, Left, Machine, Secrets, Task, Work};
@@ -26,6 +28,7 @@ use crate::{
 };
 
 pub(crate) use home::remove_tree;
+use shelf::Shelf;
 
 /// What a machine consists of.
 pub struct Host {
@@ -71,6 +74,24 @@ impl LocalMachine {
             runtime: self.0.runtime.name().to_owned(),
             id: run_id.to_owned(),
         }
+    }
+
+    fn shelf(&self, workspace: WorkspaceId) -> Shelf {
+        Shelf::of(self.layout(), workspace)
+    }
+
+    /// The folder in which a server that does not run yet will find its inputs.
+    async fn lay_out(&self, workspace: WorkspaceId, work: &Work) -> Result<()> {
+        let shelf = self.shelf(workspace);
+        if self.0.isolated {
+            let mounts = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
+            return shelf.lay_out(&work.inputs, &mounts).await;
+        }
+        shelf.lay_out(&[], &[]).await?;
+        for input in &work.inputs {
+            shelf.show(&self.0.store, input, self.link()).await?;
+        }
+        Ok(())
     }
 
     fn link(&self) -> Link {
@@ -119,7 +140,8 @@ impl LocalMachine {
                 environment: &environment,
                 home: self.layout().home(workspace_id),
                 lab_config: lab::settings(self.layout())?,
-                inputs,
+                shelf: self.shelf(*workspace_id).inside(),
+                inputs: if self.0.isolated { inputs } else { Vec::new() },
                 api_url,
             }),
             Task::Attempt(attempt) => {
@@ -180,6 +202,7 @@ impl Machine for LocalMachine {
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {
         homes::forget(&self.0.store, &home::index(workspace));
+        self.shelf(workspace).remove().await?;
         remove_tree(self.layout().home(&workspace)).await
     }
 
@@ -239,12 +262,28 @@ impl Machine for LocalMachine {
         spec.secrets = given(secrets);
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
         spec.api = reach::authority(api_url);
+        if let Task::Server { workspace_id } = &work.task
+            && self.status(&work.run_id).await?.is_none()
+        {
+            self.lay_out(*workspace_id, work).await?;
+        }
         let handle = self.0.runtime.start(spec).await?;
         self.0
             .runtime
             .status(&handle)
             .await?
             .ok_or_else(|| Error::not_found("the run vanished as it was started"))
+    }
+
+    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool> {
+        let _held = self.1.hold(workspace).await;
+        let shelf = self.shelf(workspace);
+        shelf.show(&self.0.store, input, self.link()).await
+    }
+
+    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool> {
+        let _held = self.1.hold(workspace).await;
+        self.shelf(workspace).hide(name).await
     }
 
     async fn runs(&self) -> Result<Vec<String>> {

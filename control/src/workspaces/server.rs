@@ -26,7 +26,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) home: PathBuf,
     /// JupyterLab's settings that all workspaces share.
     pub(crate) lab_config: PathBuf,
-    /// Name and folder of each input.
+    /// The folder of inputs.
+    pub(crate) shelf: PathBuf,
+    /// What is mounted in it: name and folder.
     pub(crate) inputs: Vec<(String, PathBuf)>,
     /// Where the server reaches the API; browsers reach the app by the work's own address.
     pub(crate) api_url: &'a str,
@@ -44,6 +46,7 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     let mut mounts = vec![
         Mount::read_write(parts.home, HOME),
         Mount::read_only(parts.lab_config, LAB_CONFIG),
+        Mount::read_only(parts.shelf, INPUTS),
     ];
     mounts.extend(parts.environment.mounts.iter().cloned());
     mounts.extend(
@@ -232,6 +235,7 @@ mod tests {
             environment: &environment,
             home: "/data/homes/1".into(),
             lab_config: "/data/jupyter".into(),
+            shelf: "/data/shelves/1/inputs".into(),
             inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
             api_url: "http://localhost:8000",
         });

@@ -51,6 +51,14 @@ impl Workspaces for Constant {
         Ok(None)
     }
 
+    async fn api(
+        &self,
+        _: gateway::proxy::Asked<'_>,
+        _: http::Request<hyper::body::Incoming>,
+    ) -> Result<http::Response<axum::body::Body>, Unanswered> {
+        Err(Unanswered)
+    }
+
     async fn leave(&self, _: &WorkspaceId, _: &str) -> Result<(), Unanswered> {
         Ok(())
     }

@@ -5,7 +5,7 @@ mod record;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use storage::{
     ids::{SnapshotId, WorkspaceId},
     jobs::{self as records, Filter},
@@ -38,6 +38,8 @@ pub(crate) struct NewJob {
     command: Option<Vec<String>>,
     /// The path of a notebook in the code.
     notebook: Option<String>,
+    /// Or some cells of a notebook of the workspace, as it is in the editor.
+    cells: Option<NewCells>,
     /// What to give it.
     #[serde(default)]
     parameters: Map<String, Value>,
@@ -56,6 +58,24 @@ pub(crate) struct NewJob {
     idempotency_key: Option<String>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
+}
+
+/// The cells of a notebook that a job runs. The notebook that they make lies beside the original in the job's code: `a.cells.ipynb`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCells {
+    /// The notebook, in format 4; what its cells gave is not needed.
+    #[schema(value_type = Object)]
+    notebook: Box<RawValue>,
+    /// Where it lies within the project folder, whether it is saved there or not.
+    path: String,
+    /// The positions of the cells to run, among all cells from 0, in the order to run them.
+    keep: Vec<usize>,
+    /// Names that are assigned plainly once in these cells, which become parameters.
+    #[serde(default)]
+    lift: Vec<String>,
+    /// Code that runs before everything else.
+    prelude: Option<String>,
 }
 
 /// What to change when a job is run again.
@@ -164,6 +184,7 @@ pub(crate) async fn create_job(
         name: new.name,
         command: new.command,
         notebook: new.notebook,
+        cells: new.cells.map(cells),
         parameters: new.parameters,
         inputs: inputs::readable(&app, &principal, &project, new.inputs).await?,
         environment: new.environment,
@@ -181,6 +202,16 @@ pub(crate) async fn create_job(
         StatusCode::OK
     };
     Ok((status, Json(Job::of(&app, created.job).await?)))
+}
+
+fn cells(new: NewCells) -> control::cells::Cells {
+    control::cells::Cells {
+        notebook: new.notebook,
+        path: new.path,
+        keep: new.keep,
+        lift: new.lift,
+        prelude: new.prelude,
+    }
 }
 
 /// The code: a workspace of the caller's own in this project, or a snapshot of this project.

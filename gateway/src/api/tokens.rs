@@ -145,7 +145,7 @@ pub(crate) async fn create_token(
 fn earlier(asked_ms: Option<i64>, principal: &Principal) -> Option<i64> {
     let own_ms = match principal.credential {
         Credential::Token { expires_ms, .. } => expires_ms,
-        Credential::Session { .. } => None,
+        Credential::Session { .. } | Credential::Page { .. } => None,
     };
     match (asked_ms, own_ms) {
         (Some(asked), Some(own)) => Some(asked.min(own)),

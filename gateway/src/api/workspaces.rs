@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Bound, Credential, Principal, ms, next::local_path},
+    auth::{Bound, Principal, ms, next::local_path},
     authz::{self, Action},
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
@@ -319,10 +319,7 @@ pub(crate) async fn open_workspace(
         .origins()
         .of_workspace(&workspace.id)
         .ok_or_else(|| ApiError::unavailable("no origin is configured for workspaces"))?;
-    let parent = match &principal.credential {
-        Credential::Session { id } => links::Parent::Session(*id),
-        Credential::Token { id, .. } => links::Parent::Token(*id),
-    };
+    let parent = principal.parent();
     let ttl_ms = ms(app.config().lifetimes.workspace_code);
     let (user, id) = (principal.user.id, workspace.id);
     let made = app
@@ -339,7 +336,8 @@ pub(crate) async fn open_workspace(
     Ok(Json(Opened { url: url.into() }))
 }
 
-/// Mounts something into a workspace, or something else under a name that is taken. It shows after the next start.
+/// Mounts something into a workspace, or something else under a name that is taken. It shows at once, but in place of one that the server
+/// started with after the next start.
 #[utoipa::path(put, path = "/workspaces/{workspace}/inputs/{name}", operation_id = "put_workspace_input", tag = "workspaces",
     request_body = InputRequest,
     params(("workspace" = String, Path, description = "Id"), ("name" = String, Path, description = "The folder's name")),
@@ -350,14 +348,14 @@ pub(crate) async fn put_workspace_input(
     Path((id, name)): Path<(String, String)>,
     Json(input): Json<InputRequest>,
 ) -> Result<Json<Workspace>, ApiError> {
-    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let workspace = authz::workspace(&app, &principal, Action::ChangeInputs, &id).await?;
     let home = home(&app, workspace.project_id).await?;
     let input = inputs::readable_named(&app, &principal, &home, (name, input.reference)).await?;
     let workspace = app.control().attach_input(workspace.id, &input).await?;
     Ok(Json(shown(&app, workspace).await?))
 }
 
-/// Takes an input out of a workspace. It is gone after the next start.
+/// Takes an input out of a workspace. It is gone at once, but one that the server started with after the next start.
 #[utoipa::path(delete, path = "/workspaces/{workspace}/inputs/{name}", operation_id = "delete_workspace_input", tag = "workspaces",
     params(("workspace" = String, Path, description = "Id"), ("name" = String, Path, description = "The folder's name")),
     responses((status = 200, body = Workspace), (status = "4XX", body = Envelope)))]
@@ -366,7 +364,7 @@ pub(crate) async fn delete_workspace_input(
     principal: Principal,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Json<Workspace>, ApiError> {
-    let workspace = authz::workspace(&app, &principal, Action::StartWorkspace, &id).await?;
+    let workspace = authz::workspace(&app, &principal, Action::ChangeInputs, &id).await?;
     let workspace = app.control().detach_input(workspace.id, &name).await?;
     Ok(Json(shown(&app, workspace).await?))
 }

@@ -3,7 +3,9 @@
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use storage::{
+    ids::WorkspaceId,
     jobs,
+    links::Parent,
     sessions::{self, Session},
     tokens::{self, Token},
     users::{self, User},
@@ -11,7 +13,11 @@ use storage::{
 };
 
 use super::{Bound, Credential, Principal, Scope, Scopes, cookies, csrf};
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    authz::{self, Action, Decision},
+    error::ApiError,
+};
 
 /// Use of a session or token is recorded this often at most.
 const TOUCH_EVERY_MS: i64 = 60_000;
@@ -108,9 +114,16 @@ async fn bound(app: &App, token: &Token) -> Result<Option<Bound>, ApiError> {
 fn scopes(token: &Token, bound: Bound) -> Scopes {
     match bound {
         Bound::None => Scopes::from_names(token.scopes.iter().map(String::as_str)),
-        Bound::Workspace { .. } => [Scope::Read, Scope::Write].into_iter().collect(),
+        Bound::Workspace { .. } => within_workspace(),
         Bound::Job { .. } => [Scope::Read].into_iter().collect(),
     }
+}
+
+/// What a workspace is good for, be it its token or its pages.
+pub(super) fn within_workspace() -> Scopes {
+    [Scope::Read, Scope::Write, Scope::Workspaces]
+        .into_iter()
+        .collect()
 }
 
 async fn session_of(app: &App, secret: &str) -> Result<Option<(Session, User)>, ApiError> {
@@ -176,6 +189,48 @@ impl Principal {
         Ok(Some(Self { user, credential }))
     }
 
+    /// Whoever signed in as `parent`; `None` where that has ended.
+    ///
+    /// # Errors
+    /// 503 where the database does not answer.
+    pub(crate) async fn of_parent(
+        app: &App,
+        user: User,
+        parent: Parent,
+    ) -> Result<Option<Self>, ApiError> {
+        match parent {
+            Parent::Session(id) => {
+                let session = sessions::get(app.db(), id).await?;
+                Ok(session.map(|session| Self::of_session(user, &session)))
+            }
+            Parent::Token(id) => match tokens::get(app.db(), id).await? {
+                Some(token) => Self::with_token(app, token, user).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// A page of a workspace that `self` opens; `None` where they may not, or where there is no such workspace.
+    ///
+    /// # Errors
+    /// 503 where the database does not answer.
+    pub(crate) async fn page(self, app: &App, id: WorkspaceId) -> Result<Option<Self>, ApiError> {
+        let Some(workspace) = workspaces::get(app.db(), id).await? else {
+            return Ok(None);
+        };
+        let action = Action::OpenWorkspace;
+        if authz::decide_workspace(app, &self, action, &workspace).await? != Decision::Allow {
+            return Ok(None);
+        }
+        let credential = Credential::Page {
+            parent: self.parent(),
+            workspace: workspace.id,
+            project: workspace.project_id,
+        };
+        let user = self.user;
+        Ok(Some(Self { user, credential }))
+    }
+
     /// The same principal as they are now; `None` where the credential has ended. For streams that stay open.
     ///
     /// # Errors
@@ -194,6 +249,12 @@ impl Principal {
                 Some(token) => Self::with_token(app, token, user).await,
                 None => Ok(None),
             },
+            Credential::Page {
+                parent, workspace, ..
+            } => match Self::of_parent(app, user, *parent).await? {
+                Some(opener) => opener.page(app, *workspace).await,
+                None => Ok(None),
+            },
         }
     }
 }
@@ -202,6 +263,10 @@ impl FromRequestParts<App> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        // Found out already, for a request that came through a workspace's origin.
+        if let Some(page) = parts.extensions.get::<Self>() {
+            return Ok(page.clone());
+        }
         let found = identify(app, &parts.method, &parts.headers).await?;
         found.ok_or_else(ApiError::unauthenticated)
     }

@@ -81,7 +81,7 @@ async fn of_workspace(
         project: Some((workspace.project_id, role)),
         owner: Some(workspace.user_id),
         workspace: Some(workspace.id),
-        job: None,
+        ..Resource::default()
     })
 }
 
@@ -103,6 +103,7 @@ pub(crate) async fn job(
     let resource = Resource {
         project: Some((project.id, Some(role))),
         job: Some(job.id),
+        origin: job.workspace_id,
         ..Resource::default()
     };
     require(principal, action, &resource, "job")?;

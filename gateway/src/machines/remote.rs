@@ -14,6 +14,7 @@ use storage::{
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     snapshot,
     transfer::Item,
+    workspaces::Input,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -100,6 +101,17 @@ impl Machine for RemoteMachine {
 
     async fn has_home(&self, workspace: WorkspaceId) -> Result<bool> {
         self.link.call(&Call::HasHome(workspace)).await
+    }
+
+    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool> {
+        self.link.give(input.manifest_digest.parse()?).await?;
+        let input = input.clone();
+        self.link.call(&Call::ShowInput { workspace, input }).await
+    }
+
+    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.link.call(&Call::HideInput { workspace, name }).await
     }
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {

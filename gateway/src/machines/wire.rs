@@ -10,10 +10,11 @@ use storage::{
     ids::{AttemptId, ProjectId, WorkspaceId},
     machines::Device,
     snapshot::Captured,
+    workspaces::Input,
 };
 
 /// The version of all of this. A side that hears another one says so and hangs up.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// In the answer to the upgrade: which machine the token made this.
 pub const MACHINE_HEADER: &str = "cairn-machine";
 /// In the answer to the upgrade: after how many ms out of reach the server gives up what runs there.
@@ -66,6 +67,14 @@ pub(super) enum Call {
         template: Option<Hash>,
     },
     HasHome(WorkspaceId),
+    ShowInput {
+        workspace: WorkspaceId,
+        input: Input,
+    },
+    HideInput {
+        workspace: WorkspaceId,
+        name: String,
+    },
     RemoveHome(WorkspaceId),
     RestoreHome {
         workspace: WorkspaceId,

@@ -309,6 +309,17 @@ fn counts_as_activity(visit: &Visit) -> bool {
             ))
 }
 
+/// The address below `prefix` as it came, without the token; `None` where it is not written that way.
+pub(super) fn below(uri: &Uri, prefix: &str) -> Option<Uri> {
+    let uri = bare(uri).ok()?;
+    let below = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
+    if below.starts_with('/') {
+        below.parse().ok()
+    } else {
+        None
+    }
+}
+
 /// Path and query as they came, without the token.
 fn bare(uri: &Uri) -> Result<Uri, Refusal> {
     const BAD: Refusal = Refusal::Bad("The address is malformed.");

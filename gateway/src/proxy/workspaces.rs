@@ -4,8 +4,12 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use control::machine::Remote;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use storage::ids::WorkspaceId;
 use tokio::sync::watch;
+
+use super::Peer;
 
 /// What a client showed to be let in. Never logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,17 @@ pub struct Entry {
     pub lifetime: Duration,
 }
 
+/// Who asks something of the service's API from within a workspace.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What `authorise` said yes to.
+    pub credential: Credential<'a>,
+    /// The workspace whose page asks.
+    pub workspace: WorkspaceId,
+    /// Who is at the other end.
+    pub peer: Peer,
+}
+
 /// The question could not be answered now, for example because the database does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the records cannot be read at the moment")]
@@ -95,6 +110,14 @@ pub trait Workspaces: Send + Sync + 'static {
         workspace: &WorkspaceId,
         code: &str,
     ) -> impl Future<Output = Result<Option<Entry>, Unanswered>> + Send;
+
+    /// Answers a request for the service's API (`/api/…`) that a page of the workspace made. It acts as the workspace, whose rights end at
+    /// its project, and not as the person who looks at the page: whatever runs in the workspace can make its pages ask.
+    fn api(
+        &self,
+        asked: Asked<'_>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<axum::body::Body>, Unanswered>> + Send;
 
     /// Ends the session of a workspace origin's cookie. Unknown cookies are fine.
     fn leave(

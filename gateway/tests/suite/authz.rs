@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
+    client::Client,
     openapi::operations,
     world::{CALLERS, World},
 };
@@ -91,8 +92,8 @@ const TABLE: &[Row] = &[
     row("open_workspace", "POST /workspaces/{workspace}/open", "", "-00+33--30"),
     row("stop_workspace", "POST /workspaces/{workspace}/stop", "", "-00+++--30"),
     once("delete_workspace", "DELETE /workspaces/{workspace}", "", "-00+++--30"),
-    row("put_workspace_input", "PUT /workspaces/{workspace}/inputs/model", r##"{"ref":"#2"}"##, "-00+33--30"),
-    once("delete_workspace_input", "DELETE /workspaces/{workspace}/inputs/kept", "", "-00+33--30"),
+    row("put_workspace_input", "PUT /workspaces/{workspace}/inputs/model", r##"{"ref":"#2"}"##, "-00+33--+0"),
+    once("delete_workspace_input", "DELETE /workspaces/{workspace}/inputs/kept", "", "-00+33--+0"),
     row("get_workspace_log", "GET /workspaces/{workspace}/log", "", "-00+++--+0"),
     row("list_workspace_runs", "GET /workspaces/{workspace}/runs", "", "-00+++--+0"),
     row("list_jobs", "GET /jobs", "", "-+++++--+3"),
@@ -114,6 +115,7 @@ const TABLE: &[Row] = &[
     row("put_upload_object", "PUT /uploads/{upload}/objects/{hash}", "", "-00+00--+3"),
     row("seal_upload", "POST /uploads/{full}/seal", "", "-00+00--+3"),
     once("delete_upload", "DELETE /uploads/{upload}", "", "-00+00--+3"),
+    row("propose_cells", "POST /notebooks/cells", r#"{"notebook":{},"selected":[0]}"#, "-+++++--+3"),
     row("list_environments", "GET /environments", "", "-+++++--+3"),
     row("get_environment_log", "GET /environments/default/log", "", "-+++++--+3"),
     row("build_environment", "POST /environments/default/build", "", "-+++++--33"),
@@ -196,6 +198,33 @@ async fn nobody_gets_more_or_less_than_the_table_says() {
     );
 }
 
+/// A page acts as the workspace that it belongs to, whoever looks at it; and some of the API is for no page at all.
+#[tokio::test]
+async fn a_page_of_a_workspace_gets_what_its_token_gets() {
+    const NO_PAGES: &[&str] = &["sessions", "session", "tokens", "devices", "users", "audit"];
+    let world = World::new().await;
+    let names = names(&world).await;
+    let page = world.page().await;
+    let column = CALLERS
+        .iter()
+        .position(|caller| *caller == "workspace token");
+    let mut wrong = Vec::new();
+    for row in TABLE {
+        let expected = row.answers.chars().nth(column.unwrap()).unwrap();
+        let path = row.request.split_once("/").unwrap().1;
+        let closed = NO_PAGES.contains(&path.split('/').next().unwrap());
+        let expected = if closed { '0' } else { expected };
+        let got = ask_as(&page, &names, row).await;
+        if got.0 != expected {
+            wrong.push(format!(
+                "{}: expected {expected}, got {got:?}",
+                row.operation
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// What fills the paths.
 async fn names(world: &World) -> BTreeMap<&'static str, String> {
     let owner = world.client("owner");
@@ -225,6 +254,10 @@ async fn ask(
     row: &Row,
     caller: &str,
 ) -> (char, String) {
+    ask_as(world.client(caller), names, row).await
+}
+
+async fn ask_as(client: &Client, names: &BTreeMap<&str, String>, row: &Row) -> (char, String) {
     let fill = |text: &str| {
         names.iter().fold(text.to_owned(), |text, (name, value)| {
             text.replace(name, value)
@@ -235,7 +268,7 @@ async fn ask(
     let path = fill(&format!("/api/v1{path}"));
     let body =
         (!row.body.is_empty()).then(|| serde_json::from_str::<Value>(&fill(row.body)).unwrap());
-    let reply = world.client(caller).send(method, &path, body).await;
+    let reply = client.send(method, &path, body).await;
     let answer = match reply.status.as_u16() {
         401 => '-',
         403 => '3',

@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Client {
     port: u16,
     host: String,
+    prefix: String,
     headers: HeaderMap,
 }
 
@@ -45,6 +46,7 @@ impl Client {
         Self {
             port,
             host: format!("localhost:{port}"),
+            prefix: String::new(),
             headers: HeaderMap::new(),
         }
     }
@@ -59,6 +61,12 @@ impl Client {
     /// The same client, naming another host.
     pub(crate) fn at(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// The same client, asking for everything below `prefix`.
+    pub(crate) fn below(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
         self
     }
 
@@ -129,7 +137,7 @@ impl Client {
         tokio::spawn(connection);
         let mut request = Request::builder()
             .method(method)
-            .uri(path)
+            .uri(format!("{}{path}", self.prefix))
             .header("host", &self.host)
             .body(Full::new(Bytes::from(body)))
             .unwrap();

@@ -152,6 +152,14 @@ impl Workspaces for Records {
         }))
     }
 
+    async fn api(
+        &self,
+        _: gateway::proxy::Asked<'_>,
+        _: http::Request<hyper::body::Incoming>,
+    ) -> Result<http::Response<axum::body::Body>, Unanswered> {
+        Err(Unanswered)
+    }
+
     async fn leave(&self, workspace: &WorkspaceId, cookie: &str) -> Result<(), Unanswered> {
         self.table
             .lock()

@@ -174,3 +174,40 @@ async fn next_leads_nowhere_but_into_the_workspace() {
             .contains("lab%2Ftree%2Fa%2520b.ipynb")
     );
 }
+
+/// Only a page of this workspace itself counts, for as long as whoever opened it may; it never is the person.
+#[tokio::test]
+async fn pages_of_a_workspace_ask_the_api_as_the_workspace() {
+    let world = World::new().await;
+    let page = world.page().await;
+    let me = page.get("/api/v1/me").await.expect(200);
+    assert_eq!(me["name"], "editor");
+    let own = format!("/api/v1/workspaces/{}", world.workspace);
+    assert_eq!(page.get(&own).await.expect(200)["project"], "vision");
+    let projects = page.get("/api/v1/projects").await.expect(200);
+    assert_eq!(projects["items"].as_array().unwrap().len(), 1);
+
+    let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string()});
+    let elsewhere = page.clone().without("origin").without("sec-fetch-site");
+    let elsewhere = elsewhere.header("origin", "http://evil.example");
+    let forged = elsewhere.post("/api/v1/projects/vision/jobs", job.clone());
+    assert_eq!(forged.await.status, 403, "another page");
+    let silent = page.clone().without("origin").without("sec-fetch-site");
+    let silent = silent.post("/api/v1/projects/vision/jobs", job.clone());
+    assert_eq!(silent.await.status, 403, "a page that does not say which it is");
+    page.post("/api/v1/projects/vision/jobs", job)
+        .await
+        .expect(201);
+
+    let stranger = page.clone().without("cookie");
+    assert_eq!(stranger.get("/api/v1/me").await.status, 403);
+    let on_app = page.clone().at(&format!("localhost:{}", world.app.port()));
+    assert_eq!(on_app.get("/api/v1/me").await.status, 404);
+    for path in ["/api/v1/session", "/api/v1/tokens", "/api/v2/me", "/api/openapi.json", "/api/v1/../v1/me", "/api/v1//me"] {
+        let status = page.get(path).await.status;
+        assert!(status == 404 || status == 400, "{path}: {status}");
+    }
+
+    world.client("editor").delete("/api/v1/session").await;
+    assert_eq!(page.get("/api/v1/me").await.status, 403, "signed out");
+}

@@ -45,6 +45,23 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A page of the editor's workspace, as their browser has it: it asks for `/api/…` below the workspace's own door.
+    pub(crate) async fn page(&self) -> Client {
+        let open = format!("/api/v1/workspaces/{}/open", self.workspace);
+        let opened = self.client("editor").post(&open, Value::Null).await;
+        let url: url::Url = opened.expect(200)["url"].as_str().unwrap().parse().unwrap();
+        let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let browser = self.app.anonymous().at(&host);
+        let path = format!("{}?{}", url.path(), url.query().unwrap());
+        let entered = browser.get(&path).await;
+        let cookie = entered.headers["set-cookie"].to_str().unwrap();
+        browser
+            .header("cookie", cookie.split(';').next().unwrap())
+            .header("origin", &format!("http://{host}"))
+            .header("sec-fetch-site", "same-origin")
+            .below(&format!("/w/{}/.cairn", self.workspace))
+    }
+
     pub(crate) async fn new() -> Self {
         let app = TestApp::start().await;
         let admin = app.user("admin", true).await.id;

@@ -119,7 +119,8 @@ impl Cell {
         self.tags.iter().any(|own| own == tag)
     }
 
-    pub(super) fn id(&self) -> Option<String> {
+    /// Its id; formats before 4.5 have none.
+    pub fn id(&self) -> Option<String> {
         self.fields.read("id")
     }
 

@@ -35,6 +35,16 @@ pub enum Source {
     Assignment,
 }
 
+impl Source {
+    /// Its text in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Parameters => "parameters",
+            Self::Assignment => "assignment",
+        }
+    }
+}
+
 /// The parameters that a notebook of the cells at the positions `cells`, in this order, has or could have.
 ///
 /// Those that its cell tagged `parameters` declares, then plain assignments `name = literal` at the margin of other cells, where the name is

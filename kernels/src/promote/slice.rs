@@ -197,6 +197,6 @@ impl<'a> Slice<'a> {
             .live
             .iter()
             .filter(|name| !defined(name) && !given(name));
-        names.map(|name| format!("`{name}`")).collect()
+        names.cloned().collect()
     }
 }

@@ -22,7 +22,7 @@ const STATES: [&str; 7] = [
 /// Arguments of `cairn jobs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only jobs to which all of this applies: a state (`error`), `user=NAME`, `param.K=V`, or words of the name or command.
+    /// Only jobs to which all of this applies: a state (`error`), `user=NAME`, `tag=TEXT`, `param.K=V`, or words of the name or command.
     #[arg(value_name = "FILTER")]
     filter: Vec<Term>,
     #[command(flatten)]
@@ -47,6 +47,7 @@ pub(crate) struct StopArgs {
 enum Term {
     State(String),
     User(String),
+    Tag(String),
     Parameter(String, String),
     Words(String),
 }
@@ -61,6 +62,7 @@ impl FromStr for Term {
         match text.split_once('=') {
             Some(("state", state)) if STATES.contains(&state) => Ok(Self::State(state.to_owned())),
             Some(("state", state)) => Err(format!("`{state}` is no state: {}", STATES.join(", "))),
+            Some(("tag", tag)) => Ok(Self::Tag(tag.to_owned())),
             Some(("user", user)) => Ok(Self::User(user.to_owned())),
             Some((key, value)) if key.starts_with("param.") => Ok(Self::Parameter(
                 key["param.".len()..].to_owned(),
@@ -76,6 +78,7 @@ impl Term {
         match self {
             Self::State(state) => job.state == *state,
             Self::User(user) => job.user == *user,
+            Self::Tag(tag) => job.tags.contains(tag),
             Self::Parameter(key, value) => job
                 .parameters
                 .get(key)
@@ -210,19 +213,20 @@ mod tests {
     fn filters_say_which_jobs_are_meant() {
         let job = json!({
             "id": "x", "number": 1, "project": "p", "state": "error", "user": "ada",
-            "command": ["python", "Train.py"], "parameters": { "lr": 0.1, "opt": "adam" },
+            "command": ["python", "Train.py"], "parameters": { "lr": 0.1, "opt": "adam" }, "tags": ["nightly"],
         });
         for term in [
             "error",
             "state=error",
             "user=ada",
+            "tag=nightly",
             "param.lr=0.1",
             "param.opt=adam",
             "train",
         ] {
             assert!(holds(term, &job), "{term}");
         }
-        for term in ["complete", "user=bob", "param.lr=0.2", "param.x=1", "eval"] {
+        for term in ["complete", "user=bob", "tag=x", "param.lr=0.2", "param.x=1", "eval"] {
             assert!(!holds(term, &job), "{term}");
         }
         assert!("state=done".parse::<Term>().is_err());

@@ -47,6 +47,12 @@ pub(crate) struct Args {
     /// Stop the job after this long: 90s, 15m, 12h.
     #[arg(long, value_name = "T", value_parser = reference::duration_ms)]
     time_limit: Option<i64>,
+    /// A word to find the job by. May be given more than once.
+    #[arg(long = "tag", value_name = "TEXT")]
+    tags: Vec<String>,
+    /// Try again after a failure, up to N times.
+    #[arg(long, value_name = "N")]
+    retries: Option<u8>,
     /// Exit as the job does: its exit code, 128 + the signal that ended it, 130 if it was stopped, 125 if Cairn failed.
     #[arg(long)]
     wait: bool,
@@ -108,6 +114,8 @@ async fn submit(session: &Session, args: &mut Args) -> anyhow::Result<Value> {
         ("machine", args.machine.take().map(Value::String)),
         ("name", args.name.take().map(Value::String)),
         ("time_limit_ms", args.time_limit.map(Value::from)),
+        ("retries", args.retries.map(Value::from)),
+        ("tags", (!args.tags.is_empty()).then(|| json!(args.tags))),
     ];
     for (key, value) in optional {
         if let Some(value) = value {

@@ -53,6 +53,10 @@ pub struct NewJob {
     pub idempotency_key: Option<String>,
     /// How long it may run, in milliseconds.
     pub time_limit_ms: Option<i64>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// How often an attempt that failed is followed by another. Lost machines do not count.
+    pub retries: i64,
 }
 
 impl Control {
@@ -97,6 +101,8 @@ impl Control {
             idempotency_key: new.idempotency_key,
             rerun_of: None,
             time_limit_ms: new.time_limit_ms,
+            tags: new.tags,
+            retries: new.retries,
             queue: true,
         };
         self.accept(&record).await
@@ -143,6 +149,8 @@ impl Control {
             idempotency_key: None,
             rerun_of: Some(job.id),
             time_limit_ms: job.time_limit_ms,
+            tags: job.tags,
+            retries: job.retries,
             queue: true,
         };
         self.accept(&record).await

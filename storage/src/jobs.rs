@@ -21,6 +21,7 @@ pub use query::{
 };
 pub use states::{
     Ending, Stop, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue,
+    retry,
 };
 
 named! {
@@ -119,6 +120,12 @@ pub struct Job {
     pub rerun_of: Option<JobId>,
     /// How long it may run, in milliseconds.
     pub time_limit_ms: Option<i64>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// How often an attempt that failed is followed by another.
+    pub retries: i64,
+    /// How many attempts have failed and were followed by another.
+    pub failures: i64,
     /// When it was accepted, in milliseconds UTC.
     pub created_ms: i64,
     /// When it began to wait for a machine.
@@ -162,6 +169,9 @@ impl Record for Job {
             outputs: outputs(row)?,
             rerun_of: row.maybe_parsed("rerun_of")?,
             time_limit_ms: row.maybe_int("time_limit_ms")?,
+            tags: row.json("tags")?,
+            retries: row.int("retries")?,
+            failures: row.int("failures")?,
             created_ms: row.int("created_ms")?,
             queued_ms: row.maybe_int("queued_ms")?,
             started_ms: row.maybe_int("started_ms")?,

@@ -144,6 +144,9 @@ pub(crate) struct Job {
     /// Or the signal that ended it.
     #[serde(default)]
     pub(crate) signal: Option<i64>,
+    /// Words to find it by.
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
     /// The latest value of each key that it printed.
     #[serde(default)]
     pub(crate) metadata: Value,

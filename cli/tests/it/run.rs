@@ -125,6 +125,17 @@ fn wait_exits_as_the_job_did() {
     );
     assert_eq!(code(&["run", "--wait", "--notebook", "missing.ipynb"]), 125);
 
+    let again = ["run", "--wait", "--json", "--retries=2", "--tag=often", "--", "sh", "-c", "exit 9"];
+    let said = rig.cairn(&again);
+    let job = said.json();
+    assert_eq!(said.code, 9);
+    assert_eq!(
+        (&job["attempt"], &job["failures"], &job["tags"][0]),
+        (&3.into(), &2.into(), &"often".into())
+    );
+    let found = rig.cairn(&["jobs", "--json", "tag=often"]).json();
+    assert_eq!(found["items"][0]["id"], job["id"]);
+
     let job = rig.cairn(&["run", "--json", "--", "sleep", "1000"]).json();
     let number = job["number"].to_string();
     assert_eq!(code(&["stop", &number]), 0);

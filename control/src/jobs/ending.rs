@@ -43,8 +43,11 @@ pub(super) async fn finish(
     };
     let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
     let ended = control.db().write(move |mut tx| async move {
+        if ending.state == State::Error && jobs::retry(&mut tx, id, ending).await? {
+            return Ok(());
+        }
         pending_ref.record(&mut tx).await?;
-        jobs::finish(&mut tx, id, ending).await
+        jobs::finish(&mut tx, id, ending).await.map(drop)
     });
     ended.await?;
     pending.recorded();

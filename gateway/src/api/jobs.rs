@@ -58,6 +58,13 @@ pub(crate) struct NewJob {
     idempotency_key: Option<String>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
+    /// Words to find it by.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// How often an attempt that failed is followed by another, 0 to 100.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 100)]
+    retries: i64,
 }
 
 /// The cells of a notebook that a job runs. The notebook that they make lies beside the original in the job's code: `a.cells.ipynb`.
@@ -101,6 +108,8 @@ pub(crate) struct JobsQuery {
     state: Option<JobState>,
     /// Only those with this text in their name.
     name: Option<String>,
+    /// Only those with this tag.
+    tag: Option<String>,
 }
 
 impl JobsQuery {
@@ -113,6 +122,7 @@ impl JobsQuery {
         Filter {
             state,
             name: self.name.clone(),
+            tag: self.tag.clone(),
             ..Filter::default()
         }
     }
@@ -193,6 +203,8 @@ pub(crate) async fn create_job(
         snapshot_id,
         idempotency_key: new.idempotency_key,
         time_limit_ms: new.time_limit_ms,
+        tags: new.tags,
+        retries: new.retries,
     };
     let user = principal.user.id;
     let created = app.control().submit_job(user, project.id, asked).await?;

@@ -12,6 +12,9 @@ use crate::{names, projects};
 
 const NAME_BYTES: usize = 200;
 const KEY_BYTES: usize = 200;
+const TAG_BYTES: usize = 200;
+const MOST_TAGS: usize = 100;
+const MOST_RETRIES: i64 = 100;
 
 /// A job to accept. Exactly one of `command` and `notebook` is given.
 #[derive(Debug, Clone)]
@@ -44,6 +47,10 @@ pub struct NewJob {
     pub rerun_of: Option<JobId>,
     /// See [`Job::time_limit_ms`].
     pub time_limit_ms: Option<i64>,
+    /// See [`Job::tags`].
+    pub tags: Vec<String>,
+    /// See [`Job::retries`].
+    pub retries: i64,
     /// Whether it may run at once, or waits in `created` for [`enqueue`](super::enqueue).
     pub queue: bool,
 }
@@ -76,6 +83,22 @@ impl NewJob {
                 "the time limit of a job is longer than nothing",
             ));
         }
+        if !(0..=MOST_RETRIES).contains(&self.retries) {
+            return Err(Error::invalid(format!(
+                "a job is retried 0 to {MOST_RETRIES} times"
+            )));
+        }
+        if self.tags.len() > MOST_TAGS {
+            return Err(Error::invalid(format!(
+                "a job has at most {MOST_TAGS} tags"
+            )));
+        }
+        for tag in &self.tags {
+            names::check_text("tag of a job", tag, TAG_BYTES)?;
+            if tag.is_empty() {
+                return Err(Error::invalid("a tag of a job is empty"));
+            }
+        }
         if self
             .idempotency_key
             .as_ref()
@@ -98,9 +121,12 @@ impl NewJob {
             && self.inputs == job.inputs;
         let same_place = self.environment == job.environment
             && self.machine == job.machine
-            && self.time_limit_ms == job.time_limit_ms;
-        let same_asker =
-            self.user_id == job.user_id && self.name == job.name && self.rerun_of == job.rerun_of;
+            && self.time_limit_ms == job.time_limit_ms
+            && self.retries == job.retries;
+        let same_asker = self.user_id == job.user_id
+            && self.name == job.name
+            && self.tags == job.tags
+            && self.rerun_of == job.rerun_of;
         same_code && same_work && same_place && same_asker
     }
 }
@@ -164,8 +190,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         (State::Created, None)
     };
     let text = "INSERT INTO jobs (id, project_id, number, name, user_id, workspace_id, snapshot_id, command, notebook, parameters, inputs, \
-         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19)";
+         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms, tags, retries) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19, $20, $21)";
     let query = sql(text)
         .bind(id)
         .bind(new.project_id)
@@ -185,7 +211,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         .bind(new.idempotency_key.clone())
         .bind(new.rerun_of)
         .bind(new.time_limit_ms);
-    execute(tx, query.bind(tx.now_ms()).bind(queued_ms)).await?;
+    let query = query.bind(tx.now_ms()).bind(queued_ms);
+    execute(tx, query.bind(json(&new.tags)?).bind(new.retries)).await?;
     Ok(())
 }
 

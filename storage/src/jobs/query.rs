@@ -2,8 +2,8 @@
 
 use super::{Job, State};
 use crate::db::{Db, Read, Record, Row, all, optional, required, sql};
-use crate::error::Result;
-use crate::ids::{JobId, MachineId, ProjectId, UserId};
+use crate::error::{Error, Result};
+use crate::ids::{JobId, MachineId, ProjectId, UserId, WorkspaceId};
 use crate::list::{List, Page};
 
 macro_rules! select {
@@ -32,6 +32,10 @@ pub struct Filter {
     pub state: Option<State>,
     /// With this text in their name only, in upper or lower case.
     pub name: Option<String>,
+    /// With this tag only.
+    pub tag: Option<String>,
+    /// Of this workspace's code only.
+    pub workspace_id: Option<WorkspaceId>,
 }
 
 /// The job with this id.
@@ -68,6 +72,7 @@ pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
         "WHERE ($1 IS NULL OR j.project_id = $1) AND ($2 IS NULL OR j.user_id = $2) AND ($3 IS NULL OR j.state = $3) \
          AND ($4 IS NULL OR LOWER(j.name) LIKE LOWER($4) ESCAPE '\\') \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM members m WHERE m.project_id = j.project_id AND m.user_id = $5)) \
+         AND ($8 IS NULL OR j.tags LIKE $8 ESCAPE '\\') AND ($9 IS NULL OR j.workspace_id = $9) \
          AND p.deleted_ms IS NULL AND ($6 IS NULL OR j.id < $6) ORDER BY j.id DESC LIMIT $7"
     ));
     let query = query
@@ -78,6 +83,11 @@ pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
         .bind(filter.name.as_deref().map(contains))
         .bind(filter.visible_to);
     let query = query.bind(page.after::<JobId>()?).bind(page.fetch());
+    let tag = filter.tag.as_ref().map(serde_json::to_string).transpose();
+    let tag = tag.map_err(|error| Error::internal("a tag is not JSON", error))?;
+    let query = query
+        .bind(tag.as_deref().map(contains))
+        .bind(filter.workspace_id);
     Ok(List::cut(all(db, query).await?, page, |job: &Job| job.id))
 }
 

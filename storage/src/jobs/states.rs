@@ -163,6 +163,24 @@ pub async fn requeue(tx: &mut Tx, attempt: AttemptId, message: &str) -> Result<b
     Ok(true)
 }
 
+/// Ends a live attempt that failed and queues its job again, where it may be tried once more and nobody asked to stop it. Returns whether it did;
+/// else nothing has changed.
+///
+/// What the attempt left besides its log is not kept: the outputs of a job are those of its last attempt.
+pub async fn retry(tx: &mut Tx, attempt: AttemptId, ending: &Ending) -> Result<bool> {
+    let text = "UPDATE jobs SET state = 'queued', queued_ms = $2, started_ms = NULL, message = $3, failures = failures + 1 \
+         WHERE id = (SELECT job_id FROM attempts WHERE id = $1 AND state = 'live') AND failures < retries AND state = 'started'";
+    let query = sql(text).bind(attempt).bind(tx.now_ms());
+    if execute(tx, query.bind(ending.message.clone())).await? == 0 {
+        return Ok(false);
+    }
+    let id = attempts::end(tx, attempt, ending.log_hash.as_deref(), ending.log_bytes)
+        .await?
+        .ok_or_else(|| Error::fault("a live attempt had ended"))?;
+    over(tx, id).await?;
+    Ok(true)
+}
+
 async fn record_outputs(tx: &mut Tx, id: JobId, outputs: &Outputs) -> Result<()> {
     let skipped = serde_json::to_string(&outputs.skipped)
         .map_err(|error| Error::internal("a list of paths is not JSON", error))?;

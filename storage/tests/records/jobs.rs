@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use storage::ids::SnapshotId;
-use storage::jobs::{self, Filter, NewJob, State};
+use storage::jobs::{self, Ending, Filter, NewJob, State};
 use storage::workspaces::Input;
 use storage::{Error, Page, snapshots};
 
-use crate::bed::{Bed, NOW_MS, claim, on_both, written};
+use crate::bed::{Bed, NOW_MS, claim, ending, on_both, written};
 
 on_both!(
     record_keeps_what_was_asked,
@@ -16,6 +16,7 @@ on_both!(
     list_filters_by_state_project_and_person,
     list_goes_page_by_page,
     snapshot_is_kept,
+    failures_are_followed_by_other_attempts_as_often_as_asked,
 );
 
 async fn record_keeps_what_was_asked(bed: &Bed) {
@@ -91,6 +92,18 @@ async fn bad_requests_take_no_number(bed: &Bed) {
         },
         NewJob {
             time_limit_ms: Some(0),
+            ..good.clone()
+        },
+        NewJob {
+            retries: -1,
+            ..good.clone()
+        },
+        NewJob {
+            tags: vec![String::new()],
+            ..good.clone()
+        },
+        NewJob {
+            tags: vec!["x".to_owned(); 101],
             ..good.clone()
         },
         NewJob {
@@ -307,4 +320,28 @@ async fn snapshot_is_kept(bed: &Bed) {
             .items,
         [found]
     );
+}
+
+async fn failures_are_followed_by_other_attempts_as_often_as_asked(bed: &Bed) {
+    let mut new = bed.ready().await;
+    (new.retries, new.tags) = (1, vec!["nightly".to_owned()]);
+    let job = bed.submit(&new).await;
+    assert_eq!((&job.tags, job.retries, job.failures), (&new.tags, 1, 0));
+    let failed = &Ending {
+        log_bytes: 7,
+        ..ending(State::Error)
+    };
+    for (retried, expected) in [(true, State::Queued), (false, State::Error)] {
+        let (_, attempt) = claim(bed).await;
+        let id = attempt.id;
+        let again = written!(bed, |tx| jobs::retry(&mut tx, id, failed));
+        assert_eq!(again.unwrap(), retried);
+        let ended = written!(bed, |tx| jobs::finish(&mut tx, id, failed));
+        assert_eq!(ended.unwrap(), !retried, "one or the other");
+        let twice = written!(bed, |tx| jobs::retry(&mut tx, id, failed));
+        assert!(!twice.unwrap());
+        assert_eq!(bed.job(job.id).await.state, expected);
+    }
+    let after = bed.job(job.id).await;
+    assert_eq!((after.failures, after.attempt, after.log_bytes), (1, 2, 7));
 }

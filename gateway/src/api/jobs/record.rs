@@ -166,6 +166,12 @@ pub(crate) struct Job {
     rerun_of: Option<JobId>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
+    /// Words to find it by.
+    tags: Vec<String>,
+    /// How often an attempt that failed is followed by another.
+    retries: i64,
+    /// How many attempts have failed and were followed by another.
+    failures: i64,
     /// Milliseconds since 1970, UTC.
     created_ms: i64,
     /// When it ran first, in milliseconds since 1970, UTC.
@@ -237,6 +243,9 @@ impl Job {
             outputs: job.outputs.map(Outputs::from),
             rerun_of: job.rerun_of,
             time_limit_ms: job.time_limit_ms,
+            tags: job.tags,
+            retries: job.retries,
+            failures: job.failures,
             created_ms: job.created_ms,
             started_ms: job.started_ms,
             ended_ms: job.ended_ms,

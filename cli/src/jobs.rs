@@ -226,7 +226,14 @@ mod tests {
         ] {
             assert!(holds(term, &job), "{term}");
         }
-        for term in ["complete", "user=bob", "tag=x", "param.lr=0.2", "param.x=1", "eval"] {
+        for term in [
+            "complete",
+            "user=bob",
+            "tag=x",
+            "param.lr=0.2",
+            "param.x=1",
+            "eval",
+        ] {
             assert!(!holds(term, &job), "{term}");
         }
         assert!("state=done".parse::<Term>().is_err());

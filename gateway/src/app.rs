@@ -26,7 +26,7 @@ use crate::{
     metrics::Metrics,
     openapi,
     origins::Origins,
-    stack,
+    scheduler, stack,
 };
 
 /// The gateway. Cheap to clone.
@@ -81,6 +81,7 @@ impl App {
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(health::metrics))
+            .nest("/scheduler", scheduler::router())
             .layer(DefaultBodyLimit::max(self.config().limits.json_bytes))
             .fallback(page)
             .method_not_allowed_fallback(wrong_method)

@@ -19,7 +19,7 @@ use crate::{
     auth::{Principal, ms, of_token},
     authz::{self, Action, Decision},
     error::{ApiError, write_envelope},
-    proxy::{Address, Asked, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces},
+    proxy::{Asked, Credential, Entry, Unanswered, Upstream, Verdict, Workspaces},
     stack::new_request_id,
 };
 
@@ -54,9 +54,7 @@ impl Entrance {
         asked: Asked<'_>,
         mut request: Request<Incoming>,
     ) -> Result<Response<axum::body::Body>, ApiError> {
-        let operation = request.uri().path().strip_prefix("/api/v1/");
-        let first = operation.and_then(|path| path.split('/').next());
-        if !first.is_some_and(|first| FOR_PAGES.contains(&first)) {
+        if !is_for_pages(request.uri().path()) {
             return Err(ApiError::not_found("operation"));
         }
         let opener = self.identify(asked.credential, asked.workspace).await?;
@@ -172,10 +170,7 @@ impl Workspaces for Entrance {
     async fn resolve(&self, workspace: &WorkspaceId) -> Result<Upstream, Unanswered> {
         match self.0.control().upstream(*workspace).await {
             Ok(Server::Running { address, token, .. }) => Ok(Upstream::Running {
-                address: match address {
-                    control::Address::Unix(socket) => Address::Unix(socket),
-                    control::Address::Remote(remote) => Address::Remote(remote),
-                },
+                address: address.into(),
                 token: Arc::from(token),
             }),
             Ok(Server::NotRunning {
@@ -228,6 +223,12 @@ impl Workspaces for Entrance {
     fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes()
     }
+}
+
+fn is_for_pages(path: &str) -> bool {
+    let operation = path.strip_prefix("/api/v1/");
+    let first = operation.and_then(|path| path.split('/').next());
+    first.is_some_and(|first| FOR_PAGES.contains(&first)) || path.starts_with("/scheduler/")
 }
 
 fn envelope(error: ApiError) -> Response<axum::body::Body> {

@@ -23,6 +23,7 @@ pub mod path;
 mod preview;
 pub mod proxy;
 mod run;
+mod scheduler;
 mod stack;
 mod text;
 

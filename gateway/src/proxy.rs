@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod ask;
 mod body;
 mod cookies;
 mod credentials;
@@ -33,6 +34,7 @@ use storage::ids::WorkspaceId;
 use tokio::{sync::watch, time::interval};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use ask::ask;
 pub use body::{Body, Error as BodyError};
 pub use exchange::Streaming;
 pub use site::Bounds;
@@ -209,10 +211,13 @@ impl<W: Workspaces> Proxy<W> {
             return if visit.origin == Origin::App {
                 Err(Refusal::Missing)
             } else if visit.path.is_below(".cairn/api") {
-                Box::pin(self.api(visit, line)).await
+                Box::pin(self.api(visit, ".cairn", line)).await
             } else {
                 Box::pin(self.door(&visit, rest)).await
             };
+        }
+        if visit.path.is_below("scheduler") {
+            return Box::pin(self.api(visit, "", line)).await;
         }
         if rest == "logout" && visit.origin != Origin::App {
             return Ok(answers::redirect(&sign_out_address(self.origins.app())));
@@ -295,24 +300,29 @@ impl<W: Workspaces> Proxy<W> {
         .map_err(|_| Refusal::Forged)
     }
 
-    /// The service's API for the pages of a workspace: as the workspace, never as the person who looks at it.
+    /// The service's API for the pages of a workspace, which find it below `door`: as the workspace, never as the person who looks at it.
     async fn api(
         &self,
         mut visit: Box<Visit>,
+        door: &str,
         line: &mut Line,
     ) -> Result<Response<Body>, Refusal> {
         if visit.upgrade {
             return Err(Refusal::Missing);
         }
         let (site, shown) = self.authorise(&visit, line).await?;
-        let door = format!("{}.cairn", site.base);
-        visit.parts.uri =
-            upstream::below(&visit.parts.uri, &door).ok_or(Refusal::Missing)?;
+        let door = format!("{}{door}", site.base);
+        let door = door.trim_end_matches('/');
+        visit.parts.uri = upstream::below(&visit.parts.uri, door).ok_or(Refusal::Missing)?;
         for ours in [header::COOKIE, header::AUTHORIZATION] {
             visit.parts.headers.remove(ours);
         }
         let visit = *visit;
-        let Some(credential) = visit.shown.candidates(true).nth(shown) else {
+        let Some(credential) = visit
+            .shown
+            .candidates(visit.origin != Origin::App)
+            .nth(shown)
+        else {
             return Err(Refusal::Stranger);
         };
         let request = Request::from_parts(visit.parts, visit.body);

@@ -58,7 +58,7 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
 }
 
 fn area(path: &str) -> Area {
-    let is_api = ["/api/", "/health/", "/metrics"]
+    let is_api = ["/api/", "/health/", "/metrics", "/scheduler/"]
         .iter()
         .any(|prefix| path.starts_with(prefix));
     if is_api { Area::Api } else { Area::Page }

@@ -23,6 +23,7 @@ mod suite {
     mod proxy_streams;
     mod proxy_tunnels;
     mod runtime;
+    mod scheduler;
     mod sign_in;
     mod streams;
     mod workers;

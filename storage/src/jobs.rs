@@ -20,8 +20,7 @@ pub use query::{
     Filter, Queued, by_key, by_number, get, list, queue, queued, running, unfinished, waiting,
 };
 pub use states::{
-    Ending, Stop, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue,
-    retry,
+    Ending, Stop, claim_job, end_without_attempt, enqueue, finish, request_stop, requeue, retry,
 };
 
 named! {

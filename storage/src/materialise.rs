@@ -117,11 +117,7 @@ pub async fn tree(
     folder: &Path,
     link: Link,
 ) -> Result<()> {
-    let (store, part, folder) = (
-        store.clone(),
-        part.map(str::to_owned),
-        folder.to_owned(),
-    );
+    let (store, part, folder) = (store.clone(), part.map(str::to_owned), folder.to_owned());
     blocking(move || tree_now(&store, &manifest_digest, part.as_deref(), &folder, link)).await
 }
 

@@ -125,7 +125,17 @@ fn wait_exits_as_the_job_did() {
     );
     assert_eq!(code(&["run", "--wait", "--notebook", "missing.ipynb"]), 125);
 
-    let again = ["run", "--wait", "--json", "--retries=2", "--tag=often", "--", "sh", "-c", "exit 9"];
+    let again = [
+        "run",
+        "--wait",
+        "--json",
+        "--retries=2",
+        "--tag=often",
+        "--",
+        "sh",
+        "-c",
+        "exit 9",
+    ];
     let said = rig.cairn(&again);
     let job = said.json();
     assert_eq!(said.code, 9);

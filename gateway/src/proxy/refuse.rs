@@ -112,10 +112,12 @@ pub(super) fn is_page(visit: &Visit) -> bool {
 
 /// Whether a program asks, by the path below `/w/{id}/` alone.
 fn is_api(rest: &str) -> bool {
-    ["api", "lab/api"].iter().any(|prefix| {
-        let below = rest.strip_prefix(prefix);
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-    })
+    ["api", "lab/api", "scheduler", ".cairn/api"]
+        .iter()
+        .any(|prefix| {
+            let below = rest.strip_prefix(prefix);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
 }
 
 pub(super) fn explain(error: path::Error) -> &'static str {

@@ -59,6 +59,15 @@ pub enum Address {
     Remote(Remote),
 }
 
+impl From<control::Address> for Address {
+    fn from(address: control::Address) -> Self {
+        match address {
+            control::Address::Unix(socket) => Self::Unix(socket),
+            control::Address::Remote(remote) => Self::Remote(remote),
+        }
+    }
+}
+
 /// A workspace session made from a one-use code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

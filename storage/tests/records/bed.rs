@@ -178,8 +178,8 @@ impl Bed {
             idempotency_key: None,
             rerun_of: None,
             time_limit_ms: None,
-        tags: Vec::new(),
-        retries: 0,
+            tags: Vec::new(),
+            retries: 0,
             queue: true,
         }
     }

@@ -4,5 +4,12 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "~": fileURLToPath(new URL("app/src", import.meta.url)) } },
-  test: { include: ["api/**/*.test.ts", "app/src/**/*.test.{ts,tsx}"], pool: "threads" },
+  test: {
+    include: [
+      "api/**/*.test.ts",
+      "app/src/**/*.test.{ts,tsx}",
+      "labextension/{build,src}/**/*.test.{ts,tsx}",
+    ],
+    pool: "threads",
+  },
 });

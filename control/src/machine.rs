@@ -21,8 +21,8 @@ use crate::Result;
 pub use spawner::{EnvironmentSpec, LogChunk, Status};
 
 pub use address::{Address, Dial, Remote, Stream};
-pub(crate) use local::remove_tree;
 pub use local::{Host, LocalMachine};
+pub(crate) use local::{Provided, remove_tree};
 pub use registry::Machines;
 pub use work::{AttemptWork, Secrets, Task, Work};
 

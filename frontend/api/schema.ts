@@ -324,6 +324,26 @@ export interface paths {
         patch: operations["update_me"];
         trace?: never;
     };
+    "/notebooks/cells": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Proposes the cells that a selection needs to run as a job.
+         * @description Those that ran before it and made, or may have changed, what it uses: rather too many than too few, each with the reason.
+         */
+        post: operations["propose_cells"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects": {
         parameters: {
             query?: never;
@@ -862,10 +882,13 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Mounts something into a workspace, or something else under a name that is taken. It shows after the next start. */
+        /**
+         * Mounts something into a workspace, or something else under a name that is taken. It shows at once, but in place of one that the server
+         *     started with after the next start.
+         */
         put: operations["put_workspace_input"];
         post?: never;
-        /** Takes an input out of a workspace. It is gone after the next start. */
+        /** Takes an input out of a workspace. It is gone at once, but one that the server started with after the next start. */
         delete: operations["delete_workspace_input"];
         options?: never;
         head?: never;
@@ -1007,6 +1030,50 @@ export interface components {
             next: number;
             /** @description The text. */
             text: string;
+        };
+        /** @description A parameter that a notebook declares, or could. */
+        CellParameter: {
+            /** @description The position of its cell. */
+            cell: number;
+            /** @description The same as the notebook writes it. */
+            code: string;
+            /** @description Its value in the notebook; null for `none` and `code`. */
+            default: Record<string, never> | null;
+            /** @description The comment behind it. */
+            help: string;
+            /** @description `boolean`, `integer`, `number`, `text`, `list`, `map`, `none` or `code`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description `parameters`, or `assignment` where it would have to be lifted out of its cell. */
+            source: string;
+        };
+        /** @description What a selection needs to run by itself. */
+        CellProposal: {
+            /** @description The cells, in the order in which they have to run. */
+            cells: components["schemas"]["ProposedCell"][];
+            /** @description What could not be seen, in words. */
+            doubts: string[];
+            /** @description Names that no cell that ran defines: they may only live in the kernel. */
+            missing: string[];
+            /** @description The parameters of the `parameters` cell, and plain assignments in the proposed cells that could be some. */
+            parameters: components["schemas"]["CellParameter"][];
+        };
+        /** @description Why a cell is needed. */
+        CellReason: {
+            /** @description `selected`, `defines`, `may_change`, `writes`, `effect` or `unreadable`. */
+            kind: string;
+            /** @description The same in words. */
+            text: string;
+            /** @description The name, the file or the effect. */
+            what: string | null;
+        };
+        /** @description Some cells of a notebook. */
+        CellSelection: {
+            /** @description The notebook, in format 4, with its execution numbers; what its cells gave is not needed. */
+            notebook: Record<string, never>;
+            /** @description The positions of the selected cells among all cells, from 0. */
+            selected: number[];
         };
         /** @description The data of a change. */
         Change: {
@@ -1235,6 +1302,11 @@ export interface components {
              * @description How its process ended.
              */
             exit_code: number | null;
+            /**
+             * Format: int64
+             * @description How many attempts have failed and were followed by another.
+             */
+            failures: number;
             /** @description Never changes. */
             id: string;
             /** @description What it reads. */
@@ -1281,6 +1353,11 @@ export interface components {
             rerun_of: string | null;
             /**
              * Format: int64
+             * @description How often an attempt that failed is followed by another.
+             */
+            retries: number;
+            /**
+             * Format: int64
              * @description The signal that ended its process.
              */
             signal: number | null;
@@ -1293,6 +1370,8 @@ export interface components {
             started_ms: number | null;
             /** @description How far it is. */
             state: components["schemas"]["JobState"];
+            /** @description Words to find it by. */
+            tags: string[];
             /**
              * Format: int64
              * @description It is stopped after running this long.
@@ -1412,6 +1491,11 @@ export interface components {
                  * @description How its process ended.
                  */
                 exit_code?: number | null;
+                /**
+                 * Format: int64
+                 * @description How many attempts have failed and were followed by another.
+                 */
+                failures: number;
                 /** @description Never changes. */
                 id: string;
                 /** @description What it reads. */
@@ -1458,6 +1542,11 @@ export interface components {
                 rerun_of?: string | null;
                 /**
                  * Format: int64
+                 * @description How often an attempt that failed is followed by another.
+                 */
+                retries: number;
+                /**
+                 * Format: int64
                  * @description The signal that ended its process.
                  */
                 signal?: number | null;
@@ -1470,6 +1559,8 @@ export interface components {
                 started_ms?: number | null;
                 /** @description How far it is. */
                 state: components["schemas"]["JobState"];
+                /** @description Words to find it by. */
+                tags: string[];
                 /**
                  * Format: int64
                  * @description It is stopped after running this long.
@@ -2035,6 +2126,19 @@ export interface components {
             /** @description The hashes that this project does not hold. */
             missing: string[];
         };
+        /** @description The cells of a notebook that a job runs. The notebook that they make lies beside the original in the job's code: `a.cells.ipynb`. */
+        NewCells: {
+            /** @description The positions of the cells to run, among all cells from 0, in the order to run them. */
+            keep: number[];
+            /** @description Names that are assigned plainly once in these cells, which become parameters. */
+            lift?: string[];
+            /** @description The notebook, in format 4; what its cells gave is not needed. */
+            notebook: Record<string, never>;
+            /** @description Where it lies within the project folder, whether it is saved there or not. */
+            path: string;
+            /** @description Code that runs before everything else. */
+            prelude?: string | null;
+        };
         /** @description A program that wants to sign in. */
         NewDevice: {
             /** @description What the person is to see: the program and the machine. */
@@ -2065,6 +2169,7 @@ export interface components {
         };
         /** @description A job to run: a command or a notebook, on the code of a workspace or of a snapshot. */
         NewJob: {
+            cells?: components["schemas"]["NewCells"] | null;
             /** @description The program and its arguments. */
             command?: string[] | null;
             /** @description The name of an environment; that of the workspace, or `default`, where left out. */
@@ -2083,8 +2188,15 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             };
+            /**
+             * Format: int64
+             * @description How often an attempt that failed is followed by another, 0 to 100.
+             */
+            retries?: number;
             /** @description Or runs on this snapshot, which an upload made. */
             snapshot_id?: string | null;
+            /** @description Words to find it by. */
+            tags?: string[];
             /**
              * Format: int64
              * @description It is stopped after running this long.
@@ -2239,6 +2351,17 @@ export interface components {
             name: string;
             /** @description What the caller may do in it: that of a member, or `owner` for an administrator. */
             role: components["schemas"]["Role"];
+        };
+        /** @description A cell that is needed. */
+        ProposedCell: {
+            /** @description Its position among all cells, from 0. */
+            cell: number;
+            /** @description Whether it may not be needed after all. */
+            doubt: boolean;
+            /** @description Its id in the notebook. */
+            id: string | null;
+            /** @description Why. */
+            reasons: components["schemas"]["CellReason"][];
         };
         /** @description Where something stands among all that wait for a machine. */
         QueuePlace: {
@@ -2951,6 +3074,8 @@ export interface operations {
                 state?: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
                 /** @description Only those with this text in their name. */
                 name?: string;
+                /** @description Only those with this tag. */
+                tag?: string;
             };
             header?: never;
             path?: never;
@@ -3242,6 +3367,37 @@ export interface operations {
             };
         };
     };
+    propose_cells: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CellSelection"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CellProposal"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -3410,6 +3566,8 @@ export interface operations {
                 state?: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
                 /** @description Only those with this text in their name. */
                 name?: string;
+                /** @description Only those with this tag. */
+                tag?: string;
             };
             header?: never;
             path: {

@@ -11,7 +11,10 @@ use std::{
 use serde_json::{Map, Value};
 use spawner::{Environment, Limits, Mount, Spec};
 
-use crate::machine::{AttemptWork, Work};
+use crate::{
+    machine::{AttemptWork, Work},
+    workspaces::server,
+};
 
 /// Bytes of log kept of one attempt, then it is cut and says so.
 const LOG_LIMIT_BYTES: u64 = 10 << 30;
@@ -27,6 +30,8 @@ pub(crate) struct Parts<'a> {
     /// The attempt's folder, with `repository`, `outputs` and `config` in it.
     pub(crate) folder: PathBuf,
     pub(crate) inputs: Vec<(String, PathBuf)>,
+    /// Python packages that all jobs are given.
+    pub(crate) python: PathBuf,
     pub(crate) api_url: &'a str,
 }
 
@@ -118,6 +123,7 @@ fn file_name(path: &str) -> &str {
 fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
     let folder = |name: &str| parts.folder.join(name);
     let mut mounts = parts.environment.mounts.clone();
+    mounts.push(Mount::read_only(&parts.python, server::PYTHON));
     for target in ["/cairn/repository", "/valohai/repository", "/floyd/home"] {
         mounts.push(Mount::read_write(folder("repository"), target));
     }
@@ -163,6 +169,10 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
     ];
     let mut all = parts.environment.env.clone();
     all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    all.insert(
+        "PYTHONPATH".to_owned(),
+        server::python_path(parts.environment),
+    );
     all
 }
 

@@ -3,7 +3,7 @@
 mod attempt;
 mod home;
 mod inputs;
-mod lab;
+mod provided;
 mod reach;
 mod shelf;
 
@@ -28,6 +28,7 @@ use crate::{
 };
 
 pub(crate) use home::remove_tree;
+pub(crate) use provided::Provided;
 use shelf::Shelf;
 
 /// What a machine consists of.
@@ -139,7 +140,7 @@ impl LocalMachine {
                 workspace_id: *workspace_id,
                 environment: &environment,
                 home: self.layout().home(workspace_id),
-                lab_config: lab::settings(self.layout())?,
+                provided: provided::provide(self.layout())?,
                 shelf: self.shelf(*workspace_id).inside(),
                 inputs: if self.0.isolated { inputs } else { Vec::new() },
                 api_url,
@@ -152,6 +153,7 @@ impl LocalMachine {
                     environment: &environment,
                     folder,
                     inputs,
+                    python: provided::provide(self.layout())?.python,
                     api_url,
                 })
             }

@@ -8,13 +8,15 @@ use std::{
 use spawner::{Endpoint, Environment, Limits, Mount, Spec};
 use storage::ids::WorkspaceId;
 
-use crate::machine::Work;
+use crate::machine::{Provided, Work};
 
 /// The home inside the server.
 pub(crate) const HOME: &str = "/home/cairn";
 /// Where inputs are mounted, one folder each.
 pub(crate) const INPUTS: &str = "/cairn/inputs";
 const LAB_CONFIG: &str = "/cairn/jupyter";
+/// Where the Python package is mounted.
+pub(crate) const PYTHON: &str = "/cairn/python";
 const SOCKET: &str = "/cairn/run/server.sock";
 const START_TIMEOUT_MS: u64 = 60_000;
 
@@ -24,8 +26,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) workspace_id: WorkspaceId,
     pub(crate) environment: &'a Environment,
     pub(crate) home: PathBuf,
-    /// JupyterLab's settings that all workspaces share.
-    pub(crate) lab_config: PathBuf,
+    /// What all servers are given.
+    pub(crate) provided: Provided,
     /// The folder of inputs.
     pub(crate) shelf: PathBuf,
     /// What is mounted in it: name and folder.
@@ -45,7 +47,8 @@ pub(crate) fn spec(parts: Parts<'_>) -> Spec {
     let argv = argv(&parts, &base);
     let mut mounts = vec![
         Mount::read_write(parts.home, HOME),
-        Mount::read_only(parts.lab_config, LAB_CONFIG),
+        Mount::read_only(parts.provided.jupyter, LAB_CONFIG),
+        Mount::read_only(parts.provided.python, PYTHON),
         Mount::read_only(parts.shelf, INPUTS),
     ];
     mounts.extend(parts.environment.mounts.iter().cloned());
@@ -142,7 +145,16 @@ fn variables(
     ];
     let mut all = environment.env.clone();
     all.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    all.insert("PYTHONPATH".to_owned(), python_path(environment));
     all
+}
+
+/// Our package after what the environment has of its own, so that it hides nothing.
+pub(crate) fn python_path(environment: &Environment) -> String {
+    match environment.env.get("PYTHONPATH") {
+        Some(own) if !own.is_empty() => format!("{own}:{PYTHON}"),
+        _ => PYTHON.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +246,10 @@ mod tests {
             workspace_id: id,
             environment: &environment,
             home: "/data/homes/1".into(),
-            lab_config: "/data/jupyter".into(),
+            provided: Provided {
+                jupyter: "/data/jupyter".into(),
+                python: "/data/python".into(),
+            },
             shelf: "/data/shelves/1/inputs".into(),
             inputs: vec![("model".to_owned(), "/data/store/farm/ab".into())],
             api_url: "http://localhost:8000",

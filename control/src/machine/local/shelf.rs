@@ -81,8 +81,9 @@ impl Shelf {
         let (name, new) = item(input, false);
         match shown.0.get(&name) {
             Some(old) if old.mounted => {
-                return Ok(old.manifest_digest == new.manifest_digest
-                    && old.reference == new.reference);
+                return Ok(
+                    old.manifest_digest == new.manifest_digest && old.reference == new.reference
+                );
             }
             Some(old) if *old == new && self.inside().join(&name).is_dir() => return Ok(true),
             _ => {}

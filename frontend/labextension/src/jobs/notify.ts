@@ -1,0 +1,64 @@
+/** Tells when a job ends that was submitted from this tab. A tab that loads again remembers which those are. */
+
+import type { Job } from "@cairn/api/types";
+import { duration, value } from "@cairn/app/lib/format";
+import { Notification } from "@jupyterlab/apputils";
+import { latest } from "./list";
+import type { JobStore } from "./store";
+
+const KEY = "cairn-lab:submitted";
+const VALUES = 3;
+
+/** The numbers of jobs that this tab waits for. */
+class Submitted {
+  readonly #numbers: Set<number>;
+
+  constructor() {
+    this.#numbers = new Set(JSON.parse(sessionStorage.getItem(KEY) ?? "[]") as number[]);
+  }
+
+  add(number: number): void {
+    this.#numbers.add(number);
+    this.#keep();
+  }
+
+  /** Whether it was one; it is none afterwards. */
+  take(number: number): boolean {
+    const was = this.#numbers.delete(number);
+    if (was) this.#keep();
+    return was;
+  }
+
+  #keep(): void {
+    sessionStorage.setItem(KEY, JSON.stringify([...this.#numbers]));
+  }
+}
+
+export interface Actions {
+  show: (job: Job) => void;
+  open: (job: Job) => void;
+}
+
+function ending(job: Job): string {
+  const took = job.started_ms && job.ended_ms ? ` after ${duration(job.ended_ms - job.started_ms)}` : "";
+  const values = latest(job.metadata, VALUES).map(([key, each]) => `${key} ${value(each)}`);
+  const what = `${job.project}#${job.number} ${job.name}: ${job.state}${took}`;
+  return [what, job.state === "complete" ? values.join(", ") : job.message].filter(Boolean).join(". ");
+}
+
+/** Returns what is to be called with each job that is submitted here. */
+export function notifyEnds(store: JobStore, { show, open }: Actions): (job: Job) => void {
+  const submitted = new Submitted();
+  const tell = (job: Job) => {
+    if (!submitted.take(job.number)) return;
+    const type = job.state === "complete" ? "success" : job.state === "error" ? "error" : "warning";
+    const actions: Notification.IAction[] = [
+      { label: "Show", displayType: "accent", callback: () => show(job) },
+    ];
+    if (job.notebook && (job.outputs?.files ?? 0) > 0)
+      actions.push({ label: "Open as notebook", callback: () => open(job) });
+    Notification.emit(ending(job), type, { autoClose: false, actions });
+  };
+  store.onEnd(tell);
+  return job => submitted.add(job.number);
+}

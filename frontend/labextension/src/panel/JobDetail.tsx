@@ -1,0 +1,90 @@
+/** A job unfolded: its charts, the last lines of its log, and what one can do with it. */
+import type { Job } from "@cairn/api/types";
+import { useState } from "react";
+import { inputName, isOver } from "../jobs/list";
+import { charted } from "../jobs/series";
+import type { JobStore } from "../jobs/store";
+import type { Desk } from "../lab/desk";
+import { Icon, type IconName } from "../ui/Icon";
+import { useAction } from "../ui/useAction";
+import { AttachedPath } from "./Attached";
+import { Failure } from "./Section";
+import { Sparkline } from "./Sparkline";
+import { useJobLog } from "./useJobLog";
+import { useSeries } from "./useSeries";
+
+const CHARTS = 8;
+
+export function JobDetail({ job, store, desk }: { job: Job; store: JobStore; desk: Desk }) {
+  const series = charted(useSeries(store.api, job), CHARTS);
+  const lines = useJobLog(store.api, job);
+  return (
+    <div className="cairn-Detail">
+      {job.message ? <p className="cairn-Detail-message">{job.message}</p> : null}
+      {series.length > 0 ? (
+        <div className="cairn-Charts">
+          {series.map(each => (
+            <Sparkline key={each.key} series={each} />
+          ))}
+        </div>
+      ) : null}
+      {lines && lines.length > 0 ? (
+        <pre className="cairn-Log" role="log" aria-label={`Last lines of #${job.number}`}>
+          {lines.map(line => (
+            <span key={line.offset} data-stream={line.stream}>
+              {line.text}
+              {"\n"}
+            </span>
+          ))}
+        </pre>
+      ) : null}
+      <JobActions job={job} store={store} desk={desk} />
+    </div>
+  );
+}
+
+function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Desk }) {
+  const [attached, setAttached] = useState<string | null>(null);
+  const action = useAction();
+  const hasOutputs = (job.outputs?.files ?? 0) > 0;
+  const attach = async () => {
+    const name = inputName(`#${job.number}`);
+    await store.attach(name, `#${job.number}`);
+    setAttached(name);
+  };
+  const does = (name: IconName, label: string, work: () => Promise<unknown>, says = label) => (
+    <button
+      type="button"
+      className="cairn-Button"
+      title={says}
+      aria-label={says}
+      disabled={action.busy}
+      onClick={() =>
+        action.run(async () => {
+          await work();
+        })
+      }
+    >
+      <Icon name={name} /> {label}
+    </button>
+  );
+  return (
+    <>
+      <div className="cairn-Actions">
+        {isOver(job.state) || job.state === "stopping" ? null : does("stop", "Stop", () => store.stop(job))}
+        {job.notebook && hasOutputs
+          ? does("notebook", "Open as notebook", () => desk.openNotebook(job))
+          : null}
+        {job.notebook
+          ? does("diff", "Compare", () => desk.compare(job), "Compare with present notebook")
+          : null}
+        {hasOutputs ? does("input", "Attach outputs", attach) : null}
+        <a className="cairn-Button" href={desk.jobUrl(job)} target="_blank" rel="noreferrer">
+          <Icon name="external" /> Job’s page
+        </a>
+      </div>
+      <Failure error={action.error} />
+      {attached ? <AttachedPath name={attached} desk={desk} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,32 @@
+/** A part of the panel under a heading, with something small at its right. */
+import { type ReactNode, useId } from "react";
+
+export function Section({
+  title,
+  aside,
+  children,
+}: {
+  title: string;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
+  const id = useId();
+  return (
+    <section className="cairn-Section" aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** What went wrong, where the work is. */
+export function Failure({ error }: { error: string | null }) {
+  return error ? (
+    <p className="cairn-Failure" role="alert">
+      {error}
+    </p>
+  ) : null;
+}

@@ -1,0 +1,31 @@
+/** A job's series, read again when the job has changed, but not more often than one can look. */
+import type { Job, Series } from "@cairn/api/types";
+import { useEffect, useRef, useState } from "react";
+import type { Api } from "../api/operations";
+
+const AT_MOST_EVERY_MS = 1000;
+
+export function useSeries(api: Api, job: Job): readonly Series[] {
+  const [series, setSeries] = useState<readonly Series[]>([]);
+  const readMs = useRef(0);
+  const { project, number } = job;
+  // `job` is another object whenever it changed, so this runs once for each change that arrives.
+  useEffect(() => {
+    let isCurrent = true;
+    const timer = setTimeout(
+      () => {
+        readMs.current = Date.now();
+        api.series(project, number).then(
+          ({ items }) => isCurrent && setSeries(items),
+          () => undefined,
+        );
+      },
+      Math.max(0, readMs.current + AT_MOST_EVERY_MS - Date.now()),
+    );
+    return () => {
+      isCurrent = false;
+      clearTimeout(timer);
+    };
+  }, [api, job]);
+  return series;
+}

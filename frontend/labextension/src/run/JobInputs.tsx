@@ -1,0 +1,84 @@
+/** What the job reads: those of the workspace to begin with; others by their job's number. */
+import type { Job } from "@cairn/api/types";
+import { type KeyboardEvent, useId, useState } from "react";
+import { reference } from "../jobs/list";
+import { Icon } from "../ui/Icon";
+import { withInput } from "./draft";
+import type { RunModel, RunState } from "./model";
+
+export function JobInputs({
+  model,
+  state,
+  jobs,
+}: {
+  model: RunModel;
+  state: RunState;
+  jobs: readonly Job[];
+}) {
+  const { inputs } = state.draft;
+  const [typed, setTyped] = useState("");
+  const id = useId();
+  const ref = reference(typed);
+  const add = () => {
+    if (!ref) return;
+    model.edit({ inputs: withInput(inputs, ref) });
+    setTyped("");
+  };
+  // Enter in this field means this field, as long as there is something in it.
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || typed === "") return;
+    event.preventDefault();
+    event.stopPropagation();
+    add();
+  };
+  return (
+    <div className="cairn-JobInputs">
+      {inputs.length > 0 ? (
+        <ul aria-label="Inputs of the job">
+          {inputs.map(input => (
+            <li key={input.ref}>
+              <code>/cairn/inputs/{input.name}</code> <span className="cairn-mod-muted">{input.ref}</span>
+              <button
+                type="button"
+                className="cairn-IconButton"
+                title="Leave out"
+                onClick={() => model.edit({ inputs: inputs.filter(each => each !== input) })}
+              >
+                <Icon name="close" />
+                <span className="cairn-mod-hidden">Leave out {input.ref}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      <label htmlFor={id} className="cairn-mod-hidden">
+        Add outputs of a job
+      </label>
+      <div className="cairn-JobInputs-add" data-own-enter={typed !== ""}>
+        <input
+          id={id}
+          type="text"
+          list={`${id}-jobs`}
+          placeholder="Add outputs of a job: #12 or #12/model"
+          autoComplete="off"
+          spellCheck={false}
+          value={typed}
+          onChange={event => setTyped(event.target.value)}
+          onKeyDown={onKeyDown}
+        />
+        <button type="button" className="cairn-Button" disabled={!ref} onClick={add}>
+          Add
+        </button>
+      </div>
+      <datalist id={`${id}-jobs`}>
+        {jobs
+          .filter(job => (job.outputs?.files ?? 0) > 0)
+          .map(job => (
+            <option key={job.number} value={`#${job.number}`}>
+              {job.name}
+            </option>
+          ))}
+      </datalist>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+/** From the dialog to the job, beside the notebook: carries values, sends, and says how it went. */
+
+import type { Job } from "@cairn/api/types";
+import { Notification } from "@jupyterlab/apputils";
+import { words } from "../api/client";
+import type { JobStore } from "../jobs/store";
+import { toJob } from "./draft";
+import type { RunModel } from "./model";
+import { send } from "./send";
+
+const SHOWN_MS = 6000;
+
+export interface Outcome {
+  onMade: (job: Job) => void;
+  show: (job: Job) => void;
+  /** Opens the dialog again as it was. */
+  again: () => void;
+}
+
+/** Never rejects: what goes wrong is said, with a way to try again. */
+export async function submit(
+  model: RunModel,
+  project: string,
+  store: JobStore,
+  { onMade, show, again }: Outcome,
+): Promise<void> {
+  const { draft } = model.get();
+  const name = draft.name.trim() || "job";
+  const names = model.source.what === "cells" ? draft.carried : [];
+  const id = Notification.emit(opening(names, model), "in-progress", { autoClose: false });
+  try {
+    const carried = names.length > 0 ? await model.carrier.save(names, draft.allowsPickle) : null;
+    const { proposal } = model.get();
+    const body = toJob(draft, proposal, model.context, carried?.prelude ?? null);
+    const job = await send(each => store.api.submit(project, each), body);
+    // The job has a copy in its snapshot; a kernel that died meanwhile leaves a folder behind and nothing else.
+    void carried?.forget().catch(() => undefined);
+    store.learn(job);
+    onMade(job);
+    Notification.update({
+      id,
+      message: `${name}: queued as ${job.project}#${job.number}`,
+      type: "success",
+      autoClose: SHOWN_MS,
+      actions: [{ label: "Show", displayType: "accent", callback: () => show(job) }],
+    });
+  } catch (error) {
+    Notification.update({
+      id,
+      message: `${name} was not submitted. ${words(error)}`,
+      type: "error",
+      autoClose: false,
+      actions: [{ label: "Try again", displayType: "accent", callback: again }],
+    });
+  }
+}
+
+function opening(names: readonly string[], model: RunModel): string {
+  if (names.length === 0) return "Submitting the job…";
+  const values = names.length === 1 ? `the value of ${names[0]}` : `${names.length} values`;
+  return model.carrier.isBusy
+    ? `Waiting for the kernel, which is busy, to save ${values}…`
+    : `Saving ${values}, then submitting the job…`;
+}

@@ -43,6 +43,7 @@ export default defineConfig({
     { name: "crash", testMatch: "crash.spec.ts", dependencies: ["loop"], use: signedIn },
     { name: "restart", testMatch: "restart.spec.ts", dependencies: ["crash"], use: signedIn },
     { name: "pages", testMatch: "pages.spec.ts", dependencies: ["restart"], use: signedIn },
+    { name: "lab-jobs", testMatch: "lab-jobs.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "screenshots", testMatch: "screenshots.spec.ts", dependencies: ["loop"], use: signedIn },
   ],
 });

@@ -1,65 +1,25 @@
-/** The operations that only Lab uses, written by hand until the generated schema has them. */
+/** The records of running cells as jobs, as the generated schema has them. It says "any value" where JSON or a notebook travels. */
 import type { components } from "@cairn/api/schema";
 import type { Json } from "@cairn/api/types";
 
-/** Why a cell is part of the proposal. `text` is for people. */
-export interface Reason {
-  kind: string;
-  what: string | null;
-  text: string;
-}
-
-export interface NeededCell {
-  /** Its position among all cells, counted from 0. */
-  cell: number;
-  id: string | null;
-  reasons: Reason[];
-  /** It may not be needed after all. */
-  doubt: boolean;
-}
-
-export type ParameterKind = "boolean" | "integer" | "number" | "text" | "list" | "map" | "none" | "code";
-
-export interface FoundParameter {
-  name: string;
-  kind: ParameterKind;
-  default: Json;
-  /** The default as it is written in the notebook. */
-  code: string;
-  help: string | null;
-  cell: number;
-  /** Whether it stands in the cell tagged `parameters`, or is any assignment that could be made one. */
-  source: "parameters" | "assignment";
-}
-
-/** What selected cells need to run by themselves. */
-export interface Proposal {
-  /** In the order to run. */
-  cells: NeededCell[];
-  doubts: string[];
-  /** Names that no cell that ran defines: they may live in the kernel only. */
-  missing: string[];
-  parameters: FoundParameter[];
-}
+type Schemas = components["schemas"];
 
 /** A notebook as nbformat 4 writes it. What it holds is the notebook's affair. */
 export type Notebook = Record<string, unknown>;
 
-export interface CellsQuestion {
-  notebook: Notebook;
-  selected: number[];
-}
+export type ParameterKind = "boolean" | "integer" | "number" | "text" | "list" | "map" | "none" | "code";
 
-export interface JobCells {
-  notebook: Notebook;
-  /** Within the project folder. */
-  path: string;
-  /** Positions, in the order to run. */
-  keep: number[];
-  /** Names of assignments to make parameters of. */
-  lift?: string[];
-  /** Python that runs first. */
-  prelude?: string;
-}
+export type Reason = Schemas["CellReason"];
+export type NeededCell = Schemas["ProposedCell"];
+export type FoundParameter = Omit<Schemas["CellParameter"], "kind" | "default" | "source"> & {
+  kind: ParameterKind;
+  default: Json;
+  /** Whether it stands in the cell tagged `parameters`, or is an assignment that could be made one. */
+  source: "parameters" | "assignment";
+};
 
-export type NewLabJob = components["schemas"]["NewJob"] & { cells?: JobCells };
+/** What selected cells need to run by themselves. */
+export type Proposal = Omit<Schemas["CellProposal"], "parameters"> & { parameters: FoundParameter[] };
+export type CellsQuestion = Omit<Schemas["CellSelection"], "notebook"> & { notebook: Notebook };
+export type JobCells = Omit<Schemas["NewCells"], "notebook"> & { notebook: Notebook };
+export type NewLabJob = Omit<Schemas["NewJob"], "cells"> & { cells?: JobCells };

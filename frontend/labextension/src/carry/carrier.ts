@@ -1,6 +1,7 @@
 /** Asks a notebook's kernel for values. Runs silently: no number is used up and nothing is written into the notebook. */
 import type { ISessionContext } from "@jupyterlab/apputils";
 import type { KernelMessage } from "@jupyterlab/services";
+import { UUID } from "@lumino/coreutils";
 import {
   carryFolder,
   kernelCode,
@@ -44,7 +45,7 @@ export class Carrier {
   }
 
   async save(names: string[], pickles: boolean): Promise<Carried> {
-    const within = carryFolder(crypto.randomUUID());
+    const within = carryFolder(UUID.uuid4());
     const folder = `${this.#home}/work/${within}`;
     const answer = await this.#ask<SaveAnswer>({ do: "save", names, folder, pickles });
     if ("failed" in answer)

@@ -87,7 +87,9 @@ function Part({ part }: { part: CellChange | Fold }) {
       <details className="cairn-Comparison-same">
         <summary>{foldText(part)}</summary>
         {part.cells.map((cell, index) => (
-          <pre key={index}>{cell.source || " "}</pre>
+          <pre key={index} tabIndex={0}>
+            {cell.source || " "}
+          </pre>
         ))}
       </details>
     );
@@ -104,7 +106,7 @@ function Part({ part }: { part: CellChange | Fold }) {
       <h2>
         {part.cell.kind} cell <span className="cairn-mod-muted">{LABELS[part.what]}</span>
       </h2>
-      <pre>
+      <pre tabIndex={0}>
         {lines.map((line, index) => (
           <span key={index} data-sign={line.sign}>
             <span className="cairn-Comparison-sign">

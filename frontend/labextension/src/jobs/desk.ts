@@ -9,6 +9,7 @@ import type { Desk } from "../lab/desk";
 import { insertBelow, open, openAt, read, saveNew, shown } from "../lab/notebooks";
 import { inLab, jobNotebook, original } from "../lab/paths";
 import { commands } from "../names";
+import { untrusted } from "../run/notebook";
 
 export function createDesk(app: JupyterFrontEnd, tracker: INotebookTracker, api: Api, hubHost: string): Desk {
   const { contents } = app.serviceManager;
@@ -25,7 +26,7 @@ export function createDesk(app: JupyterFrontEnd, tracker: INotebookTracker, api:
     async openNotebook(job) {
       const path = await executed(job);
       const notebook = await api.notebookOf(job.project, job.number, "outputs", path);
-      const saved = await saveNew(contents, jobNotebook(job.number, path), notebook);
+      const saved = await saveNew(contents, jobNotebook(job.number, path), untrusted(notebook));
       await open(app, saved);
       return saved;
     },

@@ -1,6 +1,6 @@
 import type { Job } from "@cairn/api/types";
 import { expect, test } from "vitest";
-import { ended, inputName, latest, merge, reference } from "./list";
+import { inputName, latest, merge, reference } from "./list";
 
 const job = (number: number, state: Job["state"] = "started", name = "") => ({ number, state, name }) as Job;
 
@@ -11,12 +11,6 @@ test("newer versions replace older ones, and the newest comes first", () => {
     [2, ""],
     [1, "fresh"],
   ]);
-});
-
-test("a job ends once, and only when one saw it run", () => {
-  expect(ended([job(1), job(2, "error")], [job(1, "complete"), job(2, "error"), job(3, "complete")])).toEqual(
-    [job(1, "complete")],
-  );
 });
 
 test("measures come before words and counters", () => {

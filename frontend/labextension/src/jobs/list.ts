@@ -11,15 +11,6 @@ export function merge(known: readonly Job[], fresh: readonly Job[]): Job[] {
   return [...all.values()].sort((a, b) => b.number - a.number);
 }
 
-/** Those of `after` that were not over in `before`, or not there, and are now. */
-export function ended(before: readonly Job[], after: readonly Job[]): Job[] {
-  const states = new Map(before.map(job => [job.number, job.state]));
-  return after.filter(job => {
-    const was = states.get(job.number);
-    return isOver(job.state) && was !== undefined && !isOver(was);
-  });
-}
-
 /** What counts the steps says little by itself. */
 const COUNTERS = new Set(["step", "epoch", "batch", "iteration", "time", "timestamp"]);
 

@@ -3,11 +3,12 @@
 import type { Job } from "@cairn/api/types";
 import { duration, value } from "@cairn/app/lib/format";
 import { Notification } from "@jupyterlab/apputils";
-import { latest } from "./list";
+import { isOver, latest } from "./list";
 import type { JobStore } from "./store";
 
 const KEY = "cairn-lab:submitted";
 const VALUES = 3;
+const SHOWN_MS = 15_000;
 
 /** The numbers of jobs that this tab waits for. */
 class Submitted {
@@ -50,15 +51,17 @@ function ending(job: Job): string {
 export function notifyEnds(store: JobStore, { show, open }: Actions): (job: Job) => void {
   const submitted = new Submitted();
   const tell = (job: Job) => {
-    if (!submitted.take(job.number)) return;
     const type = job.state === "complete" ? "success" : job.state === "error" ? "error" : "warning";
     const actions: Notification.IAction[] = [
       { label: "Show", displayType: "accent", callback: () => show(job) },
     ];
     if (job.notebook && (job.outputs?.files ?? 0) > 0)
       actions.push({ label: "Open as notebook", callback: () => open(job) });
-    Notification.emit(ending(job), type, { autoClose: false, actions });
+    // What went well goes to the bell by itself; what did not waits to be seen.
+    Notification.emit(ending(job), type, { autoClose: type === "success" ? SHOWN_MS : false, actions });
   };
-  store.onEnd(tell);
+  store.subscribe(() => {
+    for (const job of store.get().jobs) if (isOver(job.state) && submitted.take(job.number)) tell(job);
+  });
   return job => submitted.add(job.number);
 }

@@ -3,7 +3,7 @@ import type { Change, Job, Workspace } from "@cairn/api/types";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
 import { follow } from "../live/events";
-import { ended, isOver, merge } from "./list";
+import { isOver, merge } from "./list";
 
 const PAGE = 20;
 /** Without the stream one looks now and then, and only while somebody may see it. */
@@ -27,7 +27,9 @@ export class JobStore {
   readonly api: Api;
   #state: State = { workspace: null, jobs: [], next: null, isLive: false, error: null, open: null };
   readonly #listeners = new Set<() => void>();
-  readonly #onEnd = new Set<(job: Job) => void>();
+  /** Changes that came while earlier ones are being read: one after the other, so that an old answer never comes last. */
+  #waiting: Change[] = [];
+  #isReading = false;
 
   constructor(api: Api) {
     this.api = api;
@@ -40,11 +42,6 @@ export class JobStore {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Tells of each job that ends while one looks. */
-  onEnd(listener: (job: Job) => void): void {
-    this.#onEnd.add(listener);
-  }
-
   /** Reads everything and follows it until the returned function is called. */
   start(): () => void {
     void this.reload();
@@ -53,7 +50,7 @@ export class JobStore {
     }, POLL_MS);
     const stop = follow({
       open: since => new EventSource(this.api.client.url(["events"], { since })),
-      onChanges: changes => void this.#apply(changes),
+      onChanges: changes => void this.#catchUp(changes),
       onLive: isLive => this.#set({ isLive }),
       onReset: () => void this.reload(),
     });
@@ -102,17 +99,28 @@ export class JobStore {
     this.#set({ workspace: await this.api.workspace() });
   }
 
-  #apply = (changes: Change[]): Promise<void> =>
-    this.#try(async () => {
-      const about = (kind: string) =>
-        new Set(changes.filter(change => change.kind.startsWith(kind)).map(change => change.subject));
-      if (about("workspace.").has(this.api.workspaceId)) await this.#readWorkspace();
-      const subjects = about("job.");
-      if (subjects.size === 0) return;
-      const known = this.#state.jobs.filter(job => subjects.has(job.id));
-      if (known.length < subjects.size || known.length > SINGLY) await this.#readNewest();
-      else this.#take(await Promise.all(known.map(({ project, number }) => this.api.job(project, number))));
-    });
+  async #catchUp(changes: readonly Change[]): Promise<void> {
+    this.#waiting.push(...changes);
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#waiting.length > 0) {
+      const now = this.#waiting.splice(0);
+      await this.#try(() => this.#read(now));
+    }
+    this.#isReading = false;
+  }
+
+  /** Reads what changes are about. */
+  async #read(changes: readonly Change[]): Promise<void> {
+    const about = (kind: string) =>
+      new Set(changes.filter(change => change.kind.startsWith(kind)).map(change => change.subject));
+    if (about("workspace.").has(this.api.workspaceId)) await this.#readWorkspace();
+    const subjects = about("job.");
+    if (subjects.size === 0) return;
+    const known = this.#state.jobs.filter(job => subjects.has(job.id));
+    if (known.length < subjects.size || known.length > SINGLY) await this.#readNewest();
+    else this.#take(await Promise.all(known.map(({ project, number }) => this.api.job(project, number))));
+  }
 
   /** The newest page, and those further down that still run. */
   async #readNewest(): Promise<void> {
@@ -128,10 +136,7 @@ export class JobStore {
   }
 
   #take(fresh: readonly Job[]): void {
-    const before = this.#state.jobs;
-    const jobs = merge(before, fresh);
-    this.#set({ jobs });
-    for (const job of ended(before, jobs)) for (const tell of this.#onEnd) tell(job);
+    this.#set({ jobs: merge(this.#state.jobs, fresh) });
   }
 
   async #try(work: () => Promise<void>): Promise<void> {

@@ -21,7 +21,7 @@ export interface Listener {
 }
 
 const CLOSED = 2;
-const BATCH_MS = 200;
+const BATCH_MS = 400;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 15_000;
 

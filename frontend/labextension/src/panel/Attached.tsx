@@ -1,4 +1,5 @@
 /** Where attached outputs are, with what one does with that next. */
+import { Clipboard } from "@jupyterlab/apputils";
 import { useState } from "react";
 import type { Desk } from "../lab/desk";
 import { Icon } from "../ui/Icon";
@@ -10,11 +11,10 @@ export const inputsCell = (name: string): string =>
 export function AttachedPath({ name, desk }: { name: string; desk: Desk }) {
   const [said, setSaid] = useState("");
   const path = `/cairn/inputs/${name}`;
-  const copy = () =>
-    void navigator.clipboard.writeText(path).then(
-      () => setSaid("Copied"),
-      () => setSaid("The browser does not let it be copied"),
-    );
+  const copy = () => {
+    Clipboard.copyToSystem(path);
+    setSaid("Copied");
+  };
   const insert = () =>
     setSaid(desk.insertCell(inputsCell(name)) ? "Inserted below" : "Open a notebook first");
   return (

@@ -29,7 +29,7 @@ export function JobDetail({ job, store, desk }: { job: Job; store: JobStore; des
         </div>
       ) : null}
       {lines && lines.length > 0 ? (
-        <pre className="cairn-Log" role="log" aria-label={`Last lines of #${job.number}`}>
+        <pre className="cairn-Log" role="log" tabIndex={0} aria-label={`Last lines of #${job.number}`}>
           {lines.map(line => (
             <span key={line.offset} data-stream={line.stream}>
               {line.text}

@@ -24,7 +24,7 @@ export function Jobs({ store, desk, state }: { store: JobStore; desk: Desk; stat
     </span>
   );
   return (
-    <Section title={workspace ? `Jobs of ${workspace.project}` : "Jobs"} aside={aside}>
+    <Section title={workspace ? `Jobs of ${workspace.project}` : "Jobs"} name="jobs" aside={aside}>
       {workspace && jobs.length === 0 ? (
         <p className="cairn-Empty">
           No job ran here yet. Press “Run as job” in a notebook’s toolbar, or select cells and press Ctrl or

@@ -5,6 +5,7 @@ import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { Dialog, type ICommandPalette, showDialog } from "@jupyterlab/apputils";
 import type { IMainMenu } from "@jupyterlab/mainmenu";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
+import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 import type { Notebook } from "../api/types";
 import { Carrier } from "../carry/carrier";
 import type { JobStore } from "../jobs/store";
@@ -79,7 +80,7 @@ async function runNotebook(around: Surroundings, panel: NotebookPanel): Promise<
   const path = await projectPath(panel);
   if (path === null) return;
   if (panel.context.model.dirty) await panel.context.save();
-  // Lab has asked what to do where the file changed on disk; without an answer there is nothing to run.
+  // Lab has said why, or asked what to do where the file changed on disk.
   if (panel.context.model.dirty) return;
   await run(modelOf(around, panel, path, null), around);
 }
@@ -110,11 +111,22 @@ export function addRunCommands(
   palette: ICommandPalette | null,
 ): void {
   const { app, tracker } = around;
-  const isEnabled = () => tracker.currentWidget !== null && tracker.currentWidget === app.shell.currentWidget;
-  const withPanel = (work: (around: Surroundings, panel: NotebookPanel) => Promise<void>) => () =>
-    tracker.currentWidget ? work(around, tracker.currentWidget) : undefined;
+  // A toolbar's button means its own notebook, whichever is in front.
+  const panelOf = ({ panel }: ReadonlyPartialJSONObject): NotebookPanel | null =>
+    panel
+      ? (tracker.find(each => each.id === panel) ?? null)
+      : tracker.currentWidget === app.shell.currentWidget
+        ? tracker.currentWidget
+        : null;
+  const isEnabled = (args: ReadonlyPartialJSONObject) => panelOf(args) !== null;
+  const withPanel =
+    (work: (around: Surroundings, panel: NotebookPanel) => Promise<void>) =>
+    async (args: ReadonlyPartialJSONObject) => {
+      const panel = panelOf(args);
+      if (panel) await work(around, panel);
+    };
   app.commands.addCommand(commands.runNotebook, {
-    label: args => (args.isToolbar ? "Run as job" : "Run Notebook as Job…"),
+    label: args => (args.panel ? "Run as job" : "Run Notebook as Job…"),
     caption: "Save this notebook and run all of it as a job",
     icon: mark,
     isEnabled,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { FoundParameter, ParameterKind, Proposal } from "../api/types";
 import { type Context, fieldsOf, isFine, newDraft, problems, toJob, withInput } from "./draft";
 import { field, initial, problem, toParameters } from "./fields";
-import { codeCells, slim } from "./notebook";
+import { codeCells, slim, untrusted } from "./notebook";
 import { because } from "./reasons";
 
 const parameter = (
@@ -15,7 +15,7 @@ const parameter = (
   kind,
   default: value,
   code,
-  help: null,
+  help: "",
   cell: 0,
   source: "parameters",
   ...more,
@@ -175,4 +175,13 @@ test("what several reasons share is said once", () => {
       reason("unreadable", "it cannot be read", "it cannot be read"),
     ]),
   ).toBe("defines x, y; may change df; it cannot be read");
+});
+
+test("a notebook cannot say of itself that it is to be trusted", () => {
+  const cells = [
+    { cell_type: "code", source: "", metadata: { trusted: true, tags: ["a"] } },
+    { cell_type: "raw" },
+  ];
+  expect(JSON.stringify(untrusted({ nbformat: 4, cells }))).not.toContain("trusted");
+  expect(untrusted({ nbformat: 4, cells }).cells).toMatchObject([{ metadata: { tags: ["a"] } }, {}]);
 });

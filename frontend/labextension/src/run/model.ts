@@ -1,8 +1,9 @@
 /** The dialog's state: it outlives the dialog, so that a job that was refused can be tried again with everything that was typed. */
 import type { Environment, MachineType } from "@cairn/api/types";
+import { UUID } from "@lumino/coreutils";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
-import type { Notebook, Proposal } from "../api/types";
+import type { NewLabJob, Notebook, Proposal } from "../api/types";
 import type { Carrier } from "../carry/carrier";
 import type { Probe } from "../carry/code";
 import { type Context, type Draft, isFine, problems, type Source } from "./draft";
@@ -42,6 +43,7 @@ export class RunModel {
   readonly #notebook: Notebook;
   #state: RunState;
   #asking: AbortController | null = null;
+  #sent: { text: string; key: string } | null = null;
   readonly #listeners = new Set<() => void>();
 
   constructor({ api, source, notebook, selected, carrier, draft }: Given) {
@@ -124,6 +126,13 @@ export class RunModel {
     const isGood = isReady && isFine(problems(proposal, draft, probes));
     this.#set({ showsErrors: !isGood });
     return isGood;
+  }
+
+  /** The key to send a job with: the same as before only where the job is, so that trying again never makes a second one. */
+  keyOf(body: NewLabJob): string {
+    const text = JSON.stringify(body);
+    if (this.#sent?.text !== text) this.#sent = { text, key: UUID.uuid4() };
+    return this.#sent.key;
   }
 
   #probe(names: string[]): void {

@@ -33,6 +33,18 @@ export function slim(notebook: Notebook): Notebook {
   return { ...notebook, metadata, cells };
 }
 
+/**
+ * A notebook that somebody else may have made, on its way to this server's disk. Jupyter signs what says of itself that it is trusted, when it is
+ * saved by this way; signed outputs may run scripts in Lab.
+ */
+export function untrusted(notebook: Notebook): Notebook {
+  const cells = cellsOf(notebook).map(cell => {
+    const { trusted: _, ...metadata } = (cell.metadata ?? {}) as Record<string, unknown>;
+    return { ...cell, metadata };
+  });
+  return { ...notebook, cells };
+}
+
 /** Its code cells that hold anything. */
 export function codeCells(notebook: Notebook): CellSummary[] {
   return cellsOf(notebook).flatMap((cell, index) => {

@@ -15,8 +15,8 @@ const wait: Wait = ms => new Promise(resolve => setTimeout(resolve, ms));
 const passes = (error: unknown): boolean => error instanceof ApiError && PASSING.has(error.status);
 
 /** Tries again while the server cannot be reached, always with the same key: a job that was made by a lost answer is found again. */
-export async function send(submit: Submit, body: NewLabJob, pause: Wait = wait): Promise<Job> {
-  const keyed = { ...body, idempotency_key: crypto.randomUUID() };
+export async function send(submit: Submit, body: NewLabJob, key: string, pause: Wait = wait): Promise<Job> {
+  const keyed = { ...body, idempotency_key: key };
   for (const ms of RETRY_MS) {
     try {
       return await submit(keyed);

@@ -9,6 +9,24 @@ import type { RunModel } from "./model";
 import { send } from "./send";
 
 const SHOWN_MS = 6000;
+/** What is quicker than this needs no word in between. */
+const PATIENCE_MS = 600;
+const WAITING_SHOWN_MS = 20_000;
+
+/**
+ * Says that something goes on, unless it is over soon. Lab fetches what shows notices when it is first needed, and an update that comes meanwhile
+ * is lost: so the end is a notice of its own, and this one goes.
+ */
+function patience(message: string): () => void {
+  let id: string | null = null;
+  const timer = setTimeout(() => {
+    id = Notification.emit(message, "in-progress", { autoClose: WAITING_SHOWN_MS });
+  }, PATIENCE_MS);
+  return () => {
+    clearTimeout(timer);
+    if (id !== null) Notification.dismiss(id);
+  };
+}
 
 export interface Outcome {
   onMade: (job: Job) => void;
@@ -27,28 +45,24 @@ export async function submit(
   const { draft } = model.get();
   const name = draft.name.trim() || "job";
   const names = model.source.what === "cells" ? draft.carried : [];
-  const id = Notification.emit(opening(names, model), "in-progress", { autoClose: false });
+  const done = patience(opening(names, model));
   try {
     const carried = names.length > 0 ? await model.carrier.save(names, draft.allowsPickle) : null;
     const { proposal } = model.get();
     const body = toJob(draft, proposal, model.context, carried?.prelude ?? null);
-    const job = await send(each => store.api.submit(project, each), body);
+    const job = await send(each => store.api.submit(project, each), body, model.keyOf(body));
     // The job has a copy in its snapshot; a kernel that died meanwhile leaves a folder behind and nothing else.
     void carried?.forget().catch(() => undefined);
     store.learn(job);
     onMade(job);
-    Notification.update({
-      id,
-      message: `${name}: queued as ${job.project}#${job.number}`,
-      type: "success",
+    done();
+    Notification.emit(`${name}: queued as ${job.project}#${job.number}`, "success", {
       autoClose: SHOWN_MS,
       actions: [{ label: "Show", displayType: "accent", callback: () => show(job) }],
     });
   } catch (error) {
-    Notification.update({
-      id,
-      message: `${name} was not submitted. ${words(error)}`,
-      type: "error",
+    done();
+    Notification.emit(`${name} was not submitted. ${words(error)}`, "error", {
       autoClose: false,
       actions: [{ label: "Try again", displayType: "accent", callback: again }],
     });

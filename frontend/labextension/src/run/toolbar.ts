@@ -13,7 +13,7 @@ export function addToolbarButton(app: JupyterFrontEnd): void {
       const button = new CommandToolbarButton({
         commands: app.commands,
         id: commands.runNotebook,
-        args: { isToolbar: true },
+        args: { panel: panel.id },
         label: "Run as job",
       });
       button.addClass("cairn-RunButton");

@@ -84,3 +84,29 @@ export class Lab {
     await expect(this.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).toHaveCount(0);
   }
 }
+
+/** Puts a notebook of these cells into the home of the workspace that a tab shows, as Lab itself would. */
+export async function putNotebook(page: Page, path: string, sources: string[]): Promise<void> {
+  const cells = sources.map((source, index) => ({
+    cell_type: "code",
+    id: `cell-${index}`,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
+  const metadata = { kernelspec: { name: "python3", display_name: "Python 3", language: "python" } };
+  const content = { nbformat: 4, nbformat_minor: 5, metadata, cells };
+  const body = JSON.stringify({ type: "notebook", format: "json", content });
+  const status = await page.evaluate(
+    async given => {
+      const base = /^\/w\/[^/]+\//.exec(location.pathname)?.[0] ?? "/";
+      const token = /_xsrf=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+      const headers = { "x-xsrftoken": token, "content-type": "application/json" };
+      const response = await fetch(`${base}api/contents/${given.path}`, { method: "PUT", headers, body: given.body });
+      return response.status;
+    },
+    { path, body },
+  );
+  expect(status).toBeLessThan(300);
+}

@@ -9,7 +9,7 @@ import { Lab } from "../lab.ts";
 test.describe.configure({ mode: "serial" });
 
 const NOTEBOOK = "line.ipynb";
-const EPOCHS = 25;
+const EPOCHS = 60;
 const SOURCES = [
   "import json, time",
   "lr = 0.1  # learning rate\nepochs = 3\nshuffle = True",

@@ -128,23 +128,22 @@ export function addRunCommands(
   app.commands.addCommand(commands.runNotebook, {
     label: args => (args.panel ? "Run as job" : "Run Notebook as Job…"),
     caption: "Save this notebook and run all of it as a job",
-    icon: mark,
+    icon: args => (args.panel ? mark : undefined),
     isEnabled,
     execute: withPanel(runNotebook),
   });
   app.commands.addCommand(commands.runCells, {
     label: "Run Selected Cells as Job…",
     caption: "Run the selected cells, with what they need, as a job",
-    icon: args => (args.isMenu ? undefined : mark),
     isEnabled,
     execute: withPanel(runCells),
   });
   for (const selector of NOTEBOOK_HAS_FOCUS)
     app.commands.addKeyBinding({ command: commands.runCells, keys: KEYS, selector });
   app.contextMenu.addItem({ command: commands.runCells, selector: ".jp-Notebook .jp-CodeCell", rank: 9 });
-  const both = [{ command: commands.runCells, args: { isMenu: true } }, { command: commands.runNotebook }];
+  const both = [{ command: commands.runCells }, { command: commands.runNotebook }];
   menu?.runMenu.addGroup(both, 90);
-  menu?.editMenu.addGroup([{ command: commands.runCells, args: { isMenu: true } }], 90);
+  menu?.editMenu.addGroup([{ command: commands.runCells }], 90);
   for (const command of [commands.runCells, commands.runNotebook])
     palette?.addItem({ command, category: CATEGORY });
 }

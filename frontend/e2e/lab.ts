@@ -103,7 +103,11 @@ export async function putNotebook(page: Page, path: string, sources: string[]): 
       const base = /^\/w\/[^/]+\//.exec(location.pathname)?.[0] ?? "/";
       const token = /_xsrf=([^;]+)/.exec(document.cookie)?.[1] ?? "";
       const headers = { "x-xsrftoken": token, "content-type": "application/json" };
-      const response = await fetch(`${base}api/contents/${given.path}`, { method: "PUT", headers, body: given.body });
+      const response = await fetch(`${base}api/contents/${given.path}`, {
+        method: "PUT",
+        headers,
+        body: given.body,
+      });
       return response.status;
     },
     { path, body },

@@ -9,12 +9,13 @@ mod query;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRequestParts, State},
+    extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request, State},
     routing::{get, patch, post},
 };
+use bytes::Bytes;
 use control::jobs::NewJob;
 use http::{StatusCode, request::Parts};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use storage::{
     ids::JobId,
@@ -123,6 +124,22 @@ impl Here {
     }
 }
 
+/// A body of JSON whatever it says that it is: the panel does not say. Where a request comes from was judged before it got here.
+struct Loose<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Loose<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let body = Bytes::from_request(request, app).await;
+        let body = body.map_err(|refused| ApiError::invalid(refused.body_text()))?;
+        let read = serde_json::from_slice(&body);
+        read.map(Self).map_err(|error| {
+            ApiError::invalid(format!("The body is not as it should be: {error}."))
+        })
+    }
+}
+
 /// What is asked for; fields that are not named here are taken and passed over, as there.
 #[derive(Deserialize)]
 struct CreateJob {
@@ -137,7 +154,7 @@ struct CreateJob {
     max_retries: Option<i64>,
 }
 
-async fn create_job(here: Here, Json(new): Json<CreateJob>) -> Result<Json<Value>, ApiError> {
+async fn create_job(here: Here, Loose(new): Loose<CreateJob>) -> Result<Json<Value>, ApiError> {
     let notebook = files::in_project(&new.input_uri)?;
     let id = here.workspace.id.to_string();
     let (app, principal) = (&here.app, &here.principal);
@@ -204,7 +221,7 @@ struct UpdateJob {
 async fn update_job(
     here: Here,
     Path(id): Path<String>,
-    Json(change): Json<UpdateJob>,
+    Loose(change): Loose<UpdateJob>,
 ) -> Result<StatusCode, ApiError> {
     if change.status != Some(Status::Stopped) {
         return Err(ApiError::invalid(

@@ -104,9 +104,5 @@ impl Cells {
 }
 
 fn parse(notebook: &str) -> Result<Document> {
-    Document::parse(notebook).map_err(refused)
-}
-
-fn refused(error: kernels::Error) -> Error {
-    Error::invalid(error.to_string())
+    Document::parse(notebook).map_err(|error| Error::invalid(error.to_string()))
 }

@@ -83,14 +83,14 @@ impl LocalMachine {
 
     /// The folder in which a server that does not run yet will find its inputs.
     async fn lay_out(&self, workspace: WorkspaceId, work: &Work) -> Result<()> {
-        let shelf = self.shelf(workspace);
+        let inputs = self.shelf(workspace);
         if self.0.isolated {
             let mounts = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
-            return shelf.lay_out(&work.inputs, &mounts).await;
+            return inputs.lay_out(&work.inputs, &mounts).await;
         }
-        shelf.lay_out(&[], &[]).await?;
+        inputs.lay_out(&[], &[]).await?;
         for input in &work.inputs {
-            shelf.show(&self.0.store, input, self.link()).await?;
+            inputs.show(&self.0.store, input, self.link()).await?;
         }
         Ok(())
     }
@@ -279,8 +279,8 @@ impl Machine for LocalMachine {
 
     async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool> {
         let _held = self.1.hold(workspace).await;
-        let shelf = self.shelf(workspace);
-        shelf.show(&self.0.store, input, self.link()).await
+        let inputs = self.shelf(workspace);
+        inputs.show(&self.0.store, input, self.link()).await
     }
 
     async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool> {

@@ -280,7 +280,7 @@ async fn runtime_environments(here: Here) -> Result<Json<Value>, ApiError> {
         json!({
             "name": environment.name,
             "label": environment.name,
-            "description": environment.image.map_or_else(|| environment.packages.join(", "), |image| image),
+            "description": environment.image.unwrap_or_else(|| environment.packages.join(", ")),
             "file_extensions": ["ipynb"],
             "output_formats": [{"name": "ipynb", "label": "Notebook"}],
             "metadata": null,

@@ -102,6 +102,35 @@ fn outputs_are_the_next_jobs_input(rig: &Rig) {
 }
 
 #[test]
+fn a_failure_is_followed_by_other_attempts() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in();
+    rig.write("x", "");
+    let again = [
+        "run",
+        "--wait",
+        "--json",
+        "--retries=2",
+        "--tag=often",
+        "--",
+        "sh",
+        "-c",
+        "exit 9",
+    ];
+    let said = rig.cairn(&again);
+    let job = said.json();
+    assert_eq!(said.code, 9);
+    assert_eq!(
+        (&job["attempt"], &job["failures"], &job["tags"][0]),
+        (&3.into(), &2.into(), &"often".into())
+    );
+    let found = rig.cairn(&["jobs", "--json", "tag=often"]).json();
+    assert_eq!(found["items"][0]["id"], job["id"]);
+}
+
+#[test]
 fn wait_exits_as_the_job_did() {
     if !has_uv() {
         return;
@@ -124,27 +153,6 @@ fn wait_exits_as_the_job_did() {
         125
     );
     assert_eq!(code(&["run", "--wait", "--notebook", "missing.ipynb"]), 125);
-
-    let again = [
-        "run",
-        "--wait",
-        "--json",
-        "--retries=2",
-        "--tag=often",
-        "--",
-        "sh",
-        "-c",
-        "exit 9",
-    ];
-    let said = rig.cairn(&again);
-    let job = said.json();
-    assert_eq!(said.code, 9);
-    assert_eq!(
-        (&job["attempt"], &job["failures"], &job["tags"][0]),
-        (&3.into(), &2.into(), &"often".into())
-    );
-    let found = rig.cairn(&["jobs", "--json", "tag=often"]).json();
-    assert_eq!(found["items"][0]["id"], job["id"]);
 
     let job = rig.cairn(&["run", "--json", "--", "sleep", "1000"]).json();
     let number = job["number"].to_string();

@@ -211,7 +211,7 @@ async fn a_page_of_a_workspace_gets_what_its_token_gets() {
     let mut wrong = Vec::new();
     for row in TABLE {
         let expected = row.answers.chars().nth(column.unwrap()).unwrap();
-        let path = row.request.split_once("/").unwrap().1;
+        let path = row.request.split_once('/').unwrap().1;
         let closed = NO_PAGES.contains(&path.split('/').next().unwrap());
         let expected = if closed { '0' } else { expected };
         let got = ask_as(&page, &names, row).await;

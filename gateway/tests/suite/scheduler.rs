@@ -45,12 +45,8 @@ fn base(workspace: WorkspaceId) -> String {
     format!("/w/{workspace}/scheduler")
 }
 
-/// Every route, for whoever may not ask.
-#[tokio::test]
-async fn only_the_workspaces_own_person_asks() {
-    let world = World::new().await;
-    let job = notebook(&world, "mine", &[]).await;
-    let routes = [
+fn routes(job: JobId) -> Vec<(Method, String)> {
+    vec![
         (Method::GET, "/jobs".to_owned()),
         (Method::POST, "/jobs".to_owned()),
         (Method::GET, "/jobs/count".to_owned()),
@@ -66,13 +62,20 @@ async fn only_the_workspaces_own_person_asks() {
         (Method::GET, "/runtime_environments".to_owned()),
         (Method::GET, "/features".to_owned()),
         (Method::GET, "/config".to_owned()),
-    ];
+    ]
+}
+
+/// Every route, for whoever may not ask.
+#[tokio::test]
+async fn only_the_workspaces_own_person_asks() {
+    let world = World::new().await;
+    let job = notebook(&world, "mine", &[]).await;
     let page = panel(&world).await;
     let forged = page.clone().without("origin").without("sec-fetch-site");
     let forged = forged.header("sec-fetch-site", "cross-site");
     let editor = world.app.token(world.editor, &["workspaces"]).await;
     let editor = world.app.with_token(&editor).below(&base(world.workspace));
-    for (method, path) in routes {
+    for (method, path) in routes(job) {
         let ask = |client: Client| {
             let (method, path) = (method.clone(), path.clone());
             async move { client.send(method, &path, None).await.status.as_u16() }

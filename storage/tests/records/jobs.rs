@@ -68,6 +68,7 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 async fn bad_requests_take_no_number(bed: &Bed) {
     let good = bed.ready().await;
     let input = |name: &str| Input {

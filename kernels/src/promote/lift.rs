@@ -140,7 +140,7 @@ impl<'a> Kept<'a> {
             tagged: cells
                 .iter()
                 .position(|&at| all[at].kind() == Kind::Code && all[at].has_tag("parameters")),
-            facts: read_all(&code),
+            facts: read_all(&code, &(0..code.len()).collect::<Vec<_>>()),
             is_python: is_python(document),
             cells,
         }
@@ -200,20 +200,21 @@ impl<'a> Kept<'a> {
     /// Whether the cell at `from` does the same when it runs before the one at `to`.
     fn can_move(&self, from: usize, to: usize) -> bool {
         let moved = &self.facts[from];
-        let touched = |facts: &Facts| -> BTreeSet<String> {
-            facts.binds.keys().chain(&facts.changes).cloned().collect()
-        };
-        let used = |facts: &Facts| -> BTreeSet<String> {
-            let later = facts.later.uses.iter().chain(&facts.later.changes);
-            facts.uses.iter().chain(later).cloned().collect()
-        };
-        let plain = |facts: &Facts| facts.opaque.is_none() && facts.effects.is_empty();
+        let names = |facts: &Facts| facts.binds.keys().cloned().collect::<BTreeSet<String>>();
+        let objects = |facts: &Facts| facts.changes.keys().copied().collect::<BTreeSet<usize>>();
+        let reads = |facts: &Facts| facts.reads.keys().copied().collect::<BTreeSet<usize>>();
+        let plain = |facts: &Facts| facts.opaque.is_none();
         plain(moved)
+            && moved.effects.is_empty()
+            && moved.writes.is_empty()
+            && !moved.reads_any
             && self.facts[to..from].iter().all(|passed| {
-                passed.opaque.is_none()
-                    && touched(moved).is_disjoint(&touched(passed))
-                    && touched(moved).is_disjoint(&used(passed))
-                    && used(moved).is_disjoint(&touched(passed))
+                plain(passed)
+                    && names(moved).is_disjoint(&names(passed))
+                    && names(moved).is_disjoint(&passed.uses)
+                    && moved.uses.is_disjoint(&names(passed))
+                    && objects(moved).is_disjoint(&reads(passed))
+                    && objects(passed).is_disjoint(&reads(moved))
             })
     }
 }

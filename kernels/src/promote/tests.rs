@@ -7,6 +7,7 @@ fn cells(sources: &[&str]) -> Vec<Code> {
         .map(|(source, count)| Code {
             source: (*source).to_owned(),
             execution_count: Some(count),
+            failed: false,
         })
         .collect()
 }
@@ -199,6 +200,7 @@ fn the_order_of_execution_counts_not_that_of_the_page() {
     let cell = |source: &str, count| Code {
         source: source.to_owned(),
         execution_count: count,
+        failed: false,
     };
     let notebook = [
         cell("print(x)", Some(3)),
@@ -234,6 +236,7 @@ fn what_only_the_kernel_has_is_named() {
     let gap = [Code {
         source: "print(x)".to_owned(),
         execution_count: Some(7),
+        failed: false,
     }];
     let doubts = python(&gap, &BTreeSet::from([0])).doubts;
     assert!(doubts[0].contains("6 executions"), "{doubts:?}");

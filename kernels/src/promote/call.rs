@@ -272,8 +272,13 @@ impl<'n> Machine<'n> {
                 self.take_all(given);
                 self.callbacks(&reached, &reached, key.0);
                 let site = self.sites.at(key, Kind::Container);
-                let parts = self.sites.parts(&all);
+                let places = given.places.iter().chain([&given.any]);
+                let places: BTreeSet<Site> = places.flat_map(|value| value.sites.clone()).collect();
+                let parts = self.sites.parts(&places);
                 self.sites.hold(site, &parts);
+                for (_, value) in &given.names {
+                    self.sites.hold(site, &value.sites);
+                }
                 Value::of([site])
             }
             Builtin::Part => {
@@ -298,6 +303,8 @@ impl<'n> Machine<'n> {
                 let receiver = self.frame.map(|frame| self.frames[frame].receiver.clone());
                 receiver.unwrap_or_default()
             }
+            Builtin::Kind if given.places.len() == 1 => self.kind_of(&given.places[0]),
+            Builtin::Kind => self.call_unknown(key.0, &all),
             Builtin::SetPart => {
                 if let Some(base) = given.places.first().cloned() {
                     self.store_in(&base, &Value::of(all), "");

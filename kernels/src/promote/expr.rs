@@ -251,6 +251,9 @@ impl<'n> Machine<'n> {
         if known::is_plain_part(name) {
             return Value::default();
         }
+        if name == "__class__" {
+            return self.kind_of(base);
+        }
         let found = self.of_class(base, name);
         let mut value = Value::of(self.sites.deep(&base.sites));
         let is_method = |site: &Site| self.bodies.contains_key(site);
@@ -262,6 +265,15 @@ impl<'n> Machine<'n> {
         }
         value.sites.extend(found);
         value
+    }
+
+    /// The classes of the notebook that these objects are of.
+    pub(super) fn kind_of(&self, value: &Value) -> Value {
+        let followed = value
+            .sites
+            .iter()
+            .flat_map(|site| self.sites.follows(*site));
+        Value::of(followed.copied())
     }
 
     /// What the classes of the notebook have by this name.
@@ -342,7 +354,7 @@ impl<'n> Machine<'n> {
         let key = self.place(&comp.generators[0]);
         let body = Body {
             parameters: None,
-            code: Code::Expr(&comp.elt),
+            code: Code::Generator(comp),
             scope: self.frame,
             locals: BTreeSet::new(),
             defaults: Value::default(),

@@ -878,6 +878,8 @@ pub(super) enum Builtin {
     /// Gives what is used up by reading it.
     Iterator,
     Super,
+    /// Gives a class.
+    Kind,
     /// Sets a part.
     SetPart,
     /// Gives an object that keeps what it is given.
@@ -890,7 +892,7 @@ pub(super) fn builtin(name: &str) -> Builtin {
         "len" | "str" | "repr" | "int" | "float" | "bool" | "bin" | "hex" | "ord" | "chr"
         | "oct" | "hash" | "id" | "isinstance" | "issubclass" | "callable" | "hasattr"
         | "format" | "ascii" | "print" | "display" | "range" | "slice" | "bytes" | "input"
-        | "dir" | "complex" | "exit" | "quit" | "help" | "type" | "object" => Builtin::Plain,
+        | "dir" | "complex" | "exit" | "quit" | "help" | "object" => Builtin::Plain,
         "abs" | "round" | "pow" | "divmod" | "bytearray" => Builtin::Value,
         "list" | "tuple" | "set" | "frozenset" | "dict" | "sorted" | "all" | "any" => Builtin::Copy,
         "max" | "min" | "sum" | "next" | "getattr" | "anext" | "vars" => Builtin::Part,
@@ -898,6 +900,7 @@ pub(super) fn builtin(name: &str) -> Builtin {
             Builtin::Iterator
         }
         "super" => Builtin::Super,
+        "type" => Builtin::Kind,
         "setattr" | "delattr" => Builtin::SetPart,
         "property" | "classmethod" | "staticmethod" | "memoryview" => Builtin::Holder,
         name if name.ends_with("Error")

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ruff_python_ast::{Expr, Parameters, Stmt};
+use ruff_python_ast::{Expr, ExprGenerator, Parameters, Stmt};
 
 use super::facts::Facts;
 use super::known;
@@ -45,6 +45,8 @@ pub(super) struct Body<'n> {
 pub(super) enum Code<'n> {
     Body(&'n [Stmt]),
     Expr(&'n Expr),
+    /// What is taken from a generator in brackets.
+    Generator(&'n ExprGenerator),
 }
 
 /// What a call is given.
@@ -90,6 +92,8 @@ pub(super) struct Machine<'n> {
     /// How many branches, loops and calls around may not be entered.
     pub(super) unsure: usize,
     steps: usize,
+    /// Whether a cell binds `_` itself.
+    names_underscore: bool,
     /// The call whose result nobody takes.
     pub(super) discards: Option<usize>,
     /// Files that are open for writing.
@@ -136,12 +140,16 @@ impl<'n> Machine<'n> {
         if known::gives_nothing(shown) {
             return;
         }
-        let surely = shown.is_literal_expr() && !shown.is_none_literal_expr();
+        // A notebook's own `_` stays.
+        let surely =
+            shown.is_literal_expr() && !shown.is_none_literal_expr() && !self.names_underscore;
         let last = self.names.get("_").cloned().unwrap_or_default();
         let before = self.names.get("__").cloned().unwrap_or_default();
         let unsure = std::mem::replace(&mut self.unsure, usize::from(!surely));
         let value = self.expr(shown);
+        let named = self.names_underscore;
         self.bind("_", value);
+        self.names_underscore = named;
         self.unsure = 1;
         self.bind("__", last);
         self.bind("___", before);
@@ -242,6 +250,7 @@ impl<'n> Machine<'n> {
             }
             return;
         }
+        self.names_underscore |= name == "_";
         let surely = self.unsure == 0;
         *self.facts.binds.entry(name.to_owned()).or_default() |= surely;
         match self.names.get(name) {
@@ -361,6 +370,16 @@ impl<'n> Machine<'n> {
         self.branch(|machine| {
             machine.within(frame, |machine| match body.code {
                 Code::Body(body) => machine.block(body),
+                Code::Generator(comp) => {
+                    for inner in comp.generators.iter().skip(1) {
+                        machine.expr(&inner.iter);
+                    }
+                    for test in comp.generators.iter().flat_map(|inner| &inner.ifs) {
+                        machine.expr(test);
+                    }
+                    let value = machine.expr(&comp.elt);
+                    machine.give(frame, value);
+                }
                 Code::Expr(expr) => {
                     let value = machine.expr(expr);
                     machine.give(frame, value);

@@ -251,11 +251,12 @@ impl<'n> Machine<'n> {
             self.sites.hold(site, &value.sites);
         }
         // A class that gets a method.
-        for class in self.classes_of(&base.sites) {
-            let old = self.frames[class].names.remove(part).unwrap_or_default();
-            self.frames[class]
-                .names
-                .insert(part.to_owned(), old.or(value.clone()));
+        for site in &base.sites {
+            if let Some(&class) = self.classes.get(&self.sites.find(*site)) {
+                let names = &mut self.frames[class].names;
+                let old = names.remove(part).unwrap_or_default();
+                names.insert(part.to_owned(), old.or(value.clone()));
+            }
         }
         if let Some(path) = &base.path {
             self.facts.effects.insert(format!("a setting of {path}"));

@@ -1,5 +1,9 @@
 use super::*;
 
+mod calls;
+mod objects;
+mod things;
+
 /// Cells in the order in which they ran.
 fn cells(sources: &[&str]) -> Vec<Code> {
     let numbered = sources.iter().zip(1..);
@@ -300,4 +304,16 @@ fn five_hundred_cells_are_read_in_no_time() {
         .collect();
     let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
     assert_eq!(needed(&sources, &[499]), [499]);
+}
+
+/// Each: cells between `;;`, the last of which is selected, and the needed ones.
+fn check(table: &[(&str, &[usize])]) {
+    for (notebook, expected) in table {
+        let sources: Vec<&str> = notebook.split(";;").map(str::trim).collect();
+        assert_eq!(
+            needed(&sources, &[sources.len() - 1]),
+            *expected,
+            "{notebook}"
+        );
+    }
 }

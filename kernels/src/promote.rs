@@ -26,6 +26,7 @@ use ruff_python_parser::parse_unchecked_source;
 
 use self::facts::Facts;
 use self::machine::Machine;
+use self::sites::Sites;
 use self::slice::Slice;
 use crate::notebook::{Cell, Document, Kind};
 
@@ -144,7 +145,8 @@ impl Code {
 
 fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     let order = order(cells, selected);
-    let read = read_all(cells, &order);
+    let last = order.iter().rposition(|cell| selected.contains(cell));
+    let (read, sites) = read_all(cells, &order[..last.map_or(0, |at| at + 1)]);
     let mut doubts = gaps(cells, &order);
     let seeded = cells.iter().any(|cell| {
         let source = cell.source.to_lowercase();
@@ -152,7 +154,7 @@ fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
             .iter()
             .any(|word| source.contains(word))
     });
-    let mut slice = Slice::new(&read, seeded);
+    let mut slice = Slice::new(&read, &sites, seeded);
     for &cell in order.iter().rev() {
         slice.visit(cell, selected.contains(&cell));
     }
@@ -254,7 +256,7 @@ fn gaps(cells: &[Code], order: &[usize]) -> Vec<String> {
 }
 
 /// What each cell does, when they run in this order.
-fn read_all(cells: &[Code], order: &[usize]) -> Vec<Facts> {
+fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
     let mut all: Vec<Facts> = vec![Facts::default(); cells.len()];
     let sources: Vec<Option<facts::Source>> = cells
         .iter()
@@ -284,7 +286,7 @@ fn read_all(cells: &[Code], order: &[usize]) -> Vec<Facts> {
     for facts in &mut all {
         machine.settle(facts);
     }
-    all
+    (all, machine.sites)
 }
 
 #[cfg(test)]

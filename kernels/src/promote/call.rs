@@ -257,16 +257,21 @@ impl<'n> Machine<'n> {
 
     fn call_builtin(&mut self, key: (usize, usize), name: &str, given: &Given) -> Value {
         let all = given.sites();
-        let reached = self.sites.deep(&all);
         self.out(given);
-        match known::builtin(name) {
+        let kind = known::builtin(name);
+        let follows = matches!(kind, Builtin::Copy | Builtin::Part | Builtin::Iterator);
+        let reached = if follows {
+            self.sites.deep(&all)
+        } else {
+            BTreeSet::new()
+        };
+        match kind {
             Builtin::Plain => Value::default(),
             Builtin::Value => {
-                let kind = Kind::Data;
                 if all.is_empty() {
                     return Value::default();
                 }
-                Value::of([self.sites.at(key, kind)])
+                Value::of([self.sites.at(key, Kind::Data)])
             }
             Builtin::Copy => {
                 self.take_all(given);

@@ -1,6 +1,7 @@
 //! What expressions give, and what working them out does.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use ruff_python_ast::{
     Comprehension, Expr, ExprAttribute, ExprBinOp, ExprGenerator, InterpolatedStringElement,
@@ -99,7 +100,7 @@ impl<'n> Machine<'n> {
                     parameters,
                     code: Code::Expr(&lambda.body),
                     scope: self.frame,
-                    locals,
+                    locals: Rc::new(locals),
                     defaults: self.defaults(parameters),
                     is_lazy: false,
                     is_decorated: false,
@@ -317,7 +318,7 @@ impl<'n> Machine<'n> {
         }
         let key = self.place(&generators[0]);
         let known = self.comprehensions.get(&key).copied();
-        let frame = known.unwrap_or_else(|| self.open(locals.names(), false));
+        let frame = known.unwrap_or_else(|| self.open(Rc::new(locals.names()), false));
         self.comprehensions.insert(key, frame);
         let mut held = BTreeSet::new();
         self.repeat(|machine| {
@@ -356,7 +357,7 @@ impl<'n> Machine<'n> {
             parameters: None,
             code: Code::Generator(comp),
             scope: self.frame,
-            locals: BTreeSet::new(),
+            locals: Rc::default(),
             defaults: Value::default(),
             is_lazy: false,
             is_decorated: false,
@@ -457,7 +458,12 @@ impl<'n> Machine<'n> {
         if self.classes.is_empty() {
             return;
         }
-        let deep = self.sites.deep(&value.sites);
+        let mut fresh = value.sites.clone();
+        fresh.retain(|site| self.implied.insert(self.sites.find(*site)));
+        if fresh.is_empty() {
+            return;
+        }
+        let deep = self.sites.deep(&fresh);
         for site in deep {
             if self.sites.kind(site) == Kind::Class || self.sites.follows(site).is_empty() {
                 continue;

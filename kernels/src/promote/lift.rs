@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::bound::Bound;
 use super::facts::Facts;
+use super::sites::{Site, Sites};
 use super::{Code, is_python, known, read_all};
 use crate::notebook::{Document, Kind, Parameter, declared};
 
@@ -108,6 +109,7 @@ struct Kept<'a> {
     cells: Vec<usize>,
     sources: Vec<&'a str>,
     facts: Vec<Facts>,
+    known: Sites,
     /// The names that each binds or deletes in a way of its own, functions included.
     bound: Vec<BTreeSet<String>>,
     /// Which of them is tagged `parameters`.
@@ -134,13 +136,16 @@ impl<'a> Kept<'a> {
         let cells: Vec<usize> = cells.iter().copied().filter(|&at| at < all.len()).collect();
         let code: Vec<Code> = cells.iter().map(|&at| Code::of(&all[at])).collect();
         let sources: Vec<&str> = cells.iter().map(|&at| all[at].source()).collect();
+        let order: Vec<usize> = (0..code.len()).collect();
+        let (facts, known) = read_all(&code, &order);
         Self {
             bound: sources.iter().map(|source| bound(source)).collect(),
             sources,
             tagged: cells
                 .iter()
                 .position(|&at| all[at].kind() == Kind::Code && all[at].has_tag("parameters")),
-            facts: read_all(&code, &(0..code.len()).collect::<Vec<_>>()),
+            facts,
+            known,
             is_python: is_python(document),
             cells,
         }
@@ -201,8 +206,11 @@ impl<'a> Kept<'a> {
     fn can_move(&self, from: usize, to: usize) -> bool {
         let moved = &self.facts[from];
         let names = |facts: &Facts| facts.binds.keys().cloned().collect::<BTreeSet<String>>();
-        let objects = |facts: &Facts| facts.changes.keys().copied().collect::<BTreeSet<usize>>();
-        let reads = |facts: &Facts| facts.reads.keys().copied().collect::<BTreeSet<usize>>();
+        let objects = |facts: &Facts| facts.changes.keys().copied().collect::<BTreeSet<Site>>();
+        let reads = |facts: &Facts| {
+            let direct = facts.reads.keys().copied().collect();
+            self.known.read(&direct)
+        };
         let plain = |facts: &Facts| facts.opaque.is_none();
         plain(moved)
             && moved.effects.is_empty()

@@ -1,6 +1,7 @@
 //! Runs a notebook's cells, in the order of their execution, without their values: which object each name may stand for is all that is kept.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use ruff_python_ast::{Expr, ExprGenerator, Parameters, Stmt};
 
@@ -19,7 +20,7 @@ pub(super) type FrameId = usize;
 pub(super) struct Frame {
     pub(super) parent: Option<FrameId>,
     pub(super) names: BTreeMap<String, Value>,
-    pub(super) locals: BTreeSet<String>,
+    pub(super) locals: Rc<BTreeSet<String>>,
     pub(super) is_class: bool,
     pub(super) returns: Value,
     /// What a method is called on.
@@ -32,7 +33,7 @@ pub(super) struct Body<'n> {
     pub(super) parameters: Option<&'n Parameters>,
     pub(super) code: Code<'n>,
     pub(super) scope: Option<FrameId>,
-    pub(super) locals: BTreeSet<String>,
+    pub(super) locals: Rc<BTreeSet<String>>,
     pub(super) defaults: Value,
     /// Whether it runs bit by bit, each time something is taken from what it returned.
     pub(super) is_lazy: bool,
@@ -92,6 +93,8 @@ pub(super) struct Machine<'n> {
     /// How many branches, loops and calls around may not be entered.
     pub(super) unsure: usize,
     steps: usize,
+    /// The objects of which it is known in this cell what using them runs.
+    pub(super) implied: HashSet<Site>,
     /// Whether a cell binds `_` itself.
     names_underscore: bool,
     /// The call whose result nobody takes.
@@ -111,6 +114,7 @@ impl<'n> Machine<'n> {
     pub(super) fn cell(&mut self, body: &'n [Stmt], facts: Facts, unsure: bool) -> Facts {
         self.facts = facts;
         self.steps = 0;
+        self.implied.clear();
         self.unsure = usize::from(unsure);
         // `%%capture` has bound its name.
         let given: Vec<String> = self.facts.binds.keys().cloned().collect();
@@ -227,7 +231,7 @@ impl<'n> Machine<'n> {
     }
 
     fn read(&mut self, value: &Value, name: &str) {
-        for site in self.sites.read(&value.sites) {
+        for &site in &value.sites {
             let led = || name.to_owned();
             self.facts.reads.entry(site).or_insert_with(led);
         }
@@ -237,7 +241,8 @@ impl<'n> Machine<'n> {
         self.running.iter().any(|(site, _)| *site == function)
     }
 
-    pub(super) fn bind(&mut self, name: &str, value: Value) {
+    pub(super) fn bind(&mut self, name: &str, mut value: Value) {
+        self.sites.narrow(&mut value.sites);
         if let Some(owner) = self.owner(name) {
             let names = &mut self.frames[owner].names;
             let joined = match names.get(name) {
@@ -325,7 +330,7 @@ impl<'n> Machine<'n> {
         self.frame = before;
     }
 
-    pub(super) fn open(&mut self, locals: BTreeSet<String>, is_class: bool) -> FrameId {
+    pub(super) fn open(&mut self, locals: Rc<BTreeSet<String>>, is_class: bool) -> FrameId {
         self.frames.push(Frame {
             parent: self.frame,
             locals,
@@ -349,7 +354,7 @@ impl<'n> Machine<'n> {
         let known = running.map(|(_, frame)| frame).or(body.resumes);
         let frame = known.or_else(|| self.called.get(&key).copied());
         let frame = frame.unwrap_or_else(|| {
-            let id = self.open(body.locals.clone(), false);
+            let id = self.open(Rc::clone(&body.locals), false);
             self.frames[id].parent = body.scope;
             id
         });

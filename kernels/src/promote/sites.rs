@@ -1,6 +1,10 @@
 //! The objects that a notebook may make, one for each place that makes some, and what they may hold. Only ever grows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How many objects are told apart where there may be any of them.
+const MANY: usize = 32;
 
 /// An object, or all that one place of the source makes.
 pub(super) type Site = usize;
@@ -111,11 +115,6 @@ impl Sites {
         self.nodes[self.find(site)].kind
     }
 
-    pub(super) fn set_kind(&mut self, site: Site, kind: Kind) {
-        let site = self.find(site);
-        self.nodes[site].kind = kind;
-    }
-
     pub(super) fn hold(&mut self, site: Site, held: &BTreeSet<Site>) {
         let site = self.find(site);
         for &one in held {
@@ -123,6 +122,21 @@ impl Sites {
             if one != site && self.nodes[site].holds.insert(one) {
                 self.version += 1;
             }
+        }
+        if self.nodes[site].holds.len() > MANY {
+            let mut holds = std::mem::take(&mut self.nodes[site].holds);
+            self.narrow(&mut holds);
+            let site = self.find(site);
+            self.nodes[site].holds.extend(holds);
+        }
+    }
+
+    /// Takes many objects to be one, so that each step stays small.
+    pub(super) fn narrow(&mut self, sites: &mut BTreeSet<Site>) {
+        if sites.len() > MANY {
+            self.join(sites);
+            let found = sites.iter().map(|&site| self.find(site)).collect();
+            *sites = found;
         }
     }
 
@@ -194,18 +208,34 @@ impl Sites {
         &self.nodes[self.find(site)].follows
     }
 
+    /// Adds these objects, and all that they hold or depend on, to `all`, each with `name`.
+    pub(super) fn spread(&self, site: Site, name: &str, all: &mut BTreeMap<Site, String>) {
+        let mut open = vec![site];
+        while let Some(site) = open.pop() {
+            let site = self.find(site);
+            if let Entry::Vacant(entry) = all.entry(site) {
+                entry.insert(name.to_owned());
+                open.extend(&self.nodes[site].holds);
+                open.extend(&self.nodes[site].follows);
+            }
+        }
+    }
+
     fn closure(&self, sites: &BTreeSet<Site>, follows: bool) -> BTreeSet<Site> {
-        let mut all = BTreeSet::new();
+        let mut seen = vec![false; self.nodes.len()];
+        let mut all = Vec::new();
         let mut open: Vec<Site> = sites.iter().copied().collect();
         while let Some(site) = open.pop() {
             let site = self.find(site);
-            if all.insert(site) {
+            if !std::mem::replace(&mut seen[site], true) {
+                all.push(site);
                 open.extend(&self.nodes[site].holds);
                 if follows {
                     open.extend(&self.nodes[site].follows);
                 }
             }
         }
-        all
+        all.sort_unstable();
+        all.into_iter().collect()
     }
 }

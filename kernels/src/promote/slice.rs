@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::facts::Facts;
 use super::files;
 use super::known;
-use super::sites::Site;
+use super::sites::{Site, Sites};
 use super::{Needed, Reason};
 
 /// The way back, as far as it has come.
@@ -15,6 +15,7 @@ use super::{Needed, Reason};
 )]
 pub(super) struct Slice<'a> {
     read: &'a [Facts],
+    sites: &'a Sites,
     /// Names that are needed from here on.
     live: BTreeSet<String>,
     /// Objects that are needed from here on, and a name that led to each.
@@ -35,9 +36,10 @@ pub(super) struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    pub(super) fn new(read: &'a [Facts], seeded: bool) -> Self {
+    pub(super) fn new(read: &'a [Facts], sites: &'a Sites, seeded: bool) -> Self {
         Self {
             read,
+            sites,
             live: BTreeSet::new(),
             objects: BTreeMap::new(),
             all: false,
@@ -120,8 +122,7 @@ impl<'a> Slice<'a> {
         }
         self.live.extend(facts.uses.iter().cloned());
         for (site, name) in facts.reads.iter().chain(&facts.changes) {
-            let name = || name.clone();
-            self.objects.entry(*site).or_insert_with(name);
+            self.sites.spread(*site, name, &mut self.objects);
         }
         self.texts.extend(facts.texts.iter().cloned());
         self.pieces.extend(facts.pieces.iter().cloned());

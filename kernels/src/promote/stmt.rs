@@ -1,6 +1,7 @@
 //! What statements do.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
@@ -361,7 +362,7 @@ impl<'n> Machine<'n> {
             parameters: Some(&function.parameters),
             code: Code::Body(&function.body),
             scope: self.frame,
-            locals,
+            locals: Rc::new(locals),
             defaults: self.defaults(Some(&function.parameters)),
             is_lazy: function.is_async || yields(&function.body),
             is_decorated: !decorators.is_empty(),
@@ -409,7 +410,7 @@ impl<'n> Machine<'n> {
         let value = self.make(class, Kind::Class, &BTreeSet::new());
         let frame = match value.sites.first().and_then(|site| self.classes.get(site)) {
             Some(frame) => *frame,
-            None => self.open(Bound::of(&class.body), true),
+            None => self.open(Rc::new(Bound::of(&class.body)), true),
         };
         self.within(frame, |machine| machine.block(&class.body));
         for &site in &value.sites {

@@ -19,7 +19,7 @@ impl<'n> Machine<'n> {
             let files = self.files(name, Some(&base), &given);
             let value = match &base.path {
                 Some(path) => self.call_path(at, &format!("{path}.{name}"), &base, &given),
-                None => self.call_method(at, &base, name, &given, &call.arguments),
+                None => self.call_method(at, &base, name, &given),
             };
             return self.filed(value, files);
         }
@@ -39,7 +39,7 @@ impl<'n> Machine<'n> {
     /// Notes with what a call gives what is known of its file.
     fn filed(&mut self, mut value: Value, files: Filed) -> Value {
         value.text = files.text;
-        if let Some(file) = files.opened {
+        for file in files.opened {
             for &site in &value.sites {
                 self.opened.push((site, file.clone()));
             }
@@ -71,7 +71,11 @@ impl<'n> Machine<'n> {
         for keyword in &arguments.keywords {
             let value = self.expr(&keyword.value);
             match &keyword.arg {
-                Some(name) => given.names.push((name.to_string(), value)),
+                Some(name) => {
+                    let no = matches!(&keyword.value, Expr::BooleanLiteral(no) if !no.value);
+                    given.in_place |= name.as_str() == "inplace" && !no;
+                    given.names.push((name.to_string(), value));
+                }
                 None => given.any.sites.extend(self.sites.deep(&value.sites)),
             }
         }
@@ -162,10 +166,10 @@ impl<'n> Machine<'n> {
     fn call_path(&mut self, at: usize, path: &str, callee: &Value, given: &Given) -> Value {
         let all = given.sites();
         let key = (at, self.frame.map_or(0, |frame| frame + 1));
-        if let Some(name) = path.strip_prefix("builtins.") {
-            if !name.contains('.') {
-                return self.call_builtin(key, name, given);
-            }
+        if let Some(name) = path.strip_prefix("builtins.")
+            && !name.contains('.')
+        {
+            return self.call_builtin(key, name, given);
         }
         if known::is_random(path) {
             return self.call_random(key, path, given);
@@ -198,7 +202,7 @@ impl<'n> Machine<'n> {
             {
                 self.consume(value);
             }
-            if path.ends_with(".at") || path.starts_with("heapq.") || path.starts_with("bisect.") {
+            if known::is_at(path) || path.starts_with("heapq.") || path.starts_with("bisect.") {
                 self.change(&all, path);
             }
         }
@@ -259,12 +263,6 @@ impl<'n> Machine<'n> {
         let all = given.sites();
         self.out(given);
         let kind = known::builtin(name);
-        let follows = matches!(kind, Builtin::Copy | Builtin::Part | Builtin::Iterator);
-        let reached = if follows {
-            self.sites.deep(&all)
-        } else {
-            BTreeSet::new()
-        };
         match kind {
             Builtin::Plain => Value::default(),
             Builtin::Value => {
@@ -273,6 +271,32 @@ impl<'n> Machine<'n> {
                 }
                 Value::of([self.sites.at(key, Kind::Data)])
             }
+            Builtin::Copy | Builtin::Part | Builtin::Iterator => self.take(key, kind, given),
+            Builtin::Super => {
+                let receiver = self.frame.map(|frame| self.frames[frame].receiver.clone());
+                receiver.unwrap_or_default()
+            }
+            Builtin::Kind if given.places.len() == 1 => self.kind_of(&given.places[0]),
+            Builtin::SetPart => {
+                if let Some(base) = given.places.first().cloned() {
+                    self.store_in(&base, &Value::of(all), "");
+                }
+                Value::default()
+            }
+            Builtin::Holder => {
+                let site = self.sites.at(key, Kind::Unknown);
+                self.sites.hold(site, &all);
+                Value::of([site])
+            }
+            Builtin::Kind | Builtin::Unknown => self.call_unknown(key.0, &all),
+        }
+    }
+
+    /// Builtins that give what they are given in another form.
+    fn take(&mut self, key: (usize, usize), kind: Builtin, given: &Given) -> Value {
+        let all = given.sites();
+        let reached = self.sites.deep(&all);
+        match kind {
             Builtin::Copy => {
                 self.take_all(given);
                 self.callbacks(&reached, &reached, key.0);
@@ -291,7 +315,7 @@ impl<'n> Machine<'n> {
                 self.callbacks(&reached, &reached, key.0);
                 Value::of(reached)
             }
-            Builtin::Iterator => {
+            _ => {
                 self.callbacks(&reached, &reached, key.0);
                 let site = self.sites.at(key, Kind::Iterator);
                 self.sites.hold(site, &all);
@@ -304,24 +328,6 @@ impl<'n> Machine<'n> {
                 self.sites.follow(site, &functions);
                 Value::of([site])
             }
-            Builtin::Super => {
-                let receiver = self.frame.map(|frame| self.frames[frame].receiver.clone());
-                receiver.unwrap_or_default()
-            }
-            Builtin::Kind if given.places.len() == 1 => self.kind_of(&given.places[0]),
-            Builtin::Kind => self.call_unknown(key.0, &all),
-            Builtin::SetPart => {
-                if let Some(base) = given.places.first().cloned() {
-                    self.store_in(&base, &Value::of(all), "");
-                }
-                Value::default()
-            }
-            Builtin::Holder => {
-                let site = self.sites.at(key, Kind::Unknown);
-                self.sites.hold(site, &all);
-                Value::of([site])
-            }
-            Builtin::Unknown => self.call_unknown(key.0, &all),
         }
     }
 
@@ -332,103 +338,84 @@ impl<'n> Machine<'n> {
         }
     }
 
-    fn call_method(
+    fn call_method(&mut self, at: usize, base: &Value, name: &str, given: &Given) -> Value {
+        let mut found = self.of_class(base, name);
+        found.retain(|site| self.bodies.contains_key(site));
+        if !found.is_empty() {
+            return self.call_own_method(at, base, &found, given);
+        }
+        let kinds = base.sites.iter().map(|site| self.sites.kind(*site));
+        let kinds: Vec<Kind> = kinds.collect();
+        // What a class of the notebook inherits is not known by its name.
+        let is_known = self.classes_of(&base.sites).is_empty() && !given.in_place;
+        if is_known && is_pure(name, &kinds) {
+            return self.call_pure_method(at, base, name, given);
+        }
+        if is_known && changes_its_own(name, &kinds) {
+            return self.call_changing_method(at, base, name, given);
+        }
+        let mut touched = given.sites();
+        touched.extend(&base.sites);
+        self.call_unknown(at, &touched)
+    }
+
+    /// A method that leaves its object alone.
+    fn call_pure_method(&mut self, at: usize, base: &Value, name: &str, given: &Given) -> Value {
+        let key = (at, self.frame.map_or(0, |frame| frame + 1));
+        let all = given.sites();
+        let mut reached = self.sites.deep(&all);
+        reached.extend(self.sites.deep(&base.sites));
+        self.facts.draws |= name == "sample";
+        self.callbacks(&self.sites.deep(&all), &reached, at);
+        self.out(given);
+        if name == "join" {
+            self.take_all(given);
+        }
+        if !base.sites.is_empty() {
+            return self.result_of_method(key, base, name);
+        }
+        if all.is_empty() && !known::makes_list(name) {
+            return Value::default();
+        }
+        Value::of([self.sites.at(key, Kind::Data)])
+    }
+
+    /// A method that changes its object, and keeps what it is given.
+    fn call_changing_method(
         &mut self,
         at: usize,
         base: &Value,
         name: &str,
         given: &Given,
-        arguments: &Arguments,
     ) -> Value {
-        let found: Vec<Site> = self
-            .of_class(base, name)
-            .into_iter()
-            .filter(|site| self.bodies.contains_key(site))
-            .collect();
-        if !found.is_empty() {
-            return self.call_own_method(at, base, &found, given);
-        }
         let key = (at, self.frame.map_or(0, |frame| frame + 1));
-        let has_own = !self.classes_of(&base.sites).is_empty();
-        let kinds: Vec<Kind> = base
-            .sites
-            .iter()
-            .map(|site| self.sites.kind(*site))
-            .collect();
-        let is = |some: &[Kind]| kinds.iter().all(|kind| some.contains(kind));
         let all = given.sites();
         let mut reached = self.sites.deep(&all);
-        if is(&[Kind::Data, Kind::Container, Kind::Path]) {
-            // Nothing of it is a function.
-            reached.extend(self.sites.deep(&base.sites));
-        }
-        let in_place = arguments.keywords.iter().any(|keyword| {
-            let named = keyword
-                .arg
-                .as_ref()
-                .map(ruff_python_ast::Identifier::as_str);
-            named == Some("inplace")
-                && !matches!(&keyword.value, Expr::BooleanLiteral(no) if !no.value)
-        });
-        let known_data = is(&[Kind::Data, Kind::Path]) && known::is_pure_of_data(name);
-        let known_container = is(&[Kind::Container]) && known::is_pure_of_container(name);
-        let no_object = base.sites.is_empty();
-        if !in_place
-            && !has_own
-            && (no_object || known_data || known_container || known::is_pure_method(name))
-        {
-            self.facts.draws |= name == "sample";
-            self.callbacks(&reached, &reached, at);
-            self.out(given);
-            if name == "join" || name == "extend" {
-                self.take_all(given);
-            }
-            if no_object {
-                return if all.is_empty() && !known::makes_list(name) {
-                    Value::default()
-                } else {
-                    Value::of([self.sites.at(key, Kind::Data)])
-                };
-            }
-            return self.result_of_method(key, base, name, &kinds);
-        }
-        let is_container = is(&[Kind::Container, Kind::Data]);
-        if !in_place
-            && !has_own
-            && (is_container || !kinds.contains(&Kind::Iterator))
-            && known::is_receivers(name)
-            && (is_container || known::is_receivers_of_any(name))
-        {
-            self.callbacks(&reached, &reached, at);
-            self.out(given);
-            self.take_all_if(name == "extend" || name == "update", given);
-            self.change(&base.sites, name);
-            self.facts.draws = true;
-            let old: BTreeSet<Site> = base.sites.clone();
-            for site in old {
-                self.sites.hold(site, &all);
-                if name == "extend" || name == "update" {
-                    let parts = self.sites.parts(&all);
-                    self.sites.hold(site, &parts);
-                }
-            }
-            if name == "fit_transform" || name == "fit_predict" {
-                return Value::of([self.sites.at(key, Kind::Data)]);
-            }
-            return Value::of(self.sites.deep(&base.sites));
-        }
-        let mut touched = all;
-        touched.extend(&base.sites);
-        self.call_unknown(at, &touched)
-    }
-
-    fn take_all_if(&mut self, takes: bool, given: &Given) {
-        if takes {
+        self.callbacks(&reached.clone(), &reached, at);
+        self.out(given);
+        self.change(&base.sites, name);
+        self.facts.draws = true;
+        reached = all;
+        if matches!(name, "extend" | "update" | "extendleft") {
             self.take_all(given);
+            reached.extend(self.sites.parts(&reached));
         }
+        for &site in &base.sites {
+            self.sites.hold(site, &reached);
+        }
+        if name == "fit_transform" || name == "fit_predict" {
+            return Value::of([self.sites.at(key, Kind::Data)]);
+        }
+        Value::of(self.sites.deep(&base.sites))
     }
 
-    fn call_own_method(&mut self, at: usize, base: &Value, found: &[Site], given: &Given) -> Value {
+    fn call_own_method(
+        &mut self,
+        at: usize,
+        base: &Value,
+        found: &BTreeSet<Site>,
+        given: &Given,
+    ) -> Value {
         let mut sites = BTreeSet::new();
         for &method in found {
             let mut given = given.clone();
@@ -439,13 +426,9 @@ impl<'n> Machine<'n> {
     }
 
     /// What a method gives that leaves its object alone.
-    fn result_of_method(
-        &mut self,
-        key: (usize, usize),
-        base: &Value,
-        name: &str,
-        kinds: &[Kind],
-    ) -> Value {
+    fn result_of_method(&mut self, key: (usize, usize), base: &Value, name: &str) -> Value {
+        let kinds = base.sites.iter().map(|site| self.sites.kind(*site));
+        let kinds: Vec<Kind> = kinds.collect();
         if kinds.contains(&Kind::Container) && !known::is_scalar_of_container(name) {
             let site = self.sites.at(key, Kind::Container);
             let parts = self.sites.parts(&base.sites);
@@ -484,5 +467,24 @@ impl<'n> Machine<'n> {
                 self.facts.reads_any = true;
             }
         }
+    }
+}
+
+/// Whether a method of objects of these kinds leaves them alone.
+fn is_pure(name: &str, kinds: &[Kind]) -> bool {
+    let is = |some: &[Kind]| kinds.iter().all(|kind| some.contains(kind));
+    kinds.is_empty()
+        || known::is_pure_method(name)
+        || is(&[Kind::Data, Kind::Path]) && known::is_pure_of_data(name)
+        || is(&[Kind::Container]) && known::is_pure_of_container(name)
+}
+
+/// Whether a method of objects of these kinds changes them, and none of its arguments.
+fn changes_its_own(name: &str, kinds: &[Kind]) -> bool {
+    let is_plain = |kind: &Kind| matches!(kind, Kind::Container | Kind::Data);
+    if kinds.iter().all(is_plain) {
+        known::is_receivers(name)
+    } else {
+        !kinds.contains(&Kind::Iterator) && known::is_receivers_of_any(name)
     }
 }

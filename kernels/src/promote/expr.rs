@@ -78,7 +78,7 @@ impl<'n> Machine<'n> {
         }
     }
 
-    /// Expressions with scopes of their own, texts, and what is rare.
+    /// Expressions with scopes of their own.
     fn scoped(&mut self, expr: &'n Expr) -> Value {
         match expr {
             Expr::ListComp(comp) => self.comprehension(comp, &comp.generators, &[&comp.elt]),
@@ -106,8 +106,15 @@ impl<'n> Machine<'n> {
                     is_decorated: false,
                     resumes: None,
                 };
-                self.function(lambda, body)
+                self.function(lambda, &body)
             }
+            expr => self.rare(expr),
+        }
+    }
+
+    /// Texts, and what is rare.
+    fn rare(&mut self, expr: &'n Expr) -> Value {
+        match expr {
             Expr::Starred(starred) => {
                 let value = self.expr(&starred.value);
                 self.consume(&value);
@@ -129,10 +136,9 @@ impl<'n> Machine<'n> {
                 self.yielded(parts)
             }
             Expr::Slice(slice) => {
-                for part in [&slice.lower, &slice.upper, &slice.step] {
-                    if let Some(part) = part {
-                        self.expr(part);
-                    }
+                let parts = [&slice.lower, &slice.upper, &slice.step];
+                for part in parts.into_iter().flatten() {
+                    self.expr(part);
                 }
                 Value::default()
             }
@@ -255,16 +261,19 @@ impl<'n> Machine<'n> {
         if name == "__class__" {
             return self.kind_of(base);
         }
-        let found = self.of_class(base, name);
+        let mut found = self.of_class(base, name);
         let mut value = Value::of(self.sites.deep(&base.sites));
         let is_method = |site: &Site| self.bodies.contains_key(site);
         if found.iter().any(is_method) {
             // A method by itself remembers what it belongs to.
-            let mut held = found;
-            held.extend(&value.sites);
-            return self.make(node, Kind::Unknown, &held);
+            let held = found.union(&value.sites).copied().collect();
+            let bound = self.make(node, Kind::Unknown, &held);
+            if found.iter().all(|site| self.bodies.contains_key(site)) {
+                return bound;
+            }
+            found.extend(bound.sites);
         }
-        value.sites.extend(found);
+        value.sites.extend(self.sites.deep(&found));
         value
     }
 
@@ -282,7 +291,7 @@ impl<'n> Machine<'n> {
         let mut found = BTreeSet::new();
         for class in self.classes_of(&base.sites) {
             if let Some(value) = self.frames[class].names.get(name) {
-                found.extend(self.sites.deep(&value.sites));
+                found.extend(value.sites.iter().map(|&site| self.sites.find(site)));
             }
         }
         found
@@ -388,7 +397,7 @@ impl<'n> Machine<'n> {
                 }
                 InterpolatedStringElement::Interpolation(inner) => {
                     let value = self.expr(&inner.expression);
-                    for spec in &inner.format_spec {
+                    if let Some(spec) = &inner.format_spec {
                         self.interpolated(spec.elements.iter());
                     }
                     whole = match (whole, value.text) {
@@ -418,11 +427,11 @@ impl<'n> Machine<'n> {
         let mut used = BTreeSet::new();
         while let Some(site) = open.pop() {
             let kind = self.sites.kind(site);
-            if matches!(kind, Kind::Iterator | Kind::Unknown) && used.insert(self.sites.find(site))
+            if matches!(kind, Kind::Iterator | Kind::Unknown)
+                && used.insert(self.sites.find(site))
+                && kind == Kind::Iterator
             {
-                if kind == Kind::Iterator {
-                    open.extend(self.sites.deep(&BTreeSet::from([site])));
-                }
+                open.extend(self.sites.deep(&BTreeSet::from([site])));
             }
         }
         if used.is_empty() {

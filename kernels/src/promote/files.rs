@@ -9,8 +9,8 @@ use super::sites::{Kind, Value};
 pub(super) struct Filed {
     /// The text that it gives.
     pub(super) text: Option<String>,
-    /// The file that is open for writing in what it gives; none inside where the name cannot be told.
-    pub(super) opened: Option<Option<String>>,
+    /// The files that are open for writing in what it gives; none where the name cannot be told.
+    pub(super) opened: Vec<Option<String>>,
 }
 
 impl Machine<'_> {
@@ -20,24 +20,21 @@ impl Machine<'_> {
         let full = module.map_or_else(|| name.to_owned(), |module| format!("{module}.{name}"));
         // `Path.open(…)` has its file before the dot.
         let before = base.filter(|base| base.path.is_none());
-        let file = |keys: &[&str]| {
-            let named = given
-                .names
-                .iter()
-                .find(|(key, _)| keys.contains(&key.as_str()));
+        let file = || {
+            let named = given.names.iter().find(|(key, _)| known::names_file(key));
             before
                 .or(given.places.first())
                 .or(named.map(|(_, value)| value))
         };
         let text = self.built(name, &full, before, given);
         if known::opens(&full, name) {
-            let opened = self.opened_by(&full, before.is_some(), given, file(known::FILE_KEYS));
+            let opened = self.opened_by(&full, before.is_some(), given, file());
             return Filed { text, opened };
         }
         if known::lists(name) && (module.is_none() || known::is_file_module(&full)) {
-            self.lists(file(known::FILE_KEYS), before.and(given.places.first()));
+            self.lists(file(), before.and(given.places.first()));
         } else if known::reads_files(name) {
-            self.reads(file(known::FILE_KEYS));
+            self.reads(file());
         } else if known::is_file_function(&full) {
             self.writes_all(given);
         } else if before.is_some_and(|base| self.may_be_path(base)) && known::writes_itself(name) {
@@ -51,7 +48,10 @@ impl Machine<'_> {
         } else if known::writes_files(name) {
             self.writes(given);
         }
-        Filed { text, opened: None }
+        Filed {
+            text,
+            opened: Vec::new(),
+        }
     }
 
     /// Whether methods such as `replace` are of a path: neither of a text nor of a frame.
@@ -66,7 +66,7 @@ impl Machine<'_> {
         is_method: bool,
         given: &Given,
         file: Option<&Value>,
-    ) -> Option<Option<String>> {
+    ) -> Vec<Option<String>> {
         let named = given.names.iter().find(|(key, _)| key == "mode");
         let mode = given.places.get(usize::from(!is_method));
         let mode = mode.or(named.map(|(_, value)| value));
@@ -90,15 +90,16 @@ impl Machine<'_> {
             kinds.any(|kind| matches!(kind, Kind::Iterator))
         };
         if file.is_some_and(is_object) {
-            return None;
+            return Vec::new();
         }
         if !only {
             self.reads(file);
         }
-        writes.then(|| {
-            self.facts.writes.insert(name.clone());
-            name
-        })
+        if !writes {
+            return Vec::new();
+        }
+        self.facts.writes.insert(name.clone());
+        vec![name]
     }
 
     fn reads(&mut self, file: Option<&Value>) {
@@ -143,10 +144,7 @@ impl Machine<'_> {
     }
 
     fn writes_all(&mut self, given: &Given) {
-        let named = given
-            .names
-            .iter()
-            .filter(|(key, _)| known::FILE_KEYS.contains(&key.as_str()));
+        let named = given.names.iter().filter(|(key, _)| known::names_file(key));
         let values = given.places.iter().chain(named.map(|(_, value)| value));
         let files: Vec<Option<String>> = values
             .filter(|value| {

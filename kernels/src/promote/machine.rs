@@ -22,6 +22,8 @@ pub(super) struct Frame {
     pub(super) names: BTreeMap<String, Value>,
     pub(super) locals: Rc<BTreeSet<String>>,
     pub(super) is_class: bool,
+    /// Itself, where functions within may bind its names.
+    pub(super) site: Option<Site>,
     pub(super) returns: Value,
     /// What a method is called on.
     pub(super) receiver: Value,
@@ -58,6 +60,8 @@ pub(super) struct Given {
     pub(super) names: Vec<(String, Value)>,
     /// What may be any argument.
     pub(super) any: Value,
+    /// Whether it may say `inplace`.
+    pub(super) in_place: bool,
 }
 
 impl Given {
@@ -244,6 +248,10 @@ impl<'n> Machine<'n> {
     pub(super) fn bind(&mut self, name: &str, mut value: Value) {
         self.sites.narrow(&mut value.sites);
         if let Some(owner) = self.owner(name) {
+            if self.frame != Some(owner) {
+                let sites = self.frames[owner].site.into_iter().collect();
+                self.change(&sites, name);
+            }
             let names = &mut self.frames[owner].names;
             let joined = match names.get(name) {
                 Some(old) => old.clone().or(value),

@@ -131,7 +131,7 @@ impl<'n> Machine<'n> {
             }
             Stmt::Assert(one) => {
                 self.expr(&one.test);
-                for part in &one.msg {
+                if let Some(part) = &one.msg {
                     self.expr(part);
                 }
             }
@@ -330,15 +330,20 @@ impl<'n> Machine<'n> {
         Value::of(all)
     }
 
-    pub(super) fn function<T>(&mut self, node: &T, body: Body<'n>) -> Value {
+    pub(super) fn function<T>(&mut self, node: &T, body: &Body<'n>) -> Value {
         let value = self.make(node, Kind::Function, &body.defaults.sites.clone());
         for &site in &value.sites {
             // It holds what it sees of the functions around it.
             let mut at = body.scope;
             let mut held = BTreeSet::new();
             while let Some(id) = at {
-                let frame = &self.frames[id];
+                let frame = &mut self.frames[id];
                 if !frame.is_class {
+                    held.insert(
+                        *frame
+                            .site
+                            .get_or_insert_with(|| self.sites.add(Kind::Container)),
+                    );
                     held.extend(frame.names.values().flat_map(|value| value.sites.clone()));
                 }
                 at = frame.parent;
@@ -368,7 +373,7 @@ impl<'n> Machine<'n> {
             is_decorated: !decorators.is_empty(),
             resumes: None,
         };
-        let mut value = self.function(function, body);
+        let mut value = self.function(function, &body);
         for (at, decorator) in decorators.into_iter().rev() {
             let is_plain = decorator
                 .path
@@ -418,8 +423,12 @@ impl<'n> Machine<'n> {
             let held = self.frames[frame].names.values();
             let held: BTreeSet<Site> = held.flat_map(|value| value.sites.clone()).collect();
             self.sites.hold(site, &held);
-            self.sites.follow(site, &bases);
+            self.sites.follow(site, &bases.clone());
         }
+        let mut hooks = self.of_class(&Value::of(bases), "__init_subclass__");
+        hooks.retain(|site| self.bodies.contains_key(site));
+        let own = value.sites.clone();
+        self.callbacks(&hooks, &own, place(class));
         let mut value = value;
         for (at, decorator) in decorators.into_iter().rev() {
             let is_plain = decorator

@@ -317,8 +317,8 @@ fn five_hundred_cells_are_read_in_no_time() {
     let proposal = python(&cells, &BTreeSet::from([499]));
     let took = began.elapsed();
     assert_eq!(proposal.cells.len(), 500);
-    // Without optimisation it is about ten times slower.
-    let limit = if cfg!(debug_assertions) { 3000 } else { 100 };
+    // Without optimisation it is about twenty times slower, and other tests run beside it.
+    let limit = if cfg!(debug_assertions) { 20_000 } else { 100 };
     assert!(took.as_millis() < limit, "{took:?}");
 }
 

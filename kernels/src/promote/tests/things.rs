@@ -28,6 +28,7 @@ fn files_are_written_where_the_function_is_called() {
     ]);
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn every_way_of_writing_counts() {
     for (write, read) in [

@@ -67,10 +67,7 @@ fn filled(piece: &str, made: &mut Vec<(char, usize)>, dice: &mut Dice) -> Option
     let mut rest = piece;
     let mut new = Vec::new();
     while let Some((before, after)) = rest.split_once('<') {
-        let kind = after
-            .chars()
-            .next()
-            .filter(|kind| kind.is_ascii_alphabetic());
+        let kind = after.chars().next().filter(char::is_ascii_alphabetic);
         let Some(kind) = kind.filter(|_| after[1..].starts_with('>')) else {
             cell.push_str(before);
             cell.push('<');
@@ -95,7 +92,8 @@ fn filled(piece: &str, made: &mut Vec<(char, usize)>, dice: &mut Dice) -> Option
             }
             there[dice.below(there.len())]
         };
-        cell.push_str(&format!("{name}{at}"));
+        cell.push(name);
+        cell.push_str(&at.to_string());
     }
     cell.push_str(rest);
     for one in new {

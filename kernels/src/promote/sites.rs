@@ -222,20 +222,17 @@ impl Sites {
     }
 
     fn closure(&self, sites: &BTreeSet<Site>, follows: bool) -> BTreeSet<Site> {
-        let mut seen = vec![false; self.nodes.len()];
-        let mut all = Vec::new();
+        let mut all = BTreeSet::new();
         let mut open: Vec<Site> = sites.iter().copied().collect();
         while let Some(site) = open.pop() {
             let site = self.find(site);
-            if !std::mem::replace(&mut seen[site], true) {
-                all.push(site);
+            if all.insert(site) {
                 open.extend(&self.nodes[site].holds);
                 if follows {
                     open.extend(&self.nodes[site].follows);
                 }
             }
         }
-        all.sort_unstable();
-        all.into_iter().collect()
+        all
     }
 }

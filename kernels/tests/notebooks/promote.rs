@@ -160,8 +160,8 @@ fn what_is_proposed_gives_the_same_alone() {
         "{proposed} of {before} are nearly all"
     );
     assert!(
-        !reduce || proposed * 10 < least * 16,
-        "{proposed} for {least}"
+        !reduce || reduced * 10 < least * 20,
+        "{reduced} for {least}"
     );
 }
 

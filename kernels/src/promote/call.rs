@@ -216,6 +216,11 @@ impl<'n> Machine<'n> {
         if known::keeps(path) {
             self.sites.hold(site, &all);
         }
+        if kind == Kind::Container {
+            // What is in it was made with it.
+            let within = self.sites.at((key.0 + 1, key.1), Kind::Data);
+            self.sites.hold(site, &BTreeSet::from([within]));
+        }
         Value::of([site])
     }
 
@@ -372,7 +377,11 @@ impl<'n> Machine<'n> {
             self.take_all(given);
         }
         if !base.sites.is_empty() {
-            return self.result_of_method(key, base, name);
+            let mut result = self.result_of_method(key, base, name);
+            if name == "get" {
+                result.sites.extend(all);
+            }
+            return result;
         }
         if all.is_empty() && !known::makes_list(name) {
             return Value::default();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ruff_python_ast::{
-    Comprehension, Expr, ExprAttribute, ExprBinOp, ExprGenerator, InterpolatedStringElement,
-    Operator,
+    Comprehension, Expr, ExprAttribute, ExprBinOp, ExprGenerator, ExprSubscript,
+    InterpolatedStringElement, Operator,
 };
 
 use super::bound::Bound;
@@ -21,7 +21,7 @@ impl<'n> Machine<'n> {
             Expr::Subscript(subscript) => {
                 let value = self.expr(&subscript.value);
                 self.expr(&subscript.slice);
-                self.part_of(&value)
+                self.item(subscript, &value)
             }
             Expr::Call(call) => self.call(call),
             Expr::List(list) => self.container(list, &list.elts),
@@ -237,6 +237,25 @@ impl<'n> Machine<'n> {
         self.make(node, kind, &held)
     }
 
+    /// What `value[…]` gives.
+    fn item(&mut self, subscript: &'n ExprSubscript, value: &Value) -> Value {
+        let is = |kind| {
+            let mut sites = value.sites.iter();
+            sites.any(|&site| self.sites.kind(site) == kind)
+        };
+        let (made_by_asking, copied) = (is(Kind::Iterator), is(Kind::Container));
+        if made_by_asking {
+            // A dict with defaults gets an item where it is asked for one.
+            self.change(&value.sites, "asking");
+        }
+        let mut part = self.part_of(value);
+        if copied && !subscript.slice.is_literal_expr() {
+            let slice = self.make(subscript, Kind::Container, &part.sites);
+            part.sites.extend(slice.sites);
+        }
+        part
+    }
+
     /// A part of it, such as an item.
     pub(super) fn part_of(&mut self, value: &Value) -> Value {
         Value::of(self.sites.parts(&value.sites))
@@ -255,7 +274,8 @@ impl<'n> Machine<'n> {
                 ..Value::of(base.sites.iter().copied())
             };
         }
-        if known::is_plain_part(name) {
+        let is_data = |site: &Site| self.sites.kind(*site) == Kind::Data;
+        if known::is_plain_part(name) && base.sites.iter().all(is_data) {
             return Value::default();
         }
         if name == "__class__" {

@@ -193,6 +193,7 @@ pub(in crate::promote) fn result_of(path: &str) -> super::super::sites::Kind {
         "re" if name == "finditer" => Kind::Iterator,
         "glob" if name == "iglob" => Kind::Iterator,
         "collections" if name == "namedtuple" => Kind::Unknown,
+        "collections" if name == "defaultdict" => Kind::Iterator,
         "collections" | "json" | "copy" | "heapq" | "bisect" | "array" => Kind::Container,
         "numpy" if ["load", "nditer", "ndenumerate", "vectorize"].contains(&name) => Kind::Unknown,
         "numpy" | "pandas" | "math" | "statistics" | "datetime" | "time" | "uuid" | "string"

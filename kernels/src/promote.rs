@@ -1,26 +1,32 @@
-//! Which cells a selection needs: what ran before them and made, or may have changed, what they use. Rather too many than too few; aliases, and
-//! what functions do to files, are not followed yet.
+//! Which cells a selection needs: what ran before them and made, or may have changed, what they use. Rather too many than too few.
 //!
 //! A notebook is a record of what a kernel was told, in the order of its execution numbers. From the selection back, a cell is needed when it
 //! binds a name that is still needed, may change its object in place, writes a file that is read later, or does something to everything after it
 //! (a magic, a shell command, a call made only for its effect). What cannot be told counts as yes, and is marked as a doubt.
 
 mod bound;
-mod carried;
+mod call;
+mod expr;
 mod facts;
+mod files;
 mod known;
 mod lift;
+mod machine;
+mod sites;
 mod slice;
-mod visit;
-mod walk;
+mod stmt;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
-use self::carried::Carried;
-use self::facts::{Context, Facts};
+use ruff_python_ast::PySourceType;
+use ruff_python_parser::parse_unchecked_source;
+
+use self::facts::Facts;
+use self::machine::Machine;
+use self::sites::Sites;
 use self::slice::Slice;
 use crate::notebook::{Cell, Document, Kind};
 
@@ -32,6 +38,8 @@ struct Code {
     source: String,
     /// The number of its last execution; none where it never ran, or is no code.
     execution_count: Option<u64>,
+    /// Whether it ended in an error.
+    failed: bool,
 }
 
 /// What a selection needs.
@@ -132,16 +140,23 @@ impl Code {
                 String::new()
             },
             execution_count: cell.execution_count().filter(|_| is_code),
+            failed: cell.failed(),
         }
     }
 }
 
 fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     let order = order(cells, selected);
-    let read: Vec<Facts> = read_all(cells);
-    let carried = Carried::of(&read);
+    let last = order.iter().rposition(|cell| selected.contains(cell));
+    let (read, sites) = read_all(cells, &order[..last.map_or(0, |at| at + 1)]);
     let mut doubts = gaps(cells, &order);
-    let mut slice = Slice::new(&read, &carried);
+    let seeded = cells.iter().any(|cell| {
+        let source = cell.source.to_lowercase();
+        ["seed", "set_state", "setstate", "random_state"]
+            .iter()
+            .any(|word| source.contains(word))
+    });
+    let mut slice = Slice::new(&read, &sites, seeded);
     for &cell in order.iter().rev() {
         slice.visit(cell, selected.contains(&cell));
     }
@@ -154,6 +169,17 @@ fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     }
     let mut needed = slice.needed;
     needed.reverse();
+    if needed.iter().any(|one| read[one.cell].counts) {
+        doubts.push(
+            "a cell refers to others by their numbers, which are others where fewer cells run"
+                .to_owned(),
+        );
+    }
+    if needed.iter().any(|one| cells[one.cell].failed) {
+        doubts.push(
+            "a cell that is needed ended in an error: what it did by then is not known".to_owned(),
+        );
+    }
     Proposal {
         cells: needed,
         doubts,
@@ -233,28 +259,38 @@ fn gaps(cells: &[Code], order: &[usize]) -> Vec<String> {
     doubts
 }
 
-fn read_all(cells: &[Code]) -> Vec<Facts> {
-    let alone = Context::default();
-    let first: Vec<Facts> = cells
+/// What each cell does, when they run in this order.
+fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
+    let mut all: Vec<Facts> = vec![Facts::default(); cells.len()];
+    let sources: Vec<Option<facts::Source>> = cells
         .iter()
-        .map(|cell| facts::read(&cell.source, &alone))
+        .zip(&mut all)
+        .map(|(cell, facts)| facts::prepare(&cell.source, facts))
         .collect();
-    let mut context = Context::default();
-    for facts in &first {
-        context.imports.extend(facts.imports.clone());
-        context.methods.extend(facts.methods.iter().cloned());
-    }
-    for facts in &first {
-        let own = facts
-            .binds
-            .keys()
-            .filter(|name| !facts.imports.contains_key(*name));
-        context.own.extend(own.cloned());
-    }
-    cells
+    let parsed: Vec<_> = sources
         .iter()
-        .map(|cell| facts::read(&cell.source, &context))
-        .collect()
+        .map(|source| {
+            let text = source.as_ref().map_or("", |source| source.text.as_str());
+            parse_unchecked_source(text, PySourceType::Ipynb)
+        })
+        .collect();
+    let mut machine = Machine::default();
+    for &at in order {
+        let facts = std::mem::take(&mut all[at]);
+        if let Some(error) = parsed[at].errors().first() {
+            all[at] = Facts {
+                opaque: Some(format!("it cannot be read as Python: {}", error.error)),
+                ..facts
+            };
+            continue;
+        }
+        let unsure = cells[at].failed || sources[at].as_ref().is_some_and(|source| source.unsure);
+        all[at] = machine.cell(parsed[at].suite(), facts, unsure);
+    }
+    for facts in &mut all {
+        machine.settle(facts);
+    }
+    (all, machine.sites)
 }
 
 #[cfg(test)]

@@ -8,5 +8,6 @@ mod notebooks {
     mod outputs;
     mod parameters;
     mod peer;
+    mod promote;
     mod start;
 }

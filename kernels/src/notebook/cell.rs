@@ -114,6 +114,15 @@ impl Cell {
         self.fields.read("execution_count")
     }
 
+    /// Whether an error is among its outputs.
+    pub(crate) fn failed(&self) -> bool {
+        let outputs: Vec<Object> = self.fields.read("outputs").unwrap_or_default();
+        let kinds = outputs
+            .iter()
+            .map(|output| output.read::<String>("output_type"));
+        kinds.flatten().any(|kind| kind == "error")
+    }
+
     /// Whether it carries `tag`.
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|own| own == tag)

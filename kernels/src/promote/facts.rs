@@ -1,115 +1,126 @@
-//! What one cell of Python does to names and files, read from its syntax tree. Where it cannot be told, the answer is the larger one.
+//! What one cell of Python does to names, objects and files. Where it cannot be told, the answer is the larger one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruff_python_ast::PySourceType;
-use ruff_python_parser::parse_unchecked_source;
-
-use super::walk;
+use super::sites::Site;
 
 /// What a cell does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     /// Names that it binds, and whether it does so whatever happens.
     pub(super) binds: BTreeMap<String, bool>,
     /// Names that it needs.
     pub(super) uses: BTreeSet<String>,
-    /// Names whose objects it may change in place.
-    pub(super) changes: BTreeSet<String>,
-    /// What functions and classes made here need and may change once they are called.
-    pub(super) later: Later,
-    /// Imported names, and the full names of what they stand for.
-    pub(super) imports: BTreeMap<String, String>,
-    /// Methods that its classes define.
-    pub(super) methods: BTreeSet<String>,
+    /// The objects that it needs, and a name that led to each.
+    pub(super) reads: BTreeMap<Site, String>,
+    /// The objects that it may change in place, and by what.
+    pub(super) changes: BTreeMap<Site, String>,
+    /// Those of them that are modules.
+    pub(super) settings: BTreeSet<Site>,
     /// Files that it writes; none where the name cannot be told.
     pub(super) writes: BTreeSet<Option<String>>,
     /// Its texts, any of which may be the name of a file.
     pub(super) texts: BTreeSet<String>,
+    /// Pieces of texts that are put together when it runs.
+    pub(super) pieces: BTreeSet<String>,
+    /// Whether it may read a file whose name cannot be told.
+    pub(super) reads_any: bool,
     /// What it does to everything after it, in words.
     pub(super) effects: BTreeSet<String>,
     /// Why it cannot be read, so that it may use and change everything.
     pub(super) opaque: Option<String>,
     /// Whether it calls what may draw random numbers.
     pub(super) draws: bool,
+    /// Whether it says cells by their numbers.
+    pub(super) counts: bool,
 }
 
-/// What happens when something that a cell made is called.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Later {
-    pub(super) uses: BTreeSet<String>,
-    pub(super) changes: BTreeSet<String>,
+/// A cell's source as it is read, and how.
+pub(super) struct Source {
+    /// Python, without magics that only measure.
+    pub(super) text: String,
+    /// Whether nothing in it surely happens.
+    pub(super) unsure: bool,
 }
 
-/// What is known of the notebook as a whole when one cell is read.
-#[derive(Debug, Default)]
-pub(super) struct Context {
-    /// Imported names, and what they stand for.
-    pub(super) imports: BTreeMap<String, String>,
-    /// Names that some cell binds otherwise than by an import.
-    pub(super) own: BTreeSet<String>,
-    /// Methods of the notebook's own classes.
-    pub(super) methods: BTreeSet<String>,
-}
-
-/// Reads a cell.
-pub(super) fn read(source: &str, context: &Context) -> Facts {
-    let mut facts = Facts::default();
-    let Some(body) = cell_magic(source, &mut facts) else {
-        return facts;
-    };
-    let parsed = parse_unchecked_source(body, PySourceType::Ipynb);
-    if let Some(error) = parsed.errors().first() {
-        facts.opaque = Some(format!("it cannot be read as Python: {}", error.error));
-        return facts;
-    }
-    walk::walk(parsed.suite(), facts, context)
-}
-
-/// Deals with a first line `%%…`; returns what is to be read as Python, if anything is.
-fn cell_magic<'a>(source: &'a str, facts: &mut Facts) -> Option<&'a str> {
+/// Takes the magics out of a cell that only measure or capture; notes what the others do. None where nothing is left to read.
+pub(super) fn prepare(source: &str, facts: &mut Facts) -> Option<Source> {
     let trimmed = source.trim_start();
     let Some(line) = trimmed.strip_prefix("%%") else {
-        return Some(source);
+        return Some(Source {
+            text: lines(source),
+            unsure: false,
+        });
     };
     let (line, body) = line.split_once('\n').unwrap_or((line, ""));
     let mut words = line.split_whitespace();
-    match words.next().unwrap_or_default() {
-        "time" | "timeit" | "prun" | "memit" | "mprun" => return Some(body),
+    let word = words.next().unwrap_or_default();
+    let mut plain = words.clone().filter(|word| !word.starts_with('-'));
+    let inner = |unsure| {
+        Some(Source {
+            text: lines(body),
+            unsure,
+        })
+    };
+    match word {
+        "time" => return inner(false),
+        "timeit" | "prun" | "memit" | "mprun" => return inner(true),
         "capture" => {
-            if let Some(name) = words.find(|word| !word.starts_with('-')) {
+            if let Some(name) = plain.next() {
                 facts.binds.insert(name.to_owned(), true);
             }
-            return Some(body);
+            return inner(false);
         }
         "writefile" | "file" => {
-            let name = words.find(|word| !word.starts_with('-'));
+            let name = plain.next().filter(|name| !name.contains(['$', '{']));
             facts.writes.insert(name.map(str::to_owned));
+            // `-a` adds to what is there.
+            if line.contains(" -a") {
+                facts.texts.extend(name.map(str::to_owned));
+            }
         }
         "html" | "HTML" | "javascript" | "js" | "latex" | "markdown" | "svg" | "SVG" => {}
         other => {
             facts.effects.insert(format!("%%{other}"));
+            facts.reads_any = true;
         }
     }
     None
 }
 
-impl Facts {
-    /// Adds what another piece of the same cell does.
-    pub(super) fn take(&mut self, other: Self) {
-        for (name, surely) in other.binds {
-            *self.binds.entry(name).or_default() |= surely;
+/// Takes `%time` and its like off the beginnings of lines.
+fn lines(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    for line in source.split_inclusive('\n') {
+        let rest = line.trim_start();
+        let indent = &line[..line.len() - rest.len()];
+        let found = ["time", "timeit", "prun", "memit"].iter().find_map(|word| {
+            let rest = rest.strip_prefix('%')?.strip_prefix(word)?;
+            rest.starts_with([' ', '\t', '\n']).then_some((*word, rest))
+        });
+        let Some((word, rest)) = found else {
+            out.push_str(line);
+            continue;
+        };
+        out.push_str(indent);
+        let mut rest = rest.trim_start_matches([' ', '\t']);
+        while let Some(option) = rest.strip_prefix('-') {
+            let end = option.find([' ', '\t', '\n']).unwrap_or(option.len());
+            rest = option[end..].trim_start_matches([' ', '\t']);
+            let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            if end == 1 {
+                rest = digits.trim_start_matches([' ', '\t']);
+            }
         }
-        self.uses.extend(other.uses);
-        self.changes.extend(other.changes);
-        self.later.uses.extend(other.later.uses);
-        self.later.changes.extend(other.later.changes);
-        self.imports.extend(other.imports);
-        self.methods.extend(other.methods);
-        self.writes.extend(other.writes);
-        self.texts.extend(other.texts);
-        self.effects.extend(other.effects);
-        self.opaque = self.opaque.take().or(other.opaque);
-        self.draws |= other.draws;
+        match (word, rest.trim().is_empty()) {
+            (_, true) => out.push_str("pass\n"),
+            ("time", _) => out.push_str(rest),
+            // It runs, but what it assigns is its own.
+            _ => {
+                out.push_str("while 0: ");
+                out.push_str(rest);
+            }
+        }
     }
+    out
 }

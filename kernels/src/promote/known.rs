@@ -1,472 +1,147 @@
 //! What is known of Python's builtins and of widely used libraries: which calls change nothing that a later cell could see. What is not named
 //! here is taken to change what it is given.
 
-/// Builtins that neither change nor keep their arguments.
-const BUILTINS: &[&str] = &[
-    "abs",
-    "all",
-    "any",
-    "ascii",
-    "bin",
-    "bool",
-    "bytearray",
-    "bytes",
-    "callable",
-    "chr",
-    "complex",
-    "dict",
-    "dir",
-    "display",
-    "divmod",
-    "enumerate",
-    "filter",
-    "float",
-    "format",
-    "frozenset",
-    "getattr",
-    "hasattr",
-    "hash",
-    "hex",
-    "id",
-    "int",
-    "isinstance",
-    "issubclass",
-    "iter",
-    "len",
-    "list",
-    "map",
-    "max",
-    "min",
-    "oct",
-    "ord",
-    "pow",
-    "print",
-    "range",
-    "repr",
-    "reversed",
-    "round",
-    "set",
-    "slice",
-    "sorted",
-    "str",
-    "sum",
-    "super",
-    "tuple",
-    "type",
-    "vars",
-    "zip",
-    "open",
-];
+mod filing;
+mod methods;
+mod modules;
 
-/// Methods that leave their object as it is, by their usual names. A class of the notebook with such a method is asked first.
-const METHODS: &[&str] = &[
-    "agg",
-    "aggregate",
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argsort",
-    "assign",
-    "astype",
-    "copy",
-    "corr",
-    "count",
-    "cumsum",
-    "decode",
-    "describe",
-    "diff",
-    "dot",
-    "dropna",
-    "drop_duplicates",
-    "encode",
-    "endswith",
-    "equals",
-    "exists",
-    "fillna",
-    "find",
-    "flatten",
-    "format",
-    "get",
-    "groupby",
-    "head",
-    "index",
-    "info",
-    "is_dir",
-    "is_file",
-    "isalpha",
-    "isdigit",
-    "isin",
-    "isna",
-    "isnull",
-    "items",
-    "join",
-    "keys",
-    "lower",
-    "lstrip",
-    "max",
-    "mean",
-    "median",
-    "melt",
-    "merge",
-    "min",
-    "mode",
-    "nlargest",
-    "notna",
-    "nsmallest",
-    "nunique",
-    "pivot",
-    "pivot_table",
-    "predict",
-    "predict_proba",
-    "quantile",
-    "query",
-    "ravel",
-    "replace",
-    "reshape",
-    "resample",
-    "rolling",
-    "round",
-    "rsplit",
-    "rstrip",
-    "score",
-    "shape",
-    "sort_values",
-    "split",
-    "splitlines",
-    "startswith",
-    "std",
-    "strftime",
-    "strip",
-    "sum",
-    "tail",
-    "title",
-    "to_dict",
-    "to_list",
-    "to_numpy",
-    "tolist",
-    "transpose",
-    "unique",
-    "upper",
-    "value_counts",
-    "values",
-    "var",
-    "zfill",
-];
-
-/// Modules whose functions leave their arguments and the interpreter as they are, but for those below.
-const MODULES: &[&str] = &[
-    "collections",
-    "copy",
-    "csv",
-    "dataclasses",
-    "datetime",
-    "enum",
-    "functools",
-    "itertools",
-    "json",
-    "math",
-    "matplotlib.pyplot",
-    "numpy",
-    "operator",
-    "os.path",
-    "pandas",
-    "pathlib",
-    "re",
-    "scipy",
-    "seaborn",
-    "sklearn",
-    "statistics",
-    "string",
-    "textwrap",
-    "time",
-    "typing",
-    "uuid",
-];
-
-/// Beginnings of what is in those modules and does change something.
-const BUT: &[&str] = &[
-    "json.dump",
-    "matplotlib.pyplot.rc",
-    "matplotlib.pyplot.savefig",
-    "matplotlib.pyplot.style",
-    "matplotlib.pyplot.switch_backend",
-    "matplotlib.pyplot.xkcd",
-    "matplotlib.pyplot.ion",
-    "matplotlib.pyplot.ioff",
-    "numpy.copyto",
-    "numpy.fill_diagonal",
-    "numpy.place",
-    "numpy.put",
-    "numpy.random",
-    "numpy.save",
-    "numpy.set",
-    "pandas.options",
-    "pandas.set_option",
-    "pandas.reset_option",
-    "pandas.to_pickle",
-    "seaborn.set",
-    "sklearn.set_config",
-    "time.tzset",
-];
-
-/// Functions and methods that write files.
-const WRITERS: &[&str] = &[
-    "copy2",
-    "copyfile",
-    "copytree",
-    "dump",
-    "extractall",
-    "makedirs",
-    "move",
-    "remove",
-    "rmtree",
-    "save",
-    "savefig",
-    "savetxt",
-    "savez",
-    "symlink",
-    "urlretrieve",
-    "to_csv",
-    "to_excel",
-    "to_feather",
-    "to_hdf",
-    "to_html",
-    "to_json",
-    "to_parquet",
-    "to_pickle",
-    "to_sql",
-];
-
-/// Methods of paths that write, make or remove the file that the path names.
-const PATH_WRITERS: &[&str] = &[
-    "mkdir",
-    "rename",
-    "symlink_to",
-    "touch",
-    "unlink",
-    "write_bytes",
-    "write_text",
-];
+pub(super) use self::filing::*;
+pub(super) use self::methods::*;
+pub(super) use self::modules::*;
 
 /// Names that make a cell impossible to read: it may use and change everything.
-const OPAQUE: &[&str] = &[
-    "exec",
-    "eval",
-    "globals",
-    "locals",
-    "__import__",
-    "get_ipython",
-    "execfile",
-];
+const OPAQUE: &str = "
+    __import__ eval exec execfile get_ipython globals locals
+";
 
 /// Magics that only show something.
-const SHOWING: &[&str] = &[
-    "history", "hist", "ls", "lsmagic", "pdoc", "pfile", "pinfo", "pinfo2", "psource", "pwd",
-    "quickref", "who", "who_ls", "whos",
-];
+const SHOWING: &str = "
+    history hist ls lsmagic pdoc pfile pinfo pinfo2 psource pwd quickref who who_ls whos
+";
 
 /// The names that Python and `IPython` give to every cell.
-const GIVEN: &[&str] = &[
-    "ArithmeticError",
-    "AssertionError",
-    "AttributeError",
-    "BaseException",
-    "BaseExceptionGroup",
-    "BlockingIOError",
-    "BrokenPipeError",
-    "BufferError",
-    "BytesWarning",
-    "ChildProcessError",
-    "ConnectionAbortedError",
-    "ConnectionError",
-    "ConnectionRefusedError",
-    "ConnectionResetError",
-    "DeprecationWarning",
-    "EOFError",
-    "Ellipsis",
-    "EncodingWarning",
-    "EnvironmentError",
-    "Exception",
-    "ExceptionGroup",
-    "False",
-    "FileExistsError",
-    "FileNotFoundError",
-    "FloatingPointError",
-    "FutureWarning",
-    "GeneratorExit",
-    "IOError",
-    "ImportError",
-    "ImportWarning",
-    "In",
-    "IndentationError",
-    "IndexError",
-    "InterruptedError",
-    "IsADirectoryError",
-    "KeyError",
-    "KeyboardInterrupt",
-    "LookupError",
-    "MemoryError",
-    "ModuleNotFoundError",
-    "NameError",
-    "None",
-    "NotADirectoryError",
-    "NotImplemented",
-    "NotImplementedError",
-    "OSError",
-    "Out",
-    "OverflowError",
-    "PendingDeprecationWarning",
-    "PermissionError",
-    "ProcessLookupError",
-    "RecursionError",
-    "ReferenceError",
-    "ResourceWarning",
-    "RuntimeError",
-    "RuntimeWarning",
-    "StopAsyncIteration",
-    "StopIteration",
-    "SyntaxError",
-    "SyntaxWarning",
-    "SystemError",
-    "SystemExit",
-    "TabError",
-    "TimeoutError",
-    "True",
-    "TypeError",
-    "UnboundLocalError",
-    "UnicodeDecodeError",
-    "UnicodeEncodeError",
-    "UnicodeError",
-    "UnicodeTranslateError",
-    "UnicodeWarning",
-    "UserWarning",
-    "ValueError",
-    "Warning",
-    "ZeroDivisionError",
-    "__build_class__",
-    "__debug__",
-    "__doc__",
-    "__import__",
-    "__loader__",
-    "__name__",
-    "__package__",
-    "__spec__",
-    "abs",
-    "aiter",
-    "all",
-    "anext",
-    "any",
-    "ascii",
-    "bin",
-    "bool",
-    "breakpoint",
-    "bytearray",
-    "bytes",
-    "callable",
-    "chr",
-    "classmethod",
-    "compile",
-    "complex",
-    "copyright",
-    "credits",
-    "delattr",
-    "dict",
-    "dir",
-    "display",
-    "divmod",
-    "enumerate",
-    "eval",
-    "exec",
-    "exit",
-    "filter",
-    "float",
-    "format",
-    "frozenset",
-    "get_ipython",
-    "getattr",
-    "globals",
-    "hasattr",
-    "hash",
-    "help",
-    "hex",
-    "id",
-    "input",
-    "int",
-    "isinstance",
-    "issubclass",
-    "iter",
-    "len",
-    "license",
-    "list",
-    "locals",
-    "map",
-    "max",
-    "memoryview",
-    "min",
-    "next",
-    "object",
-    "oct",
-    "open",
-    "ord",
-    "pow",
-    "print",
-    "property",
-    "quit",
-    "range",
-    "repr",
-    "reversed",
-    "round",
-    "set",
-    "setattr",
-    "slice",
-    "sorted",
-    "staticmethod",
-    "str",
-    "sum",
-    "super",
-    "tuple",
-    "type",
-    "vars",
-    "zip",
-];
-
-pub(super) fn is_pure_builtin(name: &str) -> bool {
-    BUILTINS.contains(&name)
-}
-
-pub(super) fn is_pure_method(name: &str) -> bool {
-    METHODS.contains(&name)
-}
-
-/// `path`: the full name, from its module on.
-pub(super) fn is_pure_function(path: &str) -> bool {
-    let within = |module: &&str| {
-        path.strip_prefix(*module)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    // `json.dumps` begins as `json.dump` does, and is another.
-    let excepted = |one: &&str| path.starts_with(*one) && path != "json.dumps";
-    MODULES.iter().any(within) && !BUT.iter().any(excepted)
-}
-
-pub(super) fn writes_files(name: &str) -> bool {
-    WRITERS.contains(&name)
-}
-
-pub(super) fn writes_itself(name: &str) -> bool {
-    PATH_WRITERS.contains(&name)
-}
+const GIVEN: &str = "
+    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
+    BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError
+    ConnectionRefusedError ConnectionResetError DeprecationWarning EOFError Ellipsis EncodingWarning
+    EnvironmentError Exception ExceptionGroup False FileExistsError FileNotFoundError FloatingPointError
+    FutureWarning GeneratorExit IOError ImportError ImportWarning In IndentationError IndexError
+    InterruptedError IsADirectoryError KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError
+    NameError None NotADirectoryError NotImplemented NotImplementedError OSError Out OverflowError
+    PendingDeprecationWarning PermissionError ProcessLookupError RecursionError ReferenceError ResourceWarning
+    RuntimeError RuntimeWarning StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError
+    SystemExit TabError TimeoutError True TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError
+    UnicodeError UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning ZeroDivisionError
+    __build_class__ __debug__ __doc__ __import__ __loader__ __name__ __package__ __spec__ abs aiter all anext
+    any ascii bin bool breakpoint bytearray bytes callable chr classmethod compile complex copyright credits
+    delattr dict dir display divmod enumerate eval exec exit filter float format frozenset get_ipython getattr
+    globals hasattr hash help hex id input int isinstance issubclass iter len license list locals map max
+    memoryview min next object oct open ord pow print property quit range repr reversed round set setattr
+    slice sorted staticmethod str sum super tuple type vars zip
+";
 
 pub(super) fn is_opaque(name: &str) -> bool {
-    OPAQUE.contains(&name)
+    has(OPAQUE, name)
 }
 
 pub(super) fn only_shows(magic: &str) -> bool {
-    SHOWING.contains(&magic)
+    has(SHOWING, magic)
 }
 
 /// Whether Python, or `IPython`, gives this name to every cell.
 pub(super) fn is_builtin(name: &str) -> bool {
-    GIVEN.contains(&name)
+    has(GIVEN, name)
+}
+
+/// What a builtin function does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Builtin {
+    /// Gives what cannot be changed.
+    Plain,
+    /// Gives a new object that shares nothing.
+    Value,
+    /// Gives a new container of the same parts.
+    Copy,
+    /// Gives a part.
+    Part,
+    /// Gives what is used up by reading it.
+    Iterator,
+    Super,
+    /// Gives a class.
+    Kind,
+    /// Sets a part.
+    SetPart,
+    /// Gives an object that keeps what it is given.
+    Holder,
+    Unknown,
+}
+
+pub(super) fn builtin(name: &str) -> Builtin {
+    match name {
+        "len" | "str" | "repr" | "int" | "float" | "bool" | "bin" | "hex" | "ord" | "chr"
+        | "oct" | "hash" | "id" | "isinstance" | "issubclass" | "callable" | "hasattr"
+        | "format" | "ascii" | "print" | "display" | "range" | "slice" | "bytes" | "input"
+        | "dir" | "complex" | "exit" | "quit" | "help" | "object" => Builtin::Plain,
+        "abs" | "round" | "pow" | "divmod" | "bytearray" => Builtin::Value,
+        "list" | "tuple" | "set" | "frozenset" | "dict" | "sorted" | "all" | "any" => Builtin::Copy,
+        "max" | "min" | "sum" | "next" | "getattr" | "anext" | "vars" => Builtin::Part,
+        "zip" | "map" | "filter" | "enumerate" | "reversed" | "iter" | "aiter" | "open" => {
+            Builtin::Iterator
+        }
+        "super" => Builtin::Super,
+        "type" => Builtin::Kind,
+        "setattr" | "delattr" => Builtin::SetPart,
+        "property" | "classmethod" | "staticmethod" | "memoryview" => Builtin::Holder,
+        name if name.ends_with("Error")
+            || name.ends_with("Exception")
+            || name.ends_with("Warning") =>
+        {
+            Builtin::Holder
+        }
+        _ => Builtin::Unknown,
+    }
+}
+
+/// Whether a name stands for cells by their numbers.
+pub(super) fn is_numbered(name: &str) -> bool {
+    let number = name
+        .strip_prefix('_')
+        .map(|rest| rest.strip_prefix('i').unwrap_or(rest));
+    let is_number =
+        number.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    is_number || ["In", "Out", "_i", "_ii", "_iii", "_ih", "_oh"].contains(&name)
+}
+
+pub(super) fn is_opaque_magic(word: &str) -> bool {
+    [
+        "run",
+        "store",
+        "pylab",
+        "reset",
+        "reset_selective",
+        "edit",
+        "macro",
+        "recall",
+        "rerun",
+        "load",
+        "loadpy",
+        "xdel",
+        "save",
+        "autoreload",
+    ]
+    .contains(&word)
+}
+
+/// Whether an expression shows nothing for sure: assignments to no name.
+pub(super) fn gives_nothing(expr: &ruff_python_ast::Expr) -> bool {
+    let ruff_python_ast::Expr::Call(call) = expr else {
+        return expr.is_none_literal_expr() || expr.is_ipy_escape_command_expr();
+    };
+    matches!(&*call.func, ruff_python_ast::Expr::Name(name) if name.id.as_str() == "print")
+}
+
+/// Whether a list of words has one.
+fn has(words: &str, word: &str) -> bool {
+    // Most are in none, which a search of the text tells soonest.
+    words.contains(word) && words.split_whitespace().any(|one| one == word)
 }

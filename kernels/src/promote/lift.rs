@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::bound::Bound;
 use super::facts::Facts;
+use super::sites::{Site, Sites};
 use super::{Code, is_python, known, read_all};
 use crate::notebook::{Document, Kind, Parameter, declared};
 
@@ -118,6 +119,7 @@ struct Kept<'a> {
     cells: Vec<usize>,
     sources: Vec<&'a str>,
     facts: Vec<Facts>,
+    known: Sites,
     /// The names that each binds or deletes in a way of its own, functions included.
     bound: Vec<BTreeSet<String>>,
     /// Which of them is tagged `parameters`.
@@ -144,13 +146,16 @@ impl<'a> Kept<'a> {
         let cells: Vec<usize> = cells.iter().copied().filter(|&at| at < all.len()).collect();
         let code: Vec<Code> = cells.iter().map(|&at| Code::of(&all[at])).collect();
         let sources: Vec<&str> = cells.iter().map(|&at| all[at].source()).collect();
+        let order: Vec<usize> = (0..code.len()).collect();
+        let (facts, known) = read_all(&code, &order);
         Self {
             bound: sources.iter().map(|source| bound(source)).collect(),
             sources,
             tagged: cells
                 .iter()
                 .position(|&at| all[at].kind() == Kind::Code && all[at].has_tag("parameters")),
-            facts: read_all(&code),
+            facts,
+            known,
             is_python: is_python(document),
             cells,
         }
@@ -210,20 +215,24 @@ impl<'a> Kept<'a> {
     /// Whether the cell at `from` does the same when it runs before the one at `to`.
     fn can_move(&self, from: usize, to: usize) -> bool {
         let moved = &self.facts[from];
-        let touched = |facts: &Facts| -> BTreeSet<String> {
-            facts.binds.keys().chain(&facts.changes).cloned().collect()
+        let names = |facts: &Facts| facts.binds.keys().cloned().collect::<BTreeSet<String>>();
+        let objects = |facts: &Facts| facts.changes.keys().copied().collect::<BTreeSet<Site>>();
+        let reads = |facts: &Facts| {
+            let direct = facts.reads.keys().copied().collect();
+            self.known.read(&direct)
         };
-        let used = |facts: &Facts| -> BTreeSet<String> {
-            let later = facts.later.uses.iter().chain(&facts.later.changes);
-            facts.uses.iter().chain(later).cloned().collect()
-        };
-        let plain = |facts: &Facts| facts.opaque.is_none() && facts.effects.is_empty();
+        let plain = |facts: &Facts| facts.opaque.is_none();
         plain(moved)
+            && moved.effects.is_empty()
+            && moved.writes.is_empty()
+            && !moved.reads_any
             && self.facts[to..from].iter().all(|passed| {
-                passed.opaque.is_none()
-                    && touched(moved).is_disjoint(&touched(passed))
-                    && touched(moved).is_disjoint(&used(passed))
-                    && used(moved).is_disjoint(&touched(passed))
+                plain(passed)
+                    && names(moved).is_disjoint(&names(passed))
+                    && names(moved).is_disjoint(&passed.uses)
+                    && moved.uses.is_disjoint(&names(passed))
+                    && objects(moved).is_disjoint(&reads(passed))
+                    && objects(passed).is_disjoint(&reads(moved))
             })
     }
 }

@@ -1,53 +1,12 @@
 //! The way back from the last cell that ran to the first, with what is still needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::carried::Carried;
 use super::facts::Facts;
+use super::files;
 use super::known;
+use super::sites::{Site, Sites};
 use super::{Needed, Reason};
-
-/// Builtins and names that `IPython` gives; nobody has to define them.
-const GIVEN: &[&str] = &[
-    "In",
-    "Out",
-    "_",
-    "__",
-    "___",
-    "__name__",
-    "__file__",
-    "__doc__",
-    "__builtins__",
-    "display",
-    "exit",
-    "quit",
-    "True",
-    "False",
-    "None",
-    "NotImplemented",
-    "Ellipsis",
-    "input",
-    "compile",
-    "setattr",
-    "delattr",
-    "property",
-    "classmethod",
-    "staticmethod",
-    "object",
-    "memoryview",
-    "help",
-    "next",
-    "breakpoint",
-    "aiter",
-    "anext",
-    "exec",
-    "eval",
-    "globals",
-    "locals",
-    "__import__",
-    "get_ipython",
-    "__debug__",
-];
 
 /// The way back, as far as it has come.
 #[expect(
@@ -56,13 +15,18 @@ const GIVEN: &[&str] = &[
 )]
 pub(super) struct Slice<'a> {
     read: &'a [Facts],
-    carried: &'a Carried,
+    sites: &'a Sites,
     /// Names that are needed from here on.
     live: BTreeSet<String>,
+    /// Objects that are needed from here on, and a name that led to each.
+    objects: BTreeMap<Site, String>,
     /// Everything is needed from here on.
     all: bool,
-    /// Texts of the needed cells, any of which may name a file.
+    /// Texts of the needed cells, any of which may name a file, and pieces of such.
     texts: BTreeSet<String>,
+    pieces: BTreeSet<String>,
+    /// Whether a needed cell may read any file.
+    reads_any: bool,
     /// Whether a needed cell draws random numbers, and the notebook seeds them somewhere.
     draws: bool,
     seeded: bool,
@@ -72,26 +36,18 @@ pub(super) struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    pub(super) fn new(read: &'a [Facts], carried: &'a Carried) -> Self {
-        let seeds = |facts: &Facts| {
-            let named = |name: &String| {
-                name.to_lowercase().contains("seed") || name.contains("random_state")
-            };
-            facts
-                .effects
-                .iter()
-                .chain(&facts.uses)
-                .chain(facts.binds.keys())
-                .any(named)
-        };
+    pub(super) fn new(read: &'a [Facts], sites: &'a Sites, seeded: bool) -> Self {
         Self {
             read,
-            carried,
+            sites,
             live: BTreeSet::new(),
+            objects: BTreeMap::new(),
             all: false,
             texts: BTreeSet::new(),
+            pieces: BTreeSet::new(),
+            reads_any: false,
             draws: false,
-            seeded: read.iter().any(seeds),
+            seeded,
             begun: false,
             needed: Vec::new(),
         }
@@ -124,22 +80,30 @@ impl<'a> Slice<'a> {
         let is_live = |name: &&String| self.all || self.live.contains(*name);
         let defined = facts.binds.keys().filter(is_live);
         reasons.extend(defined.cloned().map(Reason::Defines));
-        let by_calls = self
-            .carried
-            .changed_by(&self.carried.with(facts.uses.iter().cloned()));
-        let changed = facts.changes.iter().chain(&by_calls).filter(is_live);
-        let changed = changed.filter(|name| !facts.binds.contains_key(*name));
-        reasons.extend(changed.cloned().map(Reason::MayChange));
+        for (site, by) in &facts.changes {
+            let Some(name) = self.objects.get(site) else {
+                if self.all {
+                    reasons.insert(Reason::MayChange(by.clone()));
+                }
+                continue;
+            };
+            if facts.settings.contains(site) {
+                reasons.insert(Reason::Effect(by.clone()));
+            } else if !facts.binds.get(name).copied().unwrap_or(false) {
+                reasons.insert(Reason::MayChange(name.clone()));
+            } else {
+                reasons.insert(Reason::MayChange(format!("what {name} holds")));
+            }
+        }
         for file in &facts.writes {
             let is_read = |file: &String| {
-                let names = |text: &String| {
-                    text == file
-                        || text.ends_with(&format!("/{file}"))
-                        || file.ends_with(&format!("/{text}"))
-                };
-                self.texts.iter().any(names)
+                self.texts.iter().any(|text| files::names(text, file))
+                    || self
+                        .pieces
+                        .iter()
+                        .any(|piece| files::completes(piece, file))
             };
-            if self.all || file.as_ref().is_none_or(is_read) {
+            if self.all || self.reads_any || file.as_ref().is_none_or(is_read) {
                 reasons.insert(Reason::Writes(file.clone()));
             }
         }
@@ -156,47 +120,28 @@ impl<'a> Slice<'a> {
                 self.live.remove(name);
             }
         }
-        let wanted = facts.uses.iter().chain(&facts.changes).filter(|name| {
-            // Bound first, then changed: by the cell itself.
-            facts.uses.contains(*name) || !facts.binds.get(*name).copied().unwrap_or(false)
-        });
-        let wanted: Vec<String> = wanted.cloned().collect();
-        self.live.extend(self.carried.with(wanted));
+        self.live.extend(facts.uses.iter().cloned());
+        for (site, name) in facts.reads.iter().chain(&facts.changes) {
+            self.sites.spread(*site, name, &mut self.objects);
+        }
         self.texts.extend(facts.texts.iter().cloned());
+        self.pieces.extend(facts.pieces.iter().cloned());
+        self.reads_any |= facts.reads_any;
         self.draws |= facts.draws;
         self.all |= facts.opaque.is_some();
     }
 
     /// What is needed and was defined nowhere.
     pub(super) fn missing(&self) -> Vec<String> {
-        let star = self.read.iter().any(|facts| {
-            facts
-                .effects
-                .iter()
-                .any(|effect| effect.ends_with("import *"))
-        });
-        if star {
+        let star = |facts: &Facts| facts.effects.iter().any(|one| one.ends_with("import *"));
+        if self.read.iter().any(star) {
             return Vec::new();
         }
         let defined = |name: &String| self.read.iter().any(|facts| facts.binds.contains_key(name));
-        let given = |name: &String| {
-            GIVEN.contains(&name.as_str())
-                || known::is_pure_builtin(name)
-                || name.ends_with("Error")
-                || name.ends_with("Exception")
-                || name.ends_with("Warning")
-                || [
-                    "KeyboardInterrupt",
-                    "StopIteration",
-                    "SystemExit",
-                    "GeneratorExit",
-                ]
-                .contains(&name.as_str())
-        };
         let names = self
             .live
             .iter()
-            .filter(|name| !defined(name) && !given(name));
+            .filter(|name| !defined(name) && !known::is_builtin(name) && !known::is_numbered(name));
         names.cloned().collect()
     }
 }

@@ -1,5 +1,9 @@
 use super::*;
 
+mod calls;
+mod objects;
+mod things;
+
 /// Cells in the order in which they ran.
 fn cells(sources: &[&str]) -> Vec<Code> {
     let numbered = sources.iter().zip(1..);
@@ -7,6 +11,7 @@ fn cells(sources: &[&str]) -> Vec<Code> {
         .map(|(source, count)| Code {
             source: (*source).to_owned(),
             execution_count: Some(count),
+            failed: false,
         })
         .collect()
 }
@@ -199,6 +204,7 @@ fn the_order_of_execution_counts_not_that_of_the_page() {
     let cell = |source: &str, count| Code {
         source: source.to_owned(),
         execution_count: count,
+        failed: false,
     };
     let notebook = [
         cell("print(x)", Some(3)),
@@ -234,6 +240,7 @@ fn what_only_the_kernel_has_is_named() {
     let gap = [Code {
         source: "print(x)".to_owned(),
         execution_count: Some(7),
+        failed: false,
     }];
     let doubts = python(&gap, &BTreeSet::from([0])).doubts;
     assert!(doubts[0].contains("6 executions"), "{doubts:?}");
@@ -290,11 +297,57 @@ fn positions_are_those_of_the_document_and_its_language_counts() {
     assert!(!text.contains("stdout"), "{text}");
 }
 
+/// How long `python` takes for the last cell, and how many cells it proposes.
+fn timed(sources: &[String]) -> (std::time::Duration, usize) {
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    let cells = cells(&sources);
+    let began = std::time::Instant::now();
+    let proposal = python(&cells, &BTreeSet::from([cells.len() - 1]));
+    (began.elapsed(), proposal.cells.len())
+}
+
+/// Without optimisation it is much slower, and other tests run beside it.
+fn limit_ms(optimised: u128) -> u128 {
+    optimised * if cfg!(debug_assertions) { 40 } else { 1 }
+}
+
 #[test]
 fn five_hundred_cells_are_read_in_no_time() {
     let sources: Vec<String> = (0..500)
         .map(|n| format!("import numpy as np\nx{n} = np.array([{n}])\ny{n} = [i * x{n} for i in range(9)]\nprint(y{n})"))
         .collect();
-    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-    assert_eq!(needed(&sources, &[499]), [499]);
+    let (took, proposed) = timed(&sources);
+    assert_eq!(proposed, 1);
+    assert!(took.as_millis() < limit_ms(100), "{took:?}");
+}
+
+#[test]
+fn five_hundred_cells_that_hang_together_are_read_in_a_moment() {
+    let mut sources = vec![
+        "import numpy as np\nimport pandas as pd\nimport torch\ncache = {}".to_owned(),
+        "class Model:\n    def __init__(self, n):\n        self.n = [n]\n    def fit(self, x):\n        self.n.append(step(x))\n        return self".to_owned(),
+        "def step(x):\n    for i in range(3):\n        x = clean(x)\n    return x\ndef clean(x):\n    cache[len(cache)] = x\n    return [v for v in x]".to_owned(),
+    ];
+    sources.extend((0..497).map(|n| {
+        let before = n.max(1) - 1;
+        format!(
+            "x{n} = np.array([{n}])\ny{n} = [i * x{n} for i in range(9)]\nm{n} = Model({n}).fit(x{n})\nfor v in y{before}:\n    y{n}.append(v)\nprint(y{n})"
+        )
+    }));
+    sources[3] = "y0 = []".to_owned();
+    let (took, proposed) = timed(&sources);
+    assert_eq!(proposed, 500);
+    assert!(took.as_millis() < limit_ms(1000), "{took:?}");
+}
+
+/// Each: cells between `;;`, the last of which is selected, and the needed ones.
+fn check(table: &[(&str, &[usize])]) {
+    for (notebook, expected) in table {
+        let sources: Vec<&str> = notebook.split(";;").map(str::trim).collect();
+        assert_eq!(
+            needed(&sources, &[sources.len() - 1]),
+            *expected,
+            "{notebook}"
+        );
+    }
 }

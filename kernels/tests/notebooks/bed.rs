@@ -70,6 +70,10 @@ impl Bed {
         self.folder.path().join(name)
     }
 
+    pub(crate) fn python(&self) -> PathBuf {
+        self.environment.join("bin/python")
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();

@@ -1,0 +1,490 @@
+//! Runs a notebook's cells, in the order of their execution, without their values: which object each name may stand for is all that is kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+use ruff_python_ast::{Expr, ExprGenerator, Parameters, Stmt};
+
+use super::facts::Facts;
+use super::known;
+use super::sites::{Kind, Site, Sites, Value};
+
+/// How many statements of called functions are followed in one cell, and how deep.
+const STEPS: usize = 20_000;
+const DEPTH: usize = 24;
+
+pub(super) type FrameId = usize;
+
+/// The names of a function that runs, of a class, or of a comprehension.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    pub(super) parent: Option<FrameId>,
+    pub(super) names: BTreeMap<String, Value>,
+    pub(super) locals: Rc<BTreeSet<String>>,
+    pub(super) is_class: bool,
+    /// Itself, where functions within may bind its names.
+    pub(super) site: Option<Site>,
+    pub(super) returns: Value,
+    /// What a method is called on.
+    pub(super) receiver: Value,
+}
+
+/// What runs when a function is called.
+#[derive(Clone)]
+pub(super) struct Body<'n> {
+    pub(super) parameters: Option<&'n Parameters>,
+    pub(super) code: Code<'n>,
+    pub(super) scope: Option<FrameId>,
+    pub(super) locals: Rc<BTreeSet<String>>,
+    pub(super) defaults: Value,
+    /// Whether it runs bit by bit, each time something is taken from what it returned.
+    pub(super) is_lazy: bool,
+    pub(super) is_decorated: bool,
+    /// The frame in which it goes on.
+    pub(super) resumes: Option<FrameId>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Code<'n> {
+    Body(&'n [Stmt]),
+    Expr(&'n Expr),
+    /// What is taken from a generator in brackets.
+    Generator(&'n ExprGenerator),
+}
+
+/// What a call is given.
+#[derive(Clone, Default)]
+pub(super) struct Given {
+    pub(super) receiver: Option<Value>,
+    pub(super) places: Vec<Value>,
+    pub(super) names: Vec<(String, Value)>,
+    /// What may be any argument.
+    pub(super) any: Value,
+    /// Whether it may say `inplace`.
+    pub(super) in_place: bool,
+}
+
+impl Given {
+    pub(super) fn any(sites: BTreeSet<Site>) -> Self {
+        Self {
+            any: Value::of(sites),
+            ..Self::default()
+        }
+    }
+
+    /// Everything but what it is called on.
+    pub(super) fn sites(&self) -> BTreeSet<Site> {
+        let named = self.names.iter().map(|(_, value)| value);
+        let all = self.places.iter().chain(named).chain([&self.any]);
+        all.flat_map(|value| value.sites.iter().copied()).collect()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Machine<'n> {
+    pub(super) sites: Sites,
+    /// The names of the notebook.
+    names: BTreeMap<String, Value>,
+    unknown: HashMap<String, Site>,
+    modules: HashMap<String, Site>,
+    pub(super) bodies: HashMap<Site, Body<'n>>,
+    pub(super) classes: HashMap<Site, FrameId>,
+    pub(super) frames: Vec<Frame>,
+    called: HashMap<(Site, usize, Option<FrameId>), FrameId>,
+    pub(super) comprehensions: HashMap<(usize, usize), FrameId>,
+    pub(super) frame: Option<FrameId>,
+    running: Vec<(Site, FrameId)>,
+    /// How many branches, loops and calls around may not be entered.
+    pub(super) unsure: usize,
+    steps: usize,
+    /// The objects of which it is known in this cell what using them runs.
+    pub(super) implied: HashSet<Site>,
+    /// Whether a cell binds `_` itself.
+    names_underscore: bool,
+    /// The call whose result nobody takes.
+    pub(super) discards: Option<usize>,
+    /// Files that are open for writing.
+    pub(super) opened: Vec<(Site, Option<String>)>,
+    pub(super) facts: Facts,
+}
+
+/// The place of a piece of the source.
+pub(super) fn place<T>(node: &T) -> usize {
+    std::ptr::from_ref(node).addr()
+}
+
+impl<'n> Machine<'n> {
+    /// Runs one cell.
+    pub(super) fn cell(&mut self, body: &'n [Stmt], facts: Facts, unsure: bool) -> Facts {
+        self.facts = facts;
+        self.steps = 0;
+        self.implied.clear();
+        self.unsure = usize::from(unsure);
+        // `%%capture` has bound its name.
+        let given: Vec<String> = self.facts.binds.keys().cloned().collect();
+        for name in given {
+            let site = self.sites.add(Kind::Unknown);
+            self.names.insert(name, Value::of([site]));
+        }
+        self.block(body);
+        if let Some(Stmt::Expr(last)) = body.last() {
+            self.displayed(&last.value);
+        }
+        std::mem::take(&mut self.facts)
+    }
+
+    /// Gives objects that turned out to be the same one name.
+    pub(super) fn settle(&self, facts: &mut Facts) {
+        for sites in [&mut facts.reads, &mut facts.changes] {
+            let settled = std::mem::take(sites).into_iter();
+            for (site, name) in settled {
+                sites.entry(self.sites.find(site)).or_insert(name);
+            }
+        }
+    }
+
+    /// What a cell shows last is `_` in the next.
+    fn displayed(&mut self, shown: &'n Expr) {
+        if known::gives_nothing(shown) {
+            return;
+        }
+        // A notebook's own `_` stays.
+        let surely =
+            shown.is_literal_expr() && !shown.is_none_literal_expr() && !self.names_underscore;
+        let last = self.names.get("_").cloned().unwrap_or_default();
+        let before = self.names.get("__").cloned().unwrap_or_default();
+        let unsure = std::mem::replace(&mut self.unsure, usize::from(!surely));
+        let value = self.expr(shown);
+        let named = self.names_underscore;
+        self.bind("_", value);
+        self.names_underscore = named;
+        self.unsure = 1;
+        self.bind("__", last);
+        self.bind("___", before);
+        self.unsure = unsure;
+    }
+
+    pub(super) fn place<T>(&self, node: &T) -> (usize, usize) {
+        (place(node), self.frame.map_or(0, |frame| frame + 1))
+    }
+
+    /// A new object that the place `node` makes, which holds those.
+    pub(super) fn make<T>(&mut self, node: &T, kind: Kind, holds: &BTreeSet<Site>) -> Value {
+        let site = self.sites.at(self.place(node), kind);
+        self.sites.hold(site, holds);
+        Value::of([site])
+    }
+
+    /// The frame in which `name` is looked up; none for the notebook's own.
+    fn owner(&self, name: &str) -> Option<FrameId> {
+        let mut at = self.frame;
+        while let Some(id) = at {
+            let frame = &self.frames[id];
+            // What a class holds is not seen by its methods.
+            let is_seen = !frame.is_class || self.frame == Some(id);
+            if is_seen && frame.locals.contains(name) {
+                return Some(id);
+            }
+            at = frame.parent;
+        }
+        None
+    }
+
+    pub(super) fn load(&mut self, name: &str) -> Value {
+        if let Some(owner) = self.owner(name) {
+            let frame = &self.frames[owner];
+            match frame.names.get(name) {
+                Some(value) => {
+                    let value = value.clone();
+                    self.read(&value, name);
+                    self.implied(&value);
+                    return value;
+                }
+                None if !frame.is_class => return Value::default(),
+                None => {}
+            }
+        }
+        if !self.names.contains_key(name) {
+            if known::is_numbered(name) {
+                self.facts.counts = true;
+                self.facts.opaque = Some(format!("it refers to other cells by {name}"));
+            }
+            if known::is_opaque(name) {
+                self.facts.opaque = Some(format!("it calls {name}"));
+            }
+        }
+        if !self.facts.binds.get(name).copied().unwrap_or(false) {
+            self.facts.uses.insert(name.to_owned());
+        }
+        let value = match self.names.get(name) {
+            Some(value) => value.clone(),
+            None if known::is_builtin(name) => Value {
+                path: Some(format!("builtins.{name}")),
+                ..Value::default()
+            },
+            None => {
+                let sites = &mut self.sites;
+                let new = || sites.add(Kind::Unknown);
+                let site = self.unknown.entry(name.to_owned()).or_insert_with(new);
+                Value::of([*site])
+            }
+        };
+        self.read(&value, name);
+        self.implied(&value);
+        value
+    }
+
+    fn read(&mut self, value: &Value, name: &str) {
+        for &site in &value.sites {
+            let led = || name.to_owned();
+            self.facts.reads.entry(site).or_insert_with(led);
+        }
+    }
+
+    pub(super) fn is_running(&self, function: Site) -> bool {
+        self.running.iter().any(|(site, _)| *site == function)
+    }
+
+    pub(super) fn bind(&mut self, name: &str, mut value: Value) {
+        self.sites.narrow(&mut value.sites);
+        if let Some(owner) = self.owner(name) {
+            if self.frame != Some(owner) {
+                let sites = self.frames[owner].site.into_iter().collect();
+                self.change(&sites, name);
+            }
+            let names = &mut self.frames[owner].names;
+            let joined = match names.get(name) {
+                Some(old) => old.clone().or(value),
+                None => value,
+            };
+            if names.get(name) != Some(&joined) {
+                names.insert(name.to_owned(), joined);
+                self.sites.version += 1;
+            }
+            return;
+        }
+        self.names_underscore |= name == "_";
+        let surely = self.unsure == 0;
+        *self.facts.binds.entry(name.to_owned()).or_default() |= surely;
+        match self.names.get(name) {
+            Some(old) if !surely => {
+                let joined = old.clone().or(value);
+                if *old != joined {
+                    self.names.insert(name.to_owned(), joined);
+                    self.sites.version += 1;
+                }
+            }
+            _ => {
+                self.names.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    /// Binds a name to a module, or to what is in it.
+    pub(super) fn import(&mut self, name: &str, full: &str) {
+        let top = full.split('.').next().unwrap_or(full).to_owned();
+        let sites = &mut self.sites;
+        let new = || sites.add(Kind::Module);
+        let site = *self.modules.entry(top.clone()).or_insert_with(new);
+        self.facts.reads.entry(site).or_insert(top.clone());
+        self.facts.texts.insert(format!("{top}.py"));
+        self.facts.texts.insert(format!("{top}/__init__.py"));
+        let value = Value {
+            path: Some(full.to_owned()),
+            ..Value::of([site])
+        };
+        self.bind(name, value);
+    }
+
+    /// Notes that these objects themselves may change.
+    pub(super) fn change(&mut self, sites: &BTreeSet<Site>, by: &str) {
+        for &site in sites {
+            let site = self.sites.find(site);
+            if self.sites.kind(site) == Kind::Module {
+                self.facts.settings.insert(site);
+            }
+            for (file, name) in &self.opened {
+                if self.sites.find(*file) == site {
+                    self.facts.writes.insert(name.clone());
+                }
+            }
+            let by = || by.to_owned();
+            self.facts.changes.entry(site).or_insert_with(by);
+        }
+    }
+
+    /// Does `work` again until it shows nothing new: a loop, whose later rounds see what the earlier did.
+    pub(super) fn repeat(&mut self, mut work: impl FnMut(&mut Self)) {
+        self.unsure += 1;
+        for _ in 0..6 {
+            let before = self.sites.version;
+            work(self);
+            if self.sites.version == before {
+                break;
+            }
+        }
+        self.unsure -= 1;
+    }
+
+    pub(super) fn branch(&mut self, work: impl FnOnce(&mut Self)) {
+        self.unsure += 1;
+        work(self);
+        self.unsure -= 1;
+    }
+
+    pub(super) fn within(&mut self, frame: FrameId, work: impl FnOnce(&mut Self)) {
+        let before = self.frame.replace(frame);
+        work(self);
+        self.frame = before;
+    }
+
+    pub(super) fn open(&mut self, locals: Rc<BTreeSet<String>>, is_class: bool) -> FrameId {
+        self.frames.push(Frame {
+            parent: self.frame,
+            locals,
+            is_class,
+            ..Frame::default()
+        });
+        self.frames.len() - 1
+    }
+
+    /// Runs a function of the notebook that is called at `from`.
+    pub(super) fn run(&mut self, function: Site, given: &Given, from: usize) -> Value {
+        let Some(body) = self.bodies.get(&function).cloned() else {
+            return Value::default();
+        };
+        let running = self
+            .running
+            .iter()
+            .find(|(site, _)| *site == function)
+            .copied();
+        let key = (function, from, self.frame);
+        let known = running.map(|(_, frame)| frame).or(body.resumes);
+        let frame = known.or_else(|| self.called.get(&key).copied());
+        let frame = frame.unwrap_or_else(|| {
+            let id = self.open(Rc::clone(&body.locals), false);
+            self.frames[id].parent = body.scope;
+            id
+        });
+        let recursive = running.is_some();
+        self.called.insert(key, frame);
+        self.pass(&body, frame, given);
+        if recursive {
+            let mut returned = self.frames[frame].returns.clone();
+            returned.sites.extend(given.sites());
+            return returned;
+        }
+        self.steps += 1;
+        if self.running.len() >= DEPTH || self.steps > STEPS {
+            self.facts.opaque = Some("its calls go deeper than is followed".to_owned());
+            return Value::default();
+        }
+        self.running.push((function, frame));
+        self.branch(|machine| {
+            machine.within(frame, |machine| match body.code {
+                Code::Body(body) => machine.block(body),
+                Code::Generator(comp) => {
+                    for inner in comp.generators.iter().skip(1) {
+                        machine.expr(&inner.iter);
+                    }
+                    for test in comp.generators.iter().flat_map(|inner| &inner.ifs) {
+                        machine.expr(test);
+                    }
+                    let value = machine.expr(&comp.elt);
+                    machine.give(frame, value);
+                }
+                Code::Expr(expr) => {
+                    let value = machine.expr(expr);
+                    machine.give(frame, value);
+                }
+            });
+        });
+        self.running.pop();
+        let returned = self.frames[frame].returns.sites.clone();
+        if !body.is_lazy || body.resumes.is_some() {
+            return Value::of(returned);
+        }
+        self.lazy(function, body, frame, &returned)
+    }
+
+    /// What a generator gives: it goes on where something is taken from it.
+    fn lazy(
+        &mut self,
+        function: Site,
+        body: Body<'n>,
+        frame: FrameId,
+        returned: &BTreeSet<Site>,
+    ) -> Value {
+        let site = self.sites.at((function, frame + 1), Kind::Iterator);
+        let names = self.frames[frame].names.values();
+        let mut holds: BTreeSet<Site> = names.flat_map(|value| value.sites.clone()).collect();
+        holds.extend(returned);
+        self.sites.hold(site, &holds);
+        let rest = self
+            .sites
+            .at((function, usize::MAX - frame), Kind::Function);
+        self.bodies.insert(
+            rest,
+            Body {
+                resumes: Some(frame),
+                parameters: None,
+                ..body
+            },
+        );
+        self.sites.follow(site, &BTreeSet::from([rest]));
+        Value::of([site])
+    }
+
+    pub(super) fn give(&mut self, frame: FrameId, value: Value) {
+        let old = std::mem::take(&mut self.frames[frame].returns);
+        self.frames[frame].returns = if old == Value::default() {
+            value
+        } else {
+            old.or(value)
+        };
+    }
+
+    /// Gives the arguments to the parameters.
+    fn pass(&mut self, body: &Body<'n>, frame: FrameId, given: &Given) {
+        let Some(parameters) = body.parameters else {
+            return;
+        };
+        let exact = given.any.sites.is_empty() && !body.is_decorated;
+        let mut all = given.sites();
+        if let Some(receiver) = &given.receiver {
+            if self.frames[frame].receiver == Value::default() {
+                self.frames[frame].receiver = receiver.clone();
+            }
+            if !exact {
+                all.extend(&receiver.sites);
+            }
+        }
+        let receiver = given.receiver.iter();
+        let places: Vec<&Value> = receiver.chain(&given.places).collect();
+        let mut bound: Vec<(String, Value)> = Vec::new();
+        for (at, one) in parameters.iter_non_variadic_params().enumerate() {
+            let name = one.parameter.name.as_str();
+            let named = given.names.iter().find(|(key, _)| key == name);
+            let mut value = match places.get(at).copied().or(named.map(|(_, value)| value)) {
+                Some(value) if exact => value.clone(),
+                _ if exact => Value::default(),
+                _ => Value::of(all.clone()),
+            };
+            if one.default.is_some() {
+                value = value.or(body.defaults.clone());
+            }
+            bound.push((name.to_owned(), value));
+        }
+        let rest = [&parameters.vararg, &parameters.kwarg];
+        for one in rest.into_iter().flatten() {
+            let site = self.sites.at((place(&**one), frame + 1), Kind::Container);
+            self.sites.hold(site, &all);
+            bound.push((one.name.to_string(), Value::of([site])));
+        }
+        self.within(frame, |machine| {
+            for (name, value) in bound {
+                machine.bind(&name, value);
+            }
+        });
+    }
+}

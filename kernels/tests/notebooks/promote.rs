@@ -16,7 +16,7 @@ const ORACLE: &str = include_str!("promote/oracle.py");
 /// Notebooks that are generated, besides those that are written.
 const GENERATED: u64 = 50;
 /// For one of how many notebooks the smallest part is looked for that would do.
-const REDUCED: usize = 5;
+const REDUCED: usize = 10;
 
 struct Case {
     name: String,

@@ -124,6 +124,8 @@ impl Environment {
     fn usual() -> Self {
         let packages = [
             "jupyterlab==4.6.*",
+            "jupyter-docprovider==3.0.*",
+            "jupyter-server-ydoc==3.0.*",
             "ipykernel",
             "numpy",
             "pandas",

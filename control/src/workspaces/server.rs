@@ -104,6 +104,12 @@ fn argv(parts: &Parts<'_>, base: &str) -> Vec<String> {
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extra_labextensions_path=/cairn/jupyter/labextensions",
+        // Outputs land in the notebook whether or not a browser is there (`python/src/cairn_server`); where the environment has shared
+        // documents, what they keep beside the files is of this run only.
+        "--ServerApp.jpserver_extensions={'cairn_server': True}",
+        "--YDocExtension.document_save_delay=0.5",
+        "--SQLiteYStore.db_path=/cairn/run/documents.db",
+        "--YDocExtension.session_store_path=/cairn/run/documents.json",
     ];
     let mut argv = vec![python];
     argv.extend(fixed.map(str::to_owned));

@@ -414,7 +414,7 @@ async def test_a_document_that_opens_meanwhile_is_written_to(server):
     source = other.ycell("c0")["source"]
     source += "# edited meanwhile"
     await other.until(lambda: other.shown() == [{"output_type": "stream", "name": "stdout", "text": lines(80)}], 12)
-    assert other.ycell("c0")["execution_state"] == "idle"
+    await other.until(lambda: other.ycell("c0")["execution_state"] == "idle", 5)
     await opened.done()
     assert text_of(opened.cell()) == lines(80)
     assert opened.cell()["source"][-1].endswith("# edited meanwhile")

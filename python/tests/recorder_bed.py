@@ -124,7 +124,7 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -327,7 +327,7 @@ class Page:
         """The outputs of a cell in this page's document."""
         return self.ycell(cell)["outputs"].to_py()
 
-    async def until(self, condition, seconds=20):
+    async def until(self, condition, seconds=40):
         for _ in range(int(seconds / 0.05)):
             if condition():
                 return
@@ -336,13 +336,13 @@ class Page:
             f"it did not happen; cells: {str(self.notebook.ycells.to_py())[:3000] if self.document else None}"
         )
 
-    async def replied(self, message, seconds=20):
+    async def replied(self, message, seconds=40):
         await self.until(
             lambda: any(kind == "execute_reply" and parent == message for _, kind, parent, _, _ in self.messages),
             seconds,
         )
 
-    async def idle(self, message, seconds=20):
+    async def idle(self, message, seconds=40):
         def done():
             states = [
                 c["execution_state"]
@@ -363,7 +363,7 @@ def text_of(cell, name="stdout"):
     )
 
 
-async def eventually(condition, seconds=20):
+async def eventually(condition, seconds=40):
     """Waits for a file, which may be read while it is written."""
     for _ in range(int(seconds / 0.1)):
         with contextlib.suppress(ValueError):

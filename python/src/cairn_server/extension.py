@@ -21,6 +21,14 @@ class RecorderExtension(ExtensionApp):
     grace_s = Float(
         5.0, config=True, help="How long a lost connection may stay away before its executions are taken over."
     )
+    alone_s = Float(
+        150.0,
+        config=True,
+        help=(
+            "The same where there are no shared documents. A page that comes back is only told what nobody has taken over, and JupyterLab"
+            " tries for two minutes."
+        ),
+    )
     cell_limit = Int(64_000_000, config=True, help="The most output that is recorded of one execution, in bytes.")
     memory = Int(256_000_000, config=True, help="About how much output is kept of executions that are over, in bytes.")
 
@@ -40,6 +48,7 @@ class RecorderExtension(ExtensionApp):
             Notebooks(self.serverapp, self.log),
             self.log,
             grace_s=self.grace_s,
+            alone_s=self.alone_s,
             limit=self.cell_limit,
             memory=self.memory,
         )

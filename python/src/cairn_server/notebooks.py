@@ -141,6 +141,11 @@ class Notebooks:
             watch.saved = time.monotonic()
             await room._maybe_save_document(None, save_now=True)
 
+    @property
+    def shares(self) -> bool:
+        """Whether this server has shared documents: only then a page is shown what is written while it is there."""
+        return self._ydoc is not None
+
     async def save_all(self) -> None:
         """Saves and closes all documents: a server that stops would drop what their pauses hold back."""
         rooms = dict(self._ydoc.ywebsocket_server.rooms) if self._ydoc else {}

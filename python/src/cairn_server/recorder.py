@@ -94,12 +94,21 @@ class Recorder:
     """Takes executions over, and writes them. One per server."""
 
     def __init__(
-        self, kernels: Any, notebooks: Notebooks, log: Logger, *, grace_s: float, limit: int, memory: int
+        self,
+        kernels: Any,
+        notebooks: Notebooks,
+        log: Logger,
+        *,
+        grace_s: float,
+        limit: int,
+        memory: int,
+        alone_s: float = 150.0,
     ) -> None:
         self._manager = kernels
         self._notebooks = notebooks
         self._log = log
         self._grace_s = grace_s
+        self._alone_s = max(grace_s, alone_s)
         self._limit = limit
         self._memory = memory
         self._kernels: dict[str, Kernel] = {}
@@ -142,7 +151,7 @@ class Recorder:
         if client.connections:
             return
         client.gone = time.monotonic()
-        client.grace_s = self._grace_s
+        client.grace_s = self._grace_s if self._notebooks.shares else self._alone_s
         if code in _PAGE_WENT_AWAY:
             client.grace_s = 0.0
             # It was well until then: only what was said last it may not have written any more.

@@ -124,10 +124,11 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(60)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
+            # A page of the test that is still there keeps jupyter_server_ydoc; what must end in time is asked by the tests of stopping.
             self.process.kill()
-            raise
+            self.process.wait()
         finally:
             shutil.rmtree(self._sockets, ignore_errors=True)
 

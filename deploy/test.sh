@@ -18,8 +18,9 @@ if [ "$only" = all ]; then
   # Not the floods: what arrives of 10,000 lines a second depends on how busy the machine is (docs/notebooks.md).
   [ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
   "$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev
-  # What passes only at a second try is printed twice, to be mended.
-  (cd python && { "$cache/python/bin/python" -B -m pytest -k "not flood" || "$cache/python/bin/python" -B -m pytest --last-failed -k "not flood"; })
+  # As the Rust tests: a failed one is tried again, and to be mended.
+  python_tests() { (cd python && "$cache/python/bin/python" -B -m pytest -k "not flood" "$@"); }
+  python_tests || python_tests --last-failed || python_tests --last-failed
 
   CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)
   CAIRN_TEST_UV=$CAIRN_UV

@@ -15,11 +15,13 @@ if [ "$only" = all ]; then
   (cd frontend && npm test --silent)
 
   say "Python: tests"
-  # Not the floods: what arrives of 10,000 lines a second depends on how busy the machine is (docs/notebooks.md).
+  # Of the recorder's the central ones: all take ten minutes, most of it waiting, and what arrives of a flood depends on how busy the machine is.
+  # The others: `pytest tests/test_recorder.py` in python/.
+  chosen="not test_recorder.py or fifty or clean_close or queued or all_kinds or after_takeover"
   [ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
   "$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev
   # As the Rust tests: a failed one is tried again, and to be mended.
-  python_tests() { (cd python && "$cache/python/bin/python" -B -m pytest -k "not flood" "$@"); }
+  python_tests() { (cd python && "$cache/python/bin/python" -B -m pytest -k "$chosen" "$@"); }
   python_tests || python_tests --last-failed || python_tests --last-failed
 
   CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)

@@ -1,6 +1,6 @@
 /** Doors that people know: jupyter-scheduler's own panel on our jobs, and other programs' kernels in a workspace. */
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Page } from "@playwright/test";
@@ -128,7 +128,7 @@ test("jupyter-kernel-client and jupyter lab --gateway-url run cells on the works
   const environments = join(dataFolder ?? "", "environments");
   const python = readdirSync(environments)
     .map(name => join(environments, name, "bin/python"))
-    .at(0);
+    .find(existsSync);
   const script = join(import.meta.dirname, "../../../deploy/testbed/doors.py");
   const uv = ["run", "--quiet", "--no-project", "--with", "jupyter-kernel-client==1.0.*", "python", script];
   const told = await promisify(execFile)(process.env.CAIRN_UV ?? "uv", [

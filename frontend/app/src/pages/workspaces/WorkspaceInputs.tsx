@@ -34,7 +34,7 @@ export function WorkspaceInputs({ workspace, mayEdit }: { workspace: Workspace; 
       title="Inputs"
       about={
         isUp(workspace)
-          ? "Changes appear in the server after its next start."
+          ? "What you attach appears at once; what the server started with changes at its next start."
           : "Read-only folders that the server sees."
       }
       actions={

@@ -44,13 +44,16 @@ pub(super) async fn finish(
     let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
     let ended = control.db().write(move |mut tx| async move {
         if ending.state == State::Error && jobs::retry(&mut tx, id, ending).await? {
-            return Ok(());
+            return Ok(false);
         }
         pending_ref.record(&mut tx).await?;
-        jobs::finish(&mut tx, id, ending).await.map(drop)
+        jobs::finish(&mut tx, id, ending).await?;
+        Ok(true)
     });
-    ended.await?;
-    pending.recorded();
+    // Of an attempt that is followed by another nothing was recorded.
+    if ended.await? {
+        pending.recorded();
+    }
     machine.remove(&attempt.run_id).await
 }
 

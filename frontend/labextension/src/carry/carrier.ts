@@ -1,16 +1,7 @@
 /** Asks a notebook's kernel for values. Runs silently: no number is used up and nothing is written into the notebook. */
 import type { ISessionContext } from "@jupyterlab/apputils";
 import type { KernelMessage } from "@jupyterlab/services";
-import { UUID } from "@lumino/coreutils";
-import {
-  carryFolder,
-  kernelCode,
-  type Probe,
-  parseAnswer,
-  prelude,
-  type Request,
-  type SaveAnswer,
-} from "./code";
+import { kernelCode, type Probe, parseAnswer, type Request, type SaveAnswer } from "./code";
 
 export interface Carried {
   /** What the job has to run first. */
@@ -45,15 +36,10 @@ export class Carrier {
   }
 
   async save(names: string[], pickles: boolean): Promise<Carried> {
-    const within = carryFolder(UUID.uuid4());
-    const folder = `${this.#home}/work/${within}`;
-    const answer = await this.#ask<SaveAnswer>({ do: "save", names, folder, pickles });
-    if ("failed" in answer)
-      throw new Error(`The value of “${answer.failed}” cannot be carried along: ${answer.why}`);
-    return {
-      prelude: prelude(within, answer.values),
-      forget: () => this.#ask({ do: "forget", folder }).then(() => undefined),
-    };
+    const answer = await this.#ask<SaveAnswer>({ do: "save", names, project: `${this.#home}/work`, pickles });
+    if ("failed" in answer) throw new Error(answer.failed);
+    const { folder, prelude } = answer;
+    return { prelude, forget: () => this.#ask({ do: "forget", folder }).then(() => undefined) };
   }
 
   async #ask<T>(request: Request): Promise<T> {

@@ -1,10 +1,10 @@
 /** Runs the Python in a real one, where there is one. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { kernelCode, parseAnswer, prelude, type Request, type SaveAnswer } from "./code";
+import { kernelCode, parseAnswer, type Request, type SaveAnswer } from "./code";
 
 const PYTHON = process.env.CAIRN_TEST_PYTHON ?? "python3";
 const run = (code: string, env: Record<string, string> = {}) => {
@@ -15,7 +15,6 @@ const run = (code: string, env: Record<string, string> = {}) => {
 const has = (module: string) => spawnSync(PYTHON, ["-c", `import ${module}`]).status === 0;
 vi.setConfig({ testTimeout: 60_000 });
 
-const within = ".cairn/carry/one";
 let project = "";
 
 beforeEach(() => {
@@ -26,13 +25,16 @@ afterEach(() => rmSync(project, { recursive: true, force: true }));
 const ask = <T>(setup: string, request: Request) =>
   parseAnswer<T>(run(`${setup}\n${kernelCode(request)}`)) as T;
 const save = (setup: string, names: string[], pickles = false) =>
-  ask<SaveAnswer>(setup, { do: "save", names, folder: join(project, within), pickles });
+  ask<SaveAnswer>(setup, { do: "save", names, project, pickles });
+function saved(setup: string, names: string[], pickles = false) {
+  const answer = save(setup, names, pickles);
+  if ("failed" in answer) throw new Error(answer.failed);
+  return answer;
+}
 
 /** Saves, loads in another Python as the job does, and prints there. */
 function through(setup: string, names: string[], print: string, pickles = false): string {
-  const answer = save(setup, names, pickles);
-  if ("failed" in answer) throw new Error(`${answer.failed}: ${answer.why}`);
-  const code = `${prelude(within, answer.values)}\nassert "_carried" not in globals()\n${print}`;
+  const code = `before = set(globals())\n${saved(setup, names, pickles).prelude}\nassert set(globals()) - before == {"before", *${JSON.stringify(names)}}\n${print}`;
   return run(code, { CAIRN_REPOSITORY: project }).trim();
 }
 
@@ -44,7 +46,9 @@ describe.skipIf(!has("json"))("with a Python", () => {
 
   test("what JSON would change is left to pickle, and that only when it is allowed", () => {
     for (const value of ["(1, 2)", "{1: 2}", "{1, 2}", "b'x'"]) {
-      expect(save(`x = ${value}`, ["x"])).toMatchObject({ failed: "x", why: /only pickle/ });
+      expect(save(`x = ${value}`, ["x"])).toMatchObject({
+        failed: expect.stringContaining("or allow pickle"),
+      });
       expect(through(`x = ${value}`, ["x"], `print(x == ${value})`, true)).toBe("True");
       rmSync(join(project, ".cairn"), { recursive: true });
     }
@@ -52,24 +56,32 @@ describe.skipIf(!has("json"))("with a Python", () => {
 
   test("one that fails is named, and nothing is left behind", () => {
     const answer = save("ok = 1\nbad = (i for i in [])", ["ok", "bad"], true);
-    expect(answer).toMatchObject({ failed: "bad", why: /generator/ });
+    expect(answer).toMatchObject({ failed: expect.stringMatching(/^bad .*generator/) });
     expect(readdirSync(join(project, ".cairn/carry"))).toEqual([]);
-    expect(save("", ["gone"])).toMatchObject({ failed: "gone" });
+    expect(save("", ["gone"])).toMatchObject({ failed: expect.stringContaining("gone") });
   });
 
   test("a list that holds itself is no reason to fall over", () => {
     expect(through("x = [1]\nx.append(x)", ["x"], "print(x[1] is x)", true)).toBe("True");
   });
 
-  test("the manifest says types and sizes, and forgetting leaves nothing", () => {
-    save("n = 3", ["n"]);
-    const manifest = JSON.parse(readFileSync(join(project, within, "manifest.json"), "utf8")) as unknown;
-    expect(manifest).toEqual({
-      version: 1,
-      values: { n: { kind: "json", type: "int", bytes: 1, scalar: false } },
-    });
-    ask("", { do: "forget", folder: join(project, within) });
-    expect(existsSync(join(project, ".cairn"))).toBe(false);
+  test("no ignore file and no rule for credentials leaves a value out", () => {
+    const { folder } = saved("id_rsa = 1\nenv = 2", ["id_rsa", "env"]);
+    expect(readdirSync(folder).sort()).toEqual([".cairnignore", "0.json", "1.json"]);
+    expect(readFileSync(join(folder, ".cairnignore"), "utf8")).toBe("!*\n");
+    expect(through("id_rsa = 1\nenv = 2", ["id_rsa", "env"], "print(id_rsa, env)")).toBe("1 2");
+  });
+
+  test("what a snapshot would leave out as too large is refused", () => {
+    const answer = save("x = 'a' * 100_000_000", ["x"]);
+    expect(answer).toMatchObject({ failed: expect.stringMatching(/^x is larger than 100 MB/) });
+    expect(readdirSync(join(project, ".cairn/carry"))).toEqual([]);
+  });
+
+  test("forgetting throws away that folder only", () => {
+    const [one, other] = [saved("n = 3", ["n"]), saved("n = 4", ["n"])];
+    ask("", { do: "forget", folder: one.folder });
+    expect(readdirSync(join(project, ".cairn/carry"))).toEqual([basename(other.folder)]);
   });
 
   test("it says what values are, and leaves no name behind", () => {
@@ -78,12 +90,13 @@ describe.skipIf(!has("json"))("with a Python", () => {
     const probes = ask(`${setup}`, { do: "probe", names: ["words", "pair", "gone", "odd"] });
     expect(probes).toMatchObject({
       words: { kind: "json", type: "list", size: "of 1,200" },
-      pair: { kind: "pkl", type: "tuple" },
+      pair: { kind: "pickle", type: "tuple" },
       gone: { missing: true },
-      odd: { kind: "pkl", type: "Odd" },
+      odd: { kind: "pickle", type: "Odd" },
     });
     const code = kernelCode({ do: "probe", names: [] });
-    expect(run(`before = set(globals())\n${code}\nprint(set(globals()) - before)`)).toContain("{'before'}");
+    const left = "set(globals()) - before, [each for each in sys.modules if 'cairn' in each]";
+    expect(run(`import sys\nbefore = set(globals())\n${code}\nprint(${left})`)).toContain("{'before'} []");
   });
 });
 
@@ -95,7 +108,7 @@ describe.skipIf(!has("numpy"))("with numpy", () => {
   });
 
   test("an array of objects needs pickle", () => {
-    expect(save("import numpy\nx = numpy.array([{}, None])", ["x"])).toMatchObject({ failed: "x" });
+    expect(save("import numpy\nx = numpy.array([{}, None])", ["x"])).toHaveProperty("failed");
   });
 });
 
@@ -109,8 +122,6 @@ describe.skipIf(!has("pandas, pyarrow"))("with pandas", () => {
   });
 
   test("a table that parquet would change is said so", () => {
-    expect(save("import pandas\nx = pandas.DataFrame({'a': [{1}, 2]})", ["x"])).toMatchObject({
-      failed: "x",
-    });
+    expect(save("import pandas\nx = pandas.DataFrame({'a': [{1}, 2]})", ["x"])).toHaveProperty("failed");
   });
 });

@@ -1,7 +1,13 @@
-/** The Python around `carry.py`: what the kernel runs, what it answers, and what the job runs first. Pure. */
+/** The Python around `carry.py`: what the kernel runs and what it answers. Pure. */
+import carry from "../../../../python/src/cairn/_carry.py?raw";
+import errors from "../../../../python/src/cairn/_errors.py?raw";
+import text from "../../../../python/src/cairn/_text.py?raw";
 import source from "./carry.py?raw";
 
-export type Kind = "json" | "npy" | "parquet" | "pkl";
+/** The modules of the Python package that keep values, each after those that it imports. */
+const SOURCES = { _text: text, _errors: errors, _carry: carry };
+
+export type Kind = "json" | "npy" | "number" | "parquet" | "pickle";
 
 /** What a value is; `missing` where the kernel has no such name. */
 export interface Probe {
@@ -13,63 +19,27 @@ export interface Probe {
   bytes: number | null;
 }
 
-export interface Saved {
-  kind: Kind;
-  type: string;
-  bytes: number;
-  /** A number of numpy's, which its format keeps as an array of none. */
-  scalar: boolean;
-}
-
+/** Folders are as the kernel has them; `~` is its home. */
 export type Request =
   | { do: "probe"; names: string[] }
-  | { do: "save"; names: string[]; folder: string; pickles: boolean }
+  | { do: "save"; names: string[]; project: string; pickles: boolean }
   | { do: "forget"; folder: string };
 
-export type SaveAnswer = { values: Record<string, Saved> } | { failed: string; why: string };
+/** Where the values lie and what the job has to run first, or what is wrong, in a sentence. */
+export type SaveAnswer = { folder: string; prelude: string } | { failed: string };
 
 const MARK = "cairn-carry:";
 
 /** JSON text is a Python literal too, but for three words, which texts may hold; so it goes over as a text. */
-const python = (value: unknown): string => JSON.stringify(JSON.stringify(value));
+const python = (value: unknown): string =>
+  `__import__("json").loads(${JSON.stringify(JSON.stringify(value))})`;
 
 /** What the kernel runs. It leaves no name in the notebook's own. */
 export const kernelCode = (request: Request): string =>
-  `exec(${JSON.stringify(source)}, {"__name__": "cairn_carry", "VALUES": globals(), "REQUEST": __import__("json").loads(${python(request)})})`;
+  `exec(${JSON.stringify(source)}, {"__name__": "cairn_carry", "VALUES": globals(), "REQUEST": ${python(request)}, "SOURCES": ${python(SOURCES)}})`;
 
 /** The answer in what the kernel printed; null where there is none. */
 export function parseAnswer<T>(printed: string): T | null {
   const line = printed.split("\n").find(each => each.startsWith(MARK));
   return line ? (JSON.parse(line.slice(MARK.length)) as T) : null;
-}
-
-/** The folder of one job's values, within the project folder. */
-export const carryFolder = (id: string): string => `.cairn/carry/${id}`;
-
-const LOADERS: Record<Kind, string> = {
-  json: 'return json.loads(path.read_text(encoding="utf-8"))',
-  npy: "import numpy; return numpy.load(path, allow_pickle=False)",
-  parquet: "import pandas; return pandas.read_parquet(path)",
-  pkl: "import pickle; return pickle.loads(path.read_bytes())",
-};
-
-/** What the job runs first, for people to read as well: it stands in the executed notebook. */
-export function prelude(folder: string, values: Record<string, Saved>): string {
-  const kinds = [...new Set(Object.values(values).map(saved => saved.kind))];
-  const load = Object.entries(values).map(
-    ([name, { kind, scalar }]) => `${name} = _carried("${name}.${kind}")${scalar ? "[()]" : ""}`,
-  );
-  return [
-    "# Values that the kernel of the workspace held when this job was submitted.",
-    "def _carried(name):",
-    "    import json, os, pathlib",
-    '    project = os.environ.get("CAIRN_REPOSITORY", "/cairn/repository")',
-    `    path = pathlib.Path(project, ${JSON.stringify(folder)}, name)`,
-    ...kinds.map(
-      kind => `    if path.suffix == ".${kind}":\n        ${LOADERS[kind].replace("; ", "\n        ")}`,
-    ),
-    "",
-    ...load,
-    "del _carried",
-  ].join("\n");
 }

@@ -6,8 +6,9 @@ import type { RunModel, RunState } from "./model";
 const FORMS: Record<Kind, string> = {
   json: "as JSON",
   npy: "as a NumPy file",
+  number: "as a NumPy file",
   parquet: "as Parquet",
-  pkl: "by pickle only",
+  pickle: "by pickle only",
 };
 
 function about(probe: Probe | undefined, isBusy: boolean): string {
@@ -25,7 +26,7 @@ export function CarryList({ model, state }: { model: RunModel; state: RunState }
   const { canCarry, isBusy } = model.carrier;
   const tick = (name: string, isOn: boolean) =>
     model.edit({ carried: isOn ? [...draft.carried, name] : draft.carried.filter(each => each !== name) });
-  const needsPickle = draft.carried.some(name => probes[name]?.kind === "pkl");
+  const needsPickle = draft.carried.some(name => probes[name]?.kind === "pickle");
   return (
     <>
       <p className="cairn-mod-muted">

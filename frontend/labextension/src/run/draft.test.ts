@@ -111,7 +111,7 @@ test("errors stand by the field, and those of assignments that are none do not c
   expect(isFine(found)).toBe(false);
   expect(isFine(problems(proposal, newDraft("", [])))).toBe(true);
   expect(fieldsOf(proposal, draft)).toHaveLength(1);
-  const pair = { kind: "pkl", type: "tuple", size: "of 2", bytes: null } as const;
+  const pair = { kind: "pickle", type: "tuple", size: "of 2", bytes: null } as const;
   const carrying = { ...newDraft("", []), carried: ["pair"] };
   expect(isFine(problems(proposal, carrying, { pair }))).toBe(false);
   expect(isFine(problems(proposal, { ...carrying, allowsPickle: true }, { pair }))).toBe(true);

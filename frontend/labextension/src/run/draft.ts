@@ -85,7 +85,7 @@ export function problems(
   const wrong = fields.flatMap(({ parameter, error }) => (error ? [[parameter.name, error] as const] : []));
   return {
     minutes: minutesProblem(draft.minutes),
-    pickle: !draft.allowsPickle && draft.carried.some(name => probes[name]?.kind === "pkl"),
+    pickle: !draft.allowsPickle && draft.carried.some(name => probes[name]?.kind === "pickle"),
     parameters: Object.fromEntries(wrong),
   };
 }

@@ -30,11 +30,10 @@ export interface Surroundings {
 }
 
 /** Asks, and submits in the background; again and again as long as somebody wants to try again. */
-async function run(model: RunModel, { store, onMade, show }: Surroundings): Promise<void> {
-  if (!(await ask(model, store))) return;
-  const workspace = store.get().workspace ?? (await store.api.workspace());
-  const again = () => void run(model, { store, onMade, show } as Surroundings);
-  await submit(model, workspace.project, store, { onMade, show, again });
+async function run(model: RunModel, around: Surroundings): Promise<void> {
+  const { store, onMade, show } = around;
+  if (await ask(model, store))
+    await submit(model, store, { onMade, show, again: () => void run(model, around) });
 }
 
 /** The path within the project folder; says so where there is none. */
@@ -79,8 +78,8 @@ function modelOf(
 async function runNotebook(around: Surroundings, panel: NotebookPanel): Promise<void> {
   const path = await projectPath(panel);
   if (path === null) return;
-  if (panel.context.model.dirty) await panel.context.save();
-  // Lab has said why, or asked what to do where the file changed on disk.
+  // Where that fails, Lab has said why, or asked what to do where the file changed on disk.
+  if (panel.context.model.dirty) await panel.context.save().catch(() => undefined);
   if (panel.context.model.dirty) return;
   await run(modelOf(around, panel, path, null), around);
 }

@@ -6,6 +6,7 @@ import type { Api } from "../api/operations";
 import type { NewLabJob, Notebook, Proposal } from "../api/types";
 import type { Carrier } from "../carry/carrier";
 import type { Probe } from "../carry/code";
+import { Carrying } from "./carrying";
 import { type Context, type Draft, isFine, problems, type Source } from "./draft";
 import { type CellSummary, codeCells } from "./notebook";
 
@@ -39,6 +40,7 @@ export class RunModel {
   readonly selected: readonly number[];
   readonly cells: ReadonlyMap<number, CellSummary>;
   readonly carrier: Carrier;
+  readonly carrying: Carrying;
   readonly #api: Api;
   readonly #notebook: Notebook;
   #state: RunState;
@@ -51,6 +53,7 @@ export class RunModel {
     this.source = source;
     this.selected = selected;
     this.carrier = carrier;
+    this.carrying = new Carrying(carrier);
     this.#notebook = notebook;
     this.cells = new Map(codeCells(notebook).map(each => [each.cell, each]));
     this.#state = {

@@ -6,7 +6,7 @@ import { words } from "../api/client";
 import type { JobStore } from "../jobs/store";
 import { toJob } from "./draft";
 import type { RunModel } from "./model";
-import { send } from "./send";
+import { isRefusal, send } from "./send";
 
 const SHOWN_MS = 6000;
 /** What is quicker than this needs no word in between. */
@@ -38,7 +38,6 @@ export interface Outcome {
 /** Never rejects: what goes wrong is said, with a way to try again. */
 export async function submit(
   model: RunModel,
-  project: string,
   store: JobStore,
   { onMade, show, again }: Outcome,
 ): Promise<void> {
@@ -47,12 +46,12 @@ export async function submit(
   const names = model.source.what === "cells" ? draft.carried : [];
   const done = patience(opening(names, model));
   try {
-    const carried = names.length > 0 ? await model.carrier.save(names, draft.allowsPickle) : null;
-    const { proposal } = model.get();
-    const body = toJob(draft, proposal, model.context, carried?.prelude ?? null);
+    const { project } = store.get().workspace ?? (await store.api.workspace());
+    const carried = await model.carrying.save(names, draft.allowsPickle);
+    const body = toJob(draft, model.get().proposal, model.context, carried?.prelude ?? null);
     const job = await send(each => store.api.submit(project, each), body, model.keyOf(body));
-    // The job has a copy in its snapshot; a kernel that died meanwhile leaves a folder behind and nothing else.
-    void carried?.forget().catch(() => undefined);
+    // The job has a copy in its snapshot.
+    model.carrying.forget();
     store.learn(job);
     onMade(job);
     done();
@@ -61,6 +60,7 @@ export async function submit(
       actions: [{ label: "Show", displayType: "accent", callback: () => show(job) }],
     });
   } catch (error) {
+    if (isRefusal(error)) model.carrying.forget();
     done();
     Notification.emit(`${name} was not submitted. ${words(error)}`, "error", {
       autoClose: false,

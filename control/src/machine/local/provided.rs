@@ -4,12 +4,13 @@
 use std::{
     borrow::Cow,
     fs::{self, Permissions},
-    io,
+    io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use rust_embed::RustEmbed;
+use tempfile::NamedTempFile;
 
 use super::home::make_folder;
 use crate::{Error, Layout, Result};
@@ -78,7 +79,8 @@ fn files() -> impl Iterator<Item = (String, Cow<'static, [u8]>)> {
     [settings].into_iter().chain(extension).chain(python)
 }
 
-/// Writes a file that everybody may read, whole or not at all; nothing is done where it is as it should be.
+/// Writes a file that everybody may read, whole or not at all; nothing is done where it is as it should be. Others may do the same at the same
+/// time.
 fn write_shared(folder: &Path, path: &str, content: &[u8]) -> io::Result<()> {
     let file = folder.join(path);
     if fs::read(&file).is_ok_and(|found| found == content) {
@@ -87,10 +89,10 @@ fn write_shared(folder: &Path, path: &str, content: &[u8]) -> io::Result<()> {
     let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
     let parent = file.parent().unwrap_or(folder);
     make_folder(parent)?;
-    let fresh = file.with_extension("new");
-    fs::write(&fresh, content)?;
-    open(&fresh, 0o444)?;
-    fs::rename(&fresh, &file)?;
+    let mut fresh = NamedTempFile::new_in(parent)?;
+    fresh.write_all(content)?;
+    open(fresh.path(), 0o444)?;
+    fresh.persist(&file)?;
     let below = parent.ancestors().take_while(|one| one.starts_with(folder));
     below.into_iter().try_for_each(|one| open(one, 0o755))
 }
@@ -124,5 +126,20 @@ mod tests {
         }
         provide(&layout).unwrap();
         assert_eq!(modified(), before);
+    }
+
+    #[test]
+    fn several_programs_may_provide_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| provide(&layout).unwrap());
+            }
+        });
+        let python = layout.root().join("python/cairn");
+        let names = fs::read_dir(python).unwrap().map(Result::unwrap);
+        let left = names.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+        assert_eq!(left.count(), 0);
     }
 }

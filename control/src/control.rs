@@ -5,7 +5,7 @@ use std::sync::Arc;
 use storage::{
     Db,
     attempts::Attempt,
-    ids::{MachineId, UserId},
+    ids::{MachineId, UserId, WorkspaceId},
     objects::Store,
     secret::SealingKey,
     users,
@@ -14,6 +14,7 @@ use storage::{
 
 use crate::{
     Error, Result,
+    locks::Locks,
     machine::{Machine, Machines},
     settings::Settings,
     workspaces::Turns,
@@ -30,6 +31,8 @@ struct Inner {
     parts: Parts,
     settings: Settings,
     turns: Turns,
+    /// For what a running server sees of its inputs.
+    inputs: Locks<WorkspaceId>,
 }
 
 /// What control works with.
@@ -51,6 +54,7 @@ impl Control {
             parts,
             settings,
             turns: Turns::default(),
+            inputs: Locks::default(),
         }))
     }
 
@@ -104,6 +108,10 @@ impl Control {
 
     pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns
+    }
+
+    pub(crate) fn input_locks(&self) -> &Locks<WorkspaceId> {
+        &self.0.inputs
     }
 
     pub(crate) fn key(&self) -> &SealingKey {

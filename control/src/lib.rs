@@ -13,6 +13,7 @@ mod janitor;
 pub mod jobs;
 mod keeper;
 mod layout;
+mod locks;
 pub mod log;
 mod logs;
 pub mod machine;

@@ -102,11 +102,9 @@ pub trait Machine: Send + Sync {
     /// Prepares what is not prepared yet, starts the run, and returns how it is. Does not wait for the command to begin or answer.
     async fn start(&self, work: &Work, secrets: &Secrets) -> Result<Status>;
 
-    /// Makes an input appear to a workspace's running server, and says whether it does: what the server started with stays until its next start.
-    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool>;
-
-    /// Takes an input from a workspace's running server, and says whether it is gone: what the server started with stays until its next start.
-    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool>;
+    /// Makes `inputs` what a workspace's running server sees: others go, new ones appear. What the server started with stays until its next
+    /// start; nothing happens where there is no such server. Where one fails the others are shown all the same.
+    async fn show_inputs(&self, workspace: WorkspaceId, inputs: &[Input]) -> Result<()>;
 
     /// Every run that this machine holds anything of: a process, a log or a folder; in no order.
     async fn runs(&self) -> Result<Vec<String>>;

@@ -2,6 +2,7 @@
 
 pub(crate) mod drive;
 pub(crate) mod home;
+mod inputs;
 pub(crate) mod server;
 mod start;
 mod turns;
@@ -140,13 +141,12 @@ impl Control {
     pub async fn attach_input(&self, id: WorkspaceId, new: &NewInput) -> Result<Workspace> {
         let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
         let input = &self.resolve_input(found.project_id, new).await?;
-        if found.state == State::Running {
-            self.host_of(&found)?.show_input(id, input).await?;
-        }
-        Ok(self
+        let attached = self
             .db()
             .write(move |mut tx| async move { workspaces::attach_input(&mut tx, id, input).await })
-            .await?)
+            .await?;
+        inputs::show(self, id).await;
+        Ok(attached)
     }
 
     /// Detaches an input. A running server loses it at once; one that it started with, with a restart.
@@ -161,11 +161,8 @@ impl Control {
         if !was {
             return Err(Error::not_found("the workspace has no input of this name"));
         }
-        let found = workspaces::get(self.db(), id).await?.ok_or_else(missing)?;
-        if found.state == State::Running {
-            self.host_of(&found)?.hide_input(id, name).await?;
-        }
-        Ok(found)
+        inputs::show(self, id).await;
+        workspaces::get(self.db(), id).await?.ok_or_else(missing)
     }
 
     /// Where the workspace's server can be reached now.

@@ -106,7 +106,8 @@ pub async fn farm(store: &Store, manifest_digest: Hash, link: Link) -> Result<Pa
 /// Makes `folder`, which must not exist, a read-only tree of the part of a manifest that lies at `part`: what is in that folder, or that file alone
 /// under its own name. Whole or not at all.
 ///
-/// Files, folders and checks are as in a [`farm`]. Dropping the future lets the work run to its end.
+/// Files, folders and checks are as in a [`farm`], but `folder` itself is 0755, so that its owner can move it; who has it where it stays closes it.
+/// Dropping the future lets the work run to its end.
 ///
 /// # Errors
 /// As [`copy_to`]; `NotFound` when there is nothing at `part`.
@@ -157,7 +158,7 @@ fn tree_now(
         return Err(Error::not_found(format!("there is nothing at {part:?}")));
     }
     tree.finish()?;
-    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o555)).map_err(failed)?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).map_err(failed)?;
     fs::rename(&fresh, folder).map_err(failed)
 }
 

@@ -24,6 +24,7 @@ use super::{Address, Built, HomeSource, Left, Machine, Secrets, Task, Work};
 use crate::{
     Error, Layout, Result,
     jobs::process,
+    locks::Locks,
     workspaces::{of_run, server},
 };
 
@@ -52,12 +53,15 @@ pub struct Host {
 }
 
 /// This host as a machine.
-pub struct LocalMachine(Host, home::Locks);
+pub struct LocalMachine(Host, HomeLocks);
+
+/// Who replaces a home, who starts a server over it and who changes what that sees wait for each other.
+type HomeLocks = Locks<WorkspaceId>;
 
 impl LocalMachine {
     /// Puts it together; starts nothing.
     pub fn new(host: Host) -> Self {
-        Self(host, home::Locks::default())
+        Self(host, HomeLocks::default())
     }
 
     /// Its store.
@@ -89,10 +93,7 @@ impl LocalMachine {
             return inputs.lay_out(&work.inputs, &mounts).await;
         }
         inputs.lay_out(&[], &[]).await?;
-        for input in &work.inputs {
-            inputs.show(&self.0.store, input, self.link()).await?;
-        }
-        Ok(())
+        inputs.show(&self.0.store, &work.inputs, self.link()).await
     }
 
     fn link(&self) -> Link {
@@ -277,15 +278,10 @@ impl Machine for LocalMachine {
             .ok_or_else(|| Error::not_found("the run vanished as it was started"))
     }
 
-    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool> {
+    async fn show_inputs(&self, workspace: WorkspaceId, inputs: &[Input]) -> Result<()> {
         let _held = self.1.hold(workspace).await;
-        let inputs = self.shelf(workspace);
-        inputs.show(&self.0.store, input, self.link()).await
-    }
-
-    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool> {
-        let _held = self.1.hold(workspace).await;
-        self.shelf(workspace).hide(name).await
+        let folder = self.shelf(workspace);
+        folder.show(&self.0.store, inputs, self.link()).await
     }
 
     async fn runs(&self) -> Result<Vec<String>> {

@@ -1,6 +1,6 @@
 //! Brings one workspace to what was asked of it, and keeps it there until it rests. One call at a time for each workspace.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use storage::{
     homes,
@@ -10,7 +10,7 @@ use storage::{
 };
 use tokio::sync::Notify;
 
-use super::{home, start};
+use super::{home, inputs, start};
 use crate::{Control, Result, crash};
 
 /// Time for JupyterLab to end its kernels before it is ended.
@@ -94,8 +94,16 @@ async fn watch(control: &Control, workspace: &Workspace, nudge: &Notify) -> Resu
             let message = ended?;
             start::failed(control, workspace, message).await
         }
+        // Some may have been attached while it started.
+        never = shown(control, workspace) => match never {},
         () = unless(control, workspace, Step::Watch, nudge) => Ok(()),
     }
+}
+
+/// Shows the server its inputs, and then stays.
+async fn shown(control: &Control, workspace: &Workspace) -> Infallible {
+    inputs::show(control, workspace.id).await;
+    std::future::pending().await
 }
 
 /// Waits until the run has ended; returns what happened.

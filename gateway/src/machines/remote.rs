@@ -103,15 +103,14 @@ impl Machine for RemoteMachine {
         self.link.call(&Call::HasHome(workspace)).await
     }
 
-    async fn show_input(&self, workspace: WorkspaceId, input: &Input) -> Result<bool> {
-        self.link.give(input.manifest_digest.parse()?).await?;
-        let input = input.clone();
-        self.link.call(&Call::ShowInput { workspace, input }).await
-    }
-
-    async fn hide_input(&self, workspace: WorkspaceId, name: &str) -> Result<bool> {
-        let name = name.to_owned();
-        self.link.call(&Call::HideInput { workspace, name }).await
+    async fn show_inputs(&self, workspace: WorkspaceId, inputs: &[Input]) -> Result<()> {
+        for input in inputs {
+            self.link.give(input.manifest_digest.parse()?).await?;
+        }
+        let inputs = inputs.to_vec();
+        self.link
+            .call(&Call::ShowInputs { workspace, inputs })
+            .await
     }
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {

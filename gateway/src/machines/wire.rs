@@ -67,13 +67,9 @@ pub(super) enum Call {
         template: Option<Hash>,
     },
     HasHome(WorkspaceId),
-    ShowInput {
+    ShowInputs {
         workspace: WorkspaceId,
-        input: Input,
-    },
-    HideInput {
-        workspace: WorkspaceId,
-        name: String,
+        inputs: Vec<Input>,
     },
     RemoveHome(WorkspaceId),
     RestoreHome {

@@ -1,12 +1,10 @@
 //! A workspace's home on this machine: made at the first start, removed with the workspace.
 
 use std::{
-    collections::HashMap,
     fs::{self, Permissions},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use storage::{
@@ -44,28 +42,6 @@ pub(super) async fn make(
             .map_err(|error| Error::internal("a project folder cannot be made", error))?,
     }
     Ok(())
-}
-
-/// One lock for each home: who replaces it and who starts a server over it wait for each other.
-#[derive(Default)]
-pub(super) struct Locks(Mutex<HashMap<WorkspaceId, Weak<Lock>>>);
-
-type Lock = tokio::sync::Mutex<()>;
-
-impl Locks {
-    pub(super) async fn hold(&self, workspace: WorkspaceId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| lock.strong_count() > 0);
-            let known = locks.get(&workspace).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let lock = Arc::default();
-                locks.insert(workspace, Arc::downgrade(&lock));
-                lock
-            })
-        };
-        lock.lock_owned().await
-    }
 }
 
 /// The name of a home's stat index; another than that of the project folder in it.

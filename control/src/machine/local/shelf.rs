@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -70,47 +71,53 @@ impl Shelf {
         self.save(&shown)
     }
 
-    /// Makes an input's files appear, in place of those of an older one of its name. Says whether they do: what the server started with
-    /// stays until its next start.
-    pub(super) async fn show(&self, store: &Store, input: &Input, link: Link) -> Result<bool> {
+    /// Makes these the inputs that the server sees, but for what it started with, which stays until its next start. Where one fails the others
+    /// are shown all the same; the first error is returned then.
+    pub(super) async fn show(&self, store: &Store, inputs: &[Input], link: Link) -> Result<()> {
         if !self.inside().is_dir() {
             // Its server is from a time before there were shelves.
-            return Ok(false);
+            return Ok(());
         }
         let mut shown = self.load()?;
-        let (name, new) = item(input, false);
-        match shown.0.get(&name) {
-            Some(old) if old.mounted => {
-                return Ok(
-                    old.manifest_digest == new.manifest_digest && old.reference == new.reference
-                );
-            }
-            Some(old) if *old == new && self.inside().join(&name).is_dir() => return Ok(true),
-            _ => {}
-        }
-        let Reference::Outputs { path, .. } = input.reference.parse()?;
-        let fresh = self.folder.join("fresh");
-        remove_tree(fresh.clone()).await?;
-        let digest = input.manifest_digest.parse()?;
-        materialise::tree(store, digest, path.as_deref(), &fresh, link).await?;
-        self.clear(&name).await?;
-        fs::rename(&fresh, self.inside().join(&name)).map_err(failed)?;
-        shown.0.insert(name, new);
-        self.save(&shown)?;
-        Ok(true)
-    }
-
-    /// Takes an input's files away. Says whether they are gone: what the server started with stays until its next start.
-    pub(super) async fn hide(&self, name: &str) -> Result<bool> {
-        let mut shown = self.load()?;
-        if shown.0.get(name).is_some_and(|item| item.mounted) {
-            return Ok(false);
-        }
-        self.clear(name).await?;
-        if shown.0.remove(name).is_some() {
+        let is_wanted = |name: &str| inputs.iter().any(|input| input.name == name);
+        let gone = shown.0.iter();
+        let gone = gone.filter(|(name, old)| !old.mounted && !is_wanted(name));
+        for name in gone.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.clear(&name).await?;
+            shown.0.remove(&name);
             self.save(&shown)?;
         }
-        Ok(true)
+        let mut outcome = Ok(());
+        for input in inputs {
+            let (name, new) = item(input, false);
+            match shown.0.get(&name) {
+                Some(old) if old.mounted => continue,
+                Some(old) if *old == new && self.inside().join(&name).is_dir() => continue,
+                _ => {}
+            }
+            match self.replace(store, input, link).await {
+                Ok(()) => {
+                    shown.0.insert(name, new);
+                    self.save(&shown)?;
+                }
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    /// Makes an input's files appear, in place of what has its name.
+    async fn replace(&self, store: &Store, input: &Input, link: Link) -> Result<()> {
+        let Reference::Outputs { path, .. } = input.reference.parse()?;
+        let digest = input.manifest_digest.parse()?;
+        let fresh = self.folder.join("fresh");
+        remove_tree(fresh.clone()).await?;
+        materialise::tree(store, digest, path.as_deref(), &fresh, link).await?;
+        self.clear(&input.name).await?;
+        let there = self.inside().join(&input.name);
+        fs::rename(&fresh, &there)
+            .and_then(|()| set_mode(&there, 0o555))
+            .map_err(failed)
     }
 
     /// Removes all of it.
@@ -122,7 +129,8 @@ impl Shelf {
     async fn clear(&self, name: &str) -> Result<()> {
         let (there, old) = (self.inside().join(name), self.folder.join("old"));
         remove_tree(old.clone()).await?;
-        match fs::rename(&there, &old) {
+        // Only who may write a folder may move it to another one.
+        match set_mode(&there, 0o755).and_then(|()| fs::rename(&there, &old)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(error)),
             Ok(()) => remove_tree(old).await,
@@ -176,10 +184,147 @@ fn place(path: &Path, source: &Path) -> io::Result<()> {
 
 /// The server has another uid.
 fn open(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+    set_mode(folder, 0o755)
+}
+
+fn set_mode(folder: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode))
 }
 
 fn failed(error: io::Error) -> Error {
     Error::internal("a workspace's inputs cannot be laid out", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::{
+        Db,
+        clock::System,
+        ids::ProjectId,
+        snapshot::{self, Options},
+    };
+
+    use super::*;
+
+    /// Runs a test as somebody who is not above the bits of files.
+    fn without_privilege(test: impl Future<Output = ()> + Send + 'static) {
+        let thread = std::thread::spawn(move || {
+            if rustix::process::geteuid().is_root() {
+                let nobody = rustix::thread::Uid::from_raw(65_534);
+                rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(test);
+        });
+        thread.join().unwrap();
+    }
+
+    struct Bed {
+        dir: tempfile::TempDir,
+        store: Store,
+        shelf: Shelf,
+    }
+
+    impl Bed {
+        async fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let url = Db::sqlite_url(&dir.path().join("cairn.db")).unwrap();
+            let db = Db::open(&url, System::shared()).await.unwrap();
+            Self {
+                store: Store::open(&dir.path().join("store"), db).await.unwrap(),
+                shelf: Shelf::of(&Layout::new(dir.path()), WorkspaceId::new(&System)),
+                dir,
+            }
+        }
+
+        /// An input of one file, `text`.
+        async fn input(&self, name: &str, text: &str) -> Input {
+            let folder = self.dir.path().join("outputs");
+            fs::create_dir_all(folder.join("sub")).unwrap();
+            fs::write(folder.join("sub/text"), text).unwrap();
+            let options = Options::new(ProjectId::new(&System));
+            let taken = snapshot::take(&self.store, &folder, options).await.unwrap();
+            Input {
+                name: name.to_owned(),
+                reference: "ada/vision#1".to_owned(),
+                manifest_digest: taken.captured().summary.manifest_digest.to_string(),
+                files: 1,
+                bytes: 1,
+            }
+        }
+
+        async fn show(&self, inputs: &[Input]) -> Result<()> {
+            self.shelf.show(&self.store, inputs, Link::Copy).await
+        }
+
+        /// What the server sees: each input with its text.
+        fn seen(&self) -> Vec<(String, String)> {
+            let inside = self.shelf.inside();
+            let names = fs::read_dir(&inside).unwrap().map(Result::unwrap);
+            let mut seen: Vec<_> = names
+                .map(|entry| {
+                    let text = fs::read_to_string(entry.path().join("sub/text")).unwrap();
+                    (entry.file_name().into_string().unwrap(), text)
+                })
+                .collect();
+            seen.sort();
+            seen
+        }
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = pairs
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        owned.collect()
+    }
+
+    #[test]
+    fn a_running_server_sees_what_is_recorded() {
+        without_privilege(async {
+            let bed = Bed::new().await;
+            let (one, two) = (bed.input("a", "one").await, bed.input("b", "two").await);
+            bed.show(std::slice::from_ref(&one)).await.unwrap();
+            assert!(!bed.shelf.inside().exists(), "no server, nothing to show");
+            bed.shelf.lay_out(&[], &[]).await.unwrap();
+            bed.show(&[one.clone(), two.clone()]).await.unwrap();
+            assert_eq!(bed.seen(), pairs(&[("a", "one"), ("b", "two")]));
+            let there = bed.shelf.inside().join("a");
+            let mode = fs::metadata(&there).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o555);
+            let newer = bed.input("a", "newer").await;
+            bed.show(&[newer]).await.unwrap();
+            assert_eq!(bed.seen(), pairs(&[("a", "newer")]));
+            bed.show(&[]).await.unwrap();
+            assert_eq!(bed.seen(), []);
+            bed.show(&[two]).await.unwrap();
+            bed.shelf.remove().await.unwrap();
+            assert!(!bed.shelf.folder.exists());
+        });
+    }
+
+    #[test]
+    fn what_a_server_started_with_stays_and_one_that_fails_hides_no_other() {
+        without_privilege(async {
+            let bed = Bed::new().await;
+            let (mounted, fine) = (bed.input("m", "old").await, bed.input("z", "fine").await);
+            let source = bed.dir.path().join("outputs");
+            let mount = [("m".to_owned(), source)];
+            let started = std::slice::from_ref(&mounted);
+            bed.shelf.lay_out(started, &mount).await.unwrap();
+            let lost = Input {
+                manifest_digest: storage::Hash::of(b"lost").to_string(),
+                ..bed.input("l", "lost").await
+            };
+            assert!(bed.show(&[lost, fine]).await.is_err());
+            let names: Vec<_> = fs::read_dir(bed.shelf.inside())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            assert_eq!(names.len(), 2, "{names:?}");
+            assert!(bed.shelf.inside().join("z/sub/text").exists());
+        });
+    }
 }

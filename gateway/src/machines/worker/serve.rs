@@ -70,8 +70,9 @@ async fn answer(here: &Inner, call: Call) -> Result<Json<Value>, Refused> {
             template,
         } => json(machine.make_home(workspace, template).await?),
         Call::HasHome(workspace) => json(machine.has_home(workspace).await?),
-        Call::ShowInput { workspace, input } => json(machine.show_input(workspace, &input).await?),
-        Call::HideInput { workspace, name } => json(machine.hide_input(workspace, &name).await?),
+        Call::ShowInputs { workspace, inputs } => {
+            json(machine.show_inputs(workspace, &inputs).await?)
+        }
         Call::RemoveHome(workspace) => json(machine.remove_home(workspace).await?),
         Call::RestoreHome { workspace, source } => {
             json(machine.restore_home(workspace, &source).await?)

@@ -115,12 +115,11 @@ impl Here {
         authz::project(&self.app, &self.principal, Action::ListJobs, &project).await?;
         let filter = Filter {
             workspace_id: Some(self.workspace.id),
+            notebooks: true,
             ..Filter::default()
         };
         let page = storage::Page::first(MAX_LIMIT);
-        let mut found = jobs::list(self.app.db(), &filter, &page).await?.items;
-        found.retain(|job| job.notebook.is_some());
-        Ok(found)
+        Ok(jobs::list(self.app.db(), &filter, &page).await?.items)
     }
 }
 
@@ -183,8 +182,7 @@ async fn list_jobs(
 ) -> Result<Json<Value>, ApiError> {
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;
     let (page, total, next) = asked.pick(here.jobs().await?);
-    let shown = page.iter().map(|job| describe(&here, job));
-    let jobs: Vec<DescribeJob> = futures_util::future::join_all(shown).await;
+    let jobs = describe(&here, &page).await;
     Ok(Json(
         json!({"jobs": jobs, "total_count": total, "next_token": next}),
     ))
@@ -203,13 +201,25 @@ async fn count_jobs(
 
 async fn get_job(here: Here, Path(id): Path<String>) -> Result<Json<DescribeJob>, ApiError> {
     let job = here.job(&id, Action::ReadJob).await?;
-    Ok(Json(describe(&here, &job).await))
+    let mut described = describe(&here, &[job]).await;
+    described
+        .pop()
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found("job"))
 }
 
-async fn describe(here: &Here, job: &Job) -> DescribeJob {
-    let copy = files::Copy::of(job);
-    let is_there = job.state.is_final() && copy.is_there(&here.app, here.workspace.id).await;
-    DescribeJob::new(job, &copy, is_there)
+async fn describe(here: &Here, jobs: &[Job]) -> Vec<DescribeJob> {
+    let copies: Vec<files::Copy> = jobs.iter().map(files::Copy::of).collect();
+    // A list is good for something also where nobody can say what was copied.
+    let home = files::Home::of(&here.app, here.workspace.id).await;
+    let there = match home {
+        Ok(Some(home)) => home.have(&copies).await,
+        _ => vec![false; jobs.len()],
+    };
+    let described = jobs.iter().zip(&copies).zip(there);
+    described
+        .map(|((job, copy), is_there)| DescribeJob::new(job, copy, is_there))
+        .collect()
 }
 
 /// What can be changed of a job: it can be stopped.
@@ -250,8 +260,9 @@ fn kept() -> ApiError {
 
 async fn download_files(here: Here, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let job = here.job(&id, Action::ReadJob).await?;
-    let copy = files::Copy::of(&job);
-    copy.make(&here.app, here.workspace.id, &job).await?;
+    let home = files::Home::of(&here.app, here.workspace.id).await?;
+    let home = home.ok_or_else(|| ApiError::conflict("The workspace does not run."))?;
+    files::Copy::of(&job).make(&here.app, &home, &job).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

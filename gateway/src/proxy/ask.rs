@@ -11,16 +11,19 @@ use tokio::time::timeout;
 
 use super::{socket::Socket, workspaces::Address};
 
-/// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// An answer's body is read up to here and not looked at.
+/// An answer's body is read up to here.
 const MOST: usize = 1 << 20;
 
-/// Sends a request and waits for the status of its answer, for at most 30 s. Dropping the future hangs up.
+/// Sends a request and waits for its answer, for at most `patience` in all. Of a body longer than 1 MiB nothing is returned. Dropping the future
+/// hangs up.
 ///
 /// # Errors
 /// Where the server cannot be reached, hangs up or is silent.
-pub(crate) async fn ask(address: &Address, request: Request<String>) -> io::Result<StatusCode> {
+pub(crate) async fn ask(
+    address: &Address,
+    request: Request<String>,
+    patience: Duration,
+) -> io::Result<(StatusCode, Bytes)> {
     let exchange = async {
         let socket = Socket::connect(address).await?;
         let handshake = http1::handshake(TokioIo::new(socket)).await;
@@ -29,9 +32,10 @@ pub(crate) async fn ask(address: &Address, request: Request<String>) -> io::Resu
             let request = request.map(|text| Full::new(Bytes::from(text)));
             let response = sender.send_request(request).await;
             let (parts, body) = response.map_err(io::Error::other)?.into_parts();
-            // To the end, so that the server has done with it; a longer one says nothing more.
-            let _ = Limited::new(body, MOST).collect().await;
-            Ok(parts.status)
+            // To the end, so that the server has done with it.
+            let body = Limited::new(body, MOST).collect().await;
+            let body = body.map(http_body_util::Collected::to_bytes);
+            Ok((parts.status, body.unwrap_or_default()))
         };
         tokio::pin!(asked);
         tokio::select! {
@@ -39,7 +43,7 @@ pub(crate) async fn ask(address: &Address, request: Request<String>) -> io::Resu
             _ = connection => asked.await,
         }
     };
-    timeout(PATIENCE, exchange)
+    timeout(patience, exchange)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

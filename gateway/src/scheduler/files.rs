@@ -1,18 +1,31 @@
 //! Files of the scheduler's jobs: where a notebook lies in the project folder, and the copy of an executed one in the workspace's home. The copy is
 //! made by the workspace's own server, so that nothing of ours ever writes among a person's files.
 
+use std::{collections::HashSet, time::Duration};
+
+use bytes::Bytes;
 use control::workspaces::{Upstream, base_path};
 use http::{Method, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use storage::{ids::WorkspaceId, jobs::Job, manifest};
+use tokio::time::timeout;
 
-use crate::{app::App, error::ApiError, proxy};
+use crate::{
+    app::App,
+    error::ApiError,
+    proxy::{self, Address},
+};
 
 /// The project folder, as JupyterLab's file browser names it.
 pub(super) const ROOT: &str = "work/";
 
 /// An executed notebook larger than this, in bytes, is not copied.
 const MOST: u64 = 64 << 20;
+/// How long a look may take.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the writing of a file may take.
+const WRITE: Duration = Duration::from_secs(30);
 
 /// The path within the project folder of a file that JupyterLab names.
 ///
@@ -53,31 +66,135 @@ impl Copy {
         format!("{}/{}", self.folder, self.name)
     }
 
-    /// Whether it is there now; no where nobody can say.
-    pub(super) async fn is_there(&self, app: &App, workspace: WorkspaceId) -> bool {
-        let question = contents(app, workspace, Method::GET, &self.path(), None).await;
-        question.is_ok_and(|status| status.is_success())
-    }
-
-    /// Makes it, in place of an older one.
+    /// Makes it, but leaves one that is there: the person may have written in it.
     ///
     /// # Errors
-    /// 409 where the job has not ended or left no notebook, or where the workspace does not run; 400 where it is too large.
-    pub(super) async fn make(
-        &self,
-        app: &App,
-        workspace: WorkspaceId,
-        job: &Job,
-    ) -> Result<(), ApiError> {
+    /// 409 where the job has not ended or left no notebook; 400 where it is too large.
+    pub(super) async fn make(&self, app: &App, home: &Home, job: &Job) -> Result<(), ApiError> {
+        if home.has(self).await {
+            return Ok(());
+        }
         let content = executed(app, job, &self.name).await?;
         for folder in ["jobs", &self.folder] {
-            let body = json!({"type": "directory"});
-            let made = contents(app, workspace, Method::PUT, folder, Some(body)).await?;
-            refuse(made)?;
+            home.put(folder, &json!({"type": "directory"})).await?;
         }
         let body = json!({"type": "notebook", "format": "json", "content": content});
-        refuse(contents(app, workspace, Method::PUT, &self.path(), Some(body)).await?)
+        home.put(&self.path(), &body).await
     }
+}
+
+/// The files of a workspace that runs, through its own server. Source: `jupyter_server/services/contents/handlers.py`.
+pub(super) struct Home {
+    address: Address,
+    token: String,
+    /// Below which the server has them.
+    base: String,
+}
+
+impl Home {
+    /// None where the workspace does not run.
+    pub(super) async fn of(app: &App, workspace: WorkspaceId) -> Result<Option<Self>, ApiError> {
+        Ok(match app.control().upstream(workspace).await? {
+            Upstream::Running { address, token, .. } => Some(Self {
+                address: address.into(),
+                token,
+                base: format!("{}api/contents/", base_path(&workspace)),
+            }),
+            Upstream::NotRunning { .. } => None,
+        })
+    }
+
+    /// Whether the copy is there now; no where the server does not say so soon.
+    async fn has(&self, copy: &Copy) -> bool {
+        self.get(&copy.path(), "content=0").await.is_some()
+    }
+
+    /// Which of these copies are there now, in their order; none where the server does not say so soon.
+    pub(super) async fn have(&self, copies: &[Copy]) -> Vec<bool> {
+        let look = timeout(LOOK, self.look_for(copies)).await;
+        look.unwrap_or_else(|_| vec![false; copies.len()])
+    }
+
+    async fn look_for(&self, copies: &[Copy]) -> Vec<bool> {
+        // One look tells most of them away.
+        let listing = self.get("jobs", "type=directory").await;
+        let listing: Listing = listing
+            .and_then(|body| serde_json::from_slice(&body).ok())
+            .unwrap_or_default();
+        let folders: HashSet<&str> = listing
+            .content
+            .iter()
+            .map(|one| one.path.as_str())
+            .collect();
+        let mut there = Vec::with_capacity(copies.len());
+        for copy in copies {
+            there.push(folders.contains(copy.folder.as_str()) && self.has(copy).await);
+        }
+        there
+    }
+
+    async fn get(&self, path: &str, query: &str) -> Option<Bytes> {
+        let (status, body) = self
+            .ask(
+                Method::GET,
+                &format!("{}?{query}", encoded(path)),
+                String::new(),
+                LOOK,
+            )
+            .await
+            .ok()?;
+        status.is_success().then_some(body)
+    }
+
+    async fn put(&self, path: &str, model: &Value) -> Result<(), ApiError> {
+        let (status, _) = self
+            .ask(Method::PUT, &encoded(path), model.to_string(), WRITE)
+            .await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(ApiError::conflict(
+            "The workspace's server did not take the file: is its disk full, or the folder `jobs` something else?",
+        ))
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        rest: &str,
+        body: String,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), ApiError> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{rest}", self.base))
+            .header("host", "localhost")
+            .header("authorization", format!("token {}", self.token))
+            .header("content-type", "application/json")
+            .body(body)
+            .map_err(ApiError::internal)?;
+        proxy::ask(&self.address, request, patience)
+            .await
+            .map_err(ApiError::unavailable)
+    }
+}
+
+/// What the server says of a folder, as far as it is looked at.
+#[derive(Default, Deserialize)]
+struct Listing {
+    content: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    path: String,
+}
+
+fn encoded(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 async fn executed(app: &App, job: &Job, name: &str) -> Result<Value, ApiError> {
@@ -100,52 +217,6 @@ async fn executed(app: &App, job: &Job, name: &str) -> Result<Value, ApiError> {
     let content = manifest::read(store, digest, name, None).await?;
     let bytes = content.ok_or_else(none)?.collect().await?;
     serde_json::from_slice(&bytes).map_err(|_| none())
-}
-
-fn refuse(status: StatusCode) -> Result<(), ApiError> {
-    if status.is_success() {
-        return Ok(());
-    }
-    Err(ApiError::conflict(
-        "The workspace's server did not take the file: is its disk full, or the folder `jobs` something else?",
-    ))
-}
-
-/// Asks the workspace's server to do something with a file. Source: `jupyter_server/services/contents/handlers.py`.
-async fn contents(
-    app: &App,
-    workspace: WorkspaceId,
-    method: Method,
-    path: &str,
-    body: Option<Value>,
-) -> Result<StatusCode, ApiError> {
-    let Upstream::Running { address, token, .. } = app.control().upstream(workspace).await? else {
-        return Err(ApiError::conflict("The workspace does not run."));
-    };
-    let path: Vec<String> = path
-        .split('/')
-        .map(|part| {
-            percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC)
-                .to_string()
-        })
-        .collect();
-    let query = if body.is_none() { "?content=0" } else { "" };
-    let uri = format!(
-        "{}api/contents/{}{query}",
-        base_path(&workspace),
-        path.join("/")
-    );
-    let request = http::Request::builder()
-        .method(method)
-        .uri(uri)
-        .header("host", "localhost")
-        .header("authorization", format!("token {token}"))
-        .header("content-type", "application/json")
-        .body(body.map_or_else(String::new, |body| body.to_string()))
-        .map_err(ApiError::internal)?;
-    proxy::ask(&address.into(), request)
-        .await
-        .map_err(ApiError::unavailable)
 }
 
 #[cfg(test)]

@@ -95,15 +95,21 @@ async fn case_14_no_fetch_mode_excuses_another_site() {
             assert_eq!(reply.json()["code"], "cross_site_request", "{mode} {site}");
         }
     }
-    // CVE-2023-40170: a file is not opened from elsewhere, nor embedded.
-    for (mode, dest) in [
+    // CVE-2023-40170: a file is not opened from elsewhere, nor embedded. Nor is what may write one.
+    let paths = [
+        "files/x.html",
+        "scheduler/jobs/x/download_files",
+        ".cairn/api/v1/info",
+    ];
+    let ways = [
         ("navigate", "document"),
         ("navigate", "iframe"),
         ("no-cors", "script"),
         ("no-cors", "image"),
-    ] {
+    ];
+    for (path, (mode, dest)) in paths.iter().flat_map(|path| ways.map(|way| (path, way))) {
         let reply = gateway
-            .ask(&format!("/w/{A}/files/x.html"), |request| {
+            .ask(&format!("/w/{A}/{path}"), |request| {
                 for (name, value) in [
                     ("sec-fetch-mode", mode),
                     ("sec-fetch-dest", dest),
@@ -113,7 +119,7 @@ async fn case_14_no_fetch_mode_excuses_another_site() {
                 }
             })
             .await;
-        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{mode} {dest}");
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path} {mode} {dest}");
     }
     assert_eq!(echo.requests.load(Ordering::Relaxed), 0);
 }

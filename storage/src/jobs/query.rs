@@ -36,6 +36,8 @@ pub struct Filter {
     pub tag: Option<String>,
     /// Of this workspace's code only.
     pub workspace_id: Option<WorkspaceId>,
+    /// That run a notebook only.
+    pub notebooks: bool,
 }
 
 /// The job with this id.
@@ -72,7 +74,7 @@ pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
         "WHERE ($1 IS NULL OR j.project_id = $1) AND ($2 IS NULL OR j.user_id = $2) AND ($3 IS NULL OR j.state = $3) \
          AND ($4 IS NULL OR LOWER(j.name) LIKE LOWER($4) ESCAPE '\\') \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM members m WHERE m.project_id = j.project_id AND m.user_id = $5)) \
-         AND ($8 IS NULL OR j.tags LIKE $8 ESCAPE '\\') AND ($9 IS NULL OR j.workspace_id = $9) \
+         AND ($8 IS NULL OR j.tags LIKE $8 ESCAPE '\\') AND ($9 IS NULL OR j.workspace_id = $9) AND ($10 = 0 OR j.notebook IS NOT NULL) \
          AND p.deleted_ms IS NULL AND ($6 IS NULL OR j.id < $6) ORDER BY j.id DESC LIMIT $7"
     ));
     let query = query
@@ -87,7 +89,8 @@ pub async fn list(db: &Db, filter: &Filter, page: &Page) -> Result<List<Job>> {
     let tag = tag.map_err(|error| Error::internal("a tag is not JSON", error))?;
     let query = query
         .bind(tag.as_deref().map(contains))
-        .bind(filter.workspace_id);
+        .bind(filter.workspace_id)
+        .bind(i64::from(filter.notebooks));
     Ok(List::cut(all(db, query).await?, page, |job: &Job| job.id))
 }
 

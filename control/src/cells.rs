@@ -9,6 +9,7 @@ use kernels::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 pub use kernels::promote::{Candidate, Needed, Proposal, Reason};
 
@@ -43,11 +44,15 @@ pub struct Cells {
     pub prelude: Option<String>,
 }
 
-/// Proposes what the cells at the positions `selected` of a notebook need. Takes time that grows with the notebook; nothing is run or kept.
+/// Proposes what the cells at the positions `selected` of a notebook need. Nothing is run or kept.
 ///
 /// # Errors
 /// `Invalid` where `notebook` is none of format 4, or where nothing that is selected is code.
-pub fn propose(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
+pub async fn propose(notebook: Box<RawValue>, selected: BTreeSet<usize>) -> Result<Proposed> {
+    aside(move || propose_now(notebook.get(), &selected)).await
+}
+
+fn propose_now(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
     let document = parse(notebook)?;
     let proposal = promote::propose(&document, selected);
     if proposal.cells.is_empty() {
@@ -64,6 +69,21 @@ pub fn propose(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
     })
 }
 
+/// Notebooks may be large, and reading them takes a core each.
+static AT_ONCE: Semaphore = Semaphore::const_new(4);
+
+/// Does work on a notebook where it keeps nobody else from theirs.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let turn = AT_ONCE.acquire().await;
+    let turn = turn.map_err(|error| Error::internal("nobody reads notebooks now", error))?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await
+        .map_err(|error| Error::internal("reading a notebook was interrupted", error))?
+}
+
 impl Cells {
     /// Where the notebook of these cells goes: `a/b.ipynb` gives `a/b.cells.ipynb`.
     pub(crate) fn place(&self) -> String {
@@ -75,7 +95,11 @@ impl Cells {
     ///
     /// # Errors
     /// `Invalid` where the notebook is none of format 4, or these are not its code cells, each once.
-    pub(crate) fn assemble(&self) -> Result<String> {
+    pub(crate) async fn assemble(self) -> Result<String> {
+        aside(move || self.assemble_now()).await
+    }
+
+    fn assemble_now(&self) -> Result<String> {
         let document = parse(self.notebook.get())?;
         let mut seen = BTreeSet::new();
         for at in &self.keep {

@@ -71,7 +71,7 @@ impl Control {
         project_id: ProjectId,
         mut new: NewJob,
     ) -> Result<Created> {
-        let file = check::cells(&mut new)?;
+        let file = check::cells(&mut new).await?;
         let (snapshot, usual) = self.source(user_id, project_id, &new, file).await?;
         let usual = usual.as_ref();
         let (environment, _) = self.settings().environment(
@@ -210,7 +210,7 @@ impl Control {
         file: Option<AddedFile>,
     ) -> Result<(Snapshot, Option<(String, String)>)> {
         // A request that comes a second time runs what the first one captured, however the folder has changed since.
-        if let Some(earlier) = self.earlier(project_id, new).await? {
+        if let Some(earlier) = self.earlier(project_id, new, file.as_ref()).await? {
             return Ok(earlier);
         }
         match (new.workspace_id, new.snapshot_id) {
@@ -244,10 +244,14 @@ impl Control {
     }
 
     /// The same of the job that was accepted under the request's idempotency key from the same workspace.
+    ///
+    /// # Errors
+    /// `Conflict` where that ran other cells.
     async fn earlier(
         &self,
         project_id: ProjectId,
         new: &NewJob,
+        file: Option<&AddedFile>,
     ) -> Result<Option<(Snapshot, Option<(String, String)>)>> {
         let (Some(key), Some(workspace), None) =
             (&new.idempotency_key, new.workspace_id, new.snapshot_id)
@@ -259,6 +263,14 @@ impl Control {
             return Ok(None);
         };
         let snapshot = snapshots::get(self.db(), job.snapshot_id).await?;
+        if let (Some(snapshot), Some(file)) = (&snapshot, file)
+            && !check::holds(self, snapshot, file).await?
+        {
+            return Err(Error::conflict(format!(
+                "this idempotency key was used for job #{}, which runs other cells: use a new key",
+                job.number
+            )));
+        }
         Ok(snapshot.map(|snapshot| (snapshot, Some((job.environment, job.machine)))))
     }
 

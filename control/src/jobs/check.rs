@@ -3,6 +3,7 @@
 use kernels::notebook::{Document, coerce};
 use serde_json::{Map, Value};
 use storage::{
+    Hash,
     manifest::{self, FileKind},
     snapshots::Snapshot,
 };
@@ -39,7 +40,7 @@ pub(super) struct AddedFile {
 }
 
 /// Turns cells that are asked for into a notebook that is, and gives back the file that holds it.
-pub(super) fn cells(new: &mut NewJob) -> Result<Option<AddedFile>> {
+pub(super) async fn cells(new: &mut NewJob) -> Result<Option<AddedFile>> {
     let Some(cells) = new.cells.take() else {
         return Ok(None);
     };
@@ -53,9 +54,21 @@ pub(super) fn cells(new: &mut NewJob) -> Result<Option<AddedFile>> {
             "cells run on the files of a workspace: give `workspace_id`",
         ));
     }
-    let (path, content) = (cells.place(), cells.assemble()?.into_bytes());
+    let path = cells.place();
+    let content = cells.assemble().await?.into_bytes();
     new.notebook = Some(path.clone());
     Ok(Some(AddedFile { path, content }))
+}
+
+/// Whether a snapshot has this file.
+pub(super) async fn holds(
+    control: &Control,
+    snapshot: &Snapshot,
+    file: &AddedFile,
+) -> Result<bool> {
+    let digest = snapshot.manifest_digest.parse()?;
+    let found = manifest::file(control.store(), digest, &file.path).await?;
+    Ok(found.is_some_and(|found| found.hash == Some(Hash::of(&file.content))))
 }
 
 /// Checks what the job runs and gives its parameters back as they will be passed on.

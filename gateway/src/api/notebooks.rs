@@ -95,9 +95,8 @@ pub(crate) async fn propose_cells(
     Json(selection): Json<CellSelection>,
 ) -> Result<Json<CellProposal>, ApiError> {
     authz::require_general(&principal, Action::ReadCatalog)?;
-    let read = move || cells::propose(selection.notebook.get(), &selection.selected);
-    let proposed = tokio::task::spawn_blocking(read).await;
-    Ok(Json(proposed.map_err(ApiError::internal)??.into()))
+    let proposed = cells::propose(selection.notebook, selection.selected).await?;
+    Ok(Json(proposed.into()))
 }
 
 impl From<Proposed> for CellProposal {

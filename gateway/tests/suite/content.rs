@@ -255,6 +255,26 @@ async fn a_job_is_submitted_once_for_one_key_and_rerun_with_other_values() {
 }
 
 #[tokio::test]
+async fn the_same_key_with_other_cells_is_another_request() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let machine = world.app.control.hosts().local().clone();
+    machine.make_home(world.workspace, None).await.unwrap();
+    let jobs = "/api/v1/projects/vision/jobs";
+    let body = |source: &str| {
+        let cell = json!({"cell_type": "code", "id": "a", "metadata": {}, "source": source, "outputs": [], "execution_count": null});
+        let notebook = json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]});
+        json!({"cells": {"notebook": notebook, "path": "a.ipynb", "keep": [0]}, "workspace_id": world.workspace.to_string(), "idempotency_key": "k"})
+    };
+    let first = editor.post(jobs, body("x = 1")).await.expect(201);
+    assert_eq!(first["notebook"], "a.cells.ipynb");
+    let again = editor.post(jobs, body("x = 1")).await.expect(200);
+    assert_eq!(again["id"], first["id"]);
+    let other = editor.post(jobs, body("x = 2")).await;
+    assert_eq!(other.refused(409), "conflict");
+}
+
+#[tokio::test]
 async fn a_window_of_a_series_has_two_ends() {
     let world = World::new().await;
     let viewer = world.client("viewer");

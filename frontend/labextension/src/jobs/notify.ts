@@ -10,22 +10,27 @@ const KEY = "cairn-lab:submitted";
 const VALUES = 3;
 const SHOWN_MS = 15_000;
 
-/** The numbers of jobs that this tab waits for. */
+/** The numbers of jobs that this tab waits for. The store follows them, however old they are. */
 class Submitted {
+  readonly #store: JobStore;
   readonly #numbers: Set<number>;
 
-  constructor() {
+  constructor(store: JobStore) {
+    this.#store = store;
     this.#numbers = new Set(JSON.parse(sessionStorage.getItem(KEY) ?? "[]") as number[]);
+    this.#numbers.forEach(store.watch);
   }
 
   add(number: number): void {
     this.#numbers.add(number);
+    this.#store.watch(number);
     this.#keep();
   }
 
   /** Whether it was one; it is none afterwards. */
   take(number: number): boolean {
     const was = this.#numbers.delete(number);
+    this.#store.unwatch(number);
     if (was) this.#keep();
     return was;
   }
@@ -49,7 +54,7 @@ function ending(job: Job): string {
 
 /** Returns what is to be called with each job that is submitted here. */
 export function notifyEnds(store: JobStore, { show, open }: Actions): (job: Job) => void {
-  const submitted = new Submitted();
+  const submitted = new Submitted(store);
   const tell = (job: Job) => {
     const type = job.state === "complete" ? "success" : job.state === "error" ? "error" : "warning";
     const actions: Notification.IAction[] = [

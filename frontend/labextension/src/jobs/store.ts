@@ -1,4 +1,5 @@
 /** What the panel shows: this workspace and its project's jobs, kept current by events. Knows the API; knows nothing of Lab. */
+import { ApiError } from "@cairn/api/errors";
 import type { Change, Job, Workspace } from "@cairn/api/types";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
@@ -8,8 +9,9 @@ import { isOver, merge } from "./list";
 const PAGE = 20;
 /** Without the stream one looks now and then, and only while somebody may see it. */
 const POLL_MS = 15_000;
-/** So many changed jobs are read one by one; more as a page. */
+/** So many changed jobs are read one by one; more by pages. */
 const SINGLY = 4;
+const LARGE_PAGE = 200;
 
 export interface State {
   workspace: Workspace | null;
@@ -30,6 +32,9 @@ export class JobStore {
   /** Changes that came while earlier ones are being read: one after the other, so that an old answer never comes last. */
   #waiting: Change[] = [];
   #isReading = false;
+  /** The newest job below which none is missing down to where the next page begins; null before the first page. */
+  #gapless: number | null = null;
+  readonly #watched = new Set<number>();
 
   constructor(api: Api) {
     this.api = api;
@@ -63,20 +68,23 @@ export class JobStore {
   reload = (): Promise<void> =>
     this.#try(async () => {
       const workspace = await this.api.workspace();
-      const { items, next } = await this.api.jobs(workspace.project, PAGE);
-      const isFirst = this.#state.jobs.length === 0;
-      this.#set({ workspace, ...(isFirst ? { next } : {}) });
-      this.#take(items);
+      await this.#readJobs(workspace.project, []);
+      this.#set({ workspace });
     });
 
-  more = (): Promise<void> =>
-    this.#try(async () => {
-      const { workspace, next } = this.#state;
-      if (!workspace || next === null) return;
-      const page = await this.api.jobs(workspace.project, PAGE, next);
-      this.#set({ next: page.next });
-      this.#take(page.items);
-    });
+  /** Rejects where the page cannot be read. */
+  more = async (): Promise<void> => {
+    const { workspace, next } = this.#state;
+    if (!workspace || next === null) return;
+    const page = await this.api.jobs(workspace.project, PAGE, next);
+    this.#set({ next: page.next });
+    this.#take(page.items);
+  };
+
+  /** Keeps a job current even where it is older than what the list shows. */
+  watch = (number: number): void => void this.#watched.add(number);
+
+  unwatch = (number: number): void => void this.#watched.delete(number);
 
   /** Puts in what is known of jobs, from an answer to something else. */
   learn = (...jobs: Job[]): void => this.#take(jobs);
@@ -100,7 +108,8 @@ export class JobStore {
   }
 
   async #catchUp(changes: readonly Change[]): Promise<void> {
-    this.#waiting.push(...changes);
+    const project = this.#state.workspace?.project_id;
+    this.#waiting.push(...changes.filter(change => !project || change.project_id === project));
     if (this.#isReading) return;
     this.#isReading = true;
     while (this.#waiting.length > 0) {
@@ -115,24 +124,53 @@ export class JobStore {
     const about = (kind: string) =>
       new Set(changes.filter(change => change.kind.startsWith(kind)).map(change => change.subject));
     if (about("workspace.").has(this.api.workspaceId)) await this.#readWorkspace();
+    const { workspace, jobs } = this.#state;
     const subjects = about("job.");
-    if (subjects.size === 0) return;
-    const known = this.#state.jobs.filter(job => subjects.has(job.id));
-    if (known.length < subjects.size || known.length > SINGLY) await this.#readNewest();
-    else this.#take(await Promise.all(known.map(({ project, number }) => this.api.job(project, number))));
+    if (subjects.size === 0 || !workspace) return;
+    const numbers = jobs.filter(job => subjects.has(job.id)).map(job => job.number);
+    if (numbers.length < subjects.size || numbers.length > SINGLY)
+      await this.#readJobs(workspace.project, numbers);
+    else this.#take(await this.#readSingly(workspace.project, numbers));
   }
 
-  /** The newest page, and those further down that still run. */
-  async #readNewest(): Promise<void> {
-    const { workspace, jobs } = this.#state;
-    if (!workspace) return;
-    const { items } = await this.api.jobs(workspace.project, PAGE);
+  /** Reads the newest page, and further down what has changed, runs or is watched. */
+  async #readJobs(project: string, changed: readonly number[]): Promise<void> {
+    const { items, next } = await this.api.jobs(project, PAGE);
+    const newest = items[0]?.number ?? 0;
     const oldest = items.at(-1)?.number ?? 0;
-    const running = jobs.filter(job => job.number < oldest && !isOver(job.state));
-    this.#take([
-      ...items,
-      ...(await Promise.all(running.map(({ project, number }) => this.api.job(project, number)))),
-    ]);
+    const running = this.#state.jobs.filter(job => !isOver(job.state)).map(job => job.number);
+    const followed = new Set([...changed, ...running, ...this.#watched]);
+    const further = next === null ? [] : [...followed].filter(number => number < oldest);
+    const older = await this.#readFurther(project, further, next);
+    // So many are new that some are missing in between: the list begins anew.
+    const isTorn = this.#gapless === null || oldest > this.#gapless + 1;
+    if (isTorn) this.#set({ jobs: this.#state.jobs.filter(job => job.number > newest), next });
+    this.#gapless = newest;
+    this.#take([...items, ...older]);
+  }
+
+  /** Reads jobs with these numbers, which come on the pages after `cursor`. */
+  async #readFurther(project: string, numbers: readonly number[], cursor: string | null): Promise<Job[]> {
+    if (numbers.length <= SINGLY) return this.#readSingly(project, numbers);
+    const wanted = new Set(numbers);
+    const last = Math.min(...numbers);
+    const found: Job[] = [];
+    for (let next = cursor; next !== null; ) {
+      const page = await this.api.jobs(project, LARGE_PAGE, next);
+      found.push(...page.items.filter(job => wanted.has(job.number)));
+      next = page.items.some(job => job.number <= last) ? null : page.next;
+    }
+    return found;
+  }
+
+  /** Passes over what is no more. */
+  async #readSingly(project: string, numbers: readonly number[]): Promise<Job[]> {
+    const read = (number: number) =>
+      this.api.job(project, number).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return null;
+        throw error;
+      });
+    return (await Promise.all(numbers.map(read))).filter(job => job !== null);
   }
 
   #take(fresh: readonly Job[]): void {

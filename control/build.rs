@@ -1,11 +1,14 @@
-//! What is embedded (`machine/local/provided.rs`) is built elsewhere: the program is made again when that changes.
+//! What a release embeds (`machine/local/provided.rs`) is built elsewhere: the program is made again when that changes. Others read it from disk.
 
 fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    if std::env::var("PROFILE").is_ok_and(|profile| profile != "release") {
+        return;
+    }
     for folder in ["../frontend/labextension/dist", "../python/src"] {
         // Cargo takes a path that is missing for a change at each build.
         if std::path::Path::new(folder).exists() {
             println!("cargo::rerun-if-changed={folder}");
         }
     }
-    println!("cargo::rerun-if-changed=build.rs");
 }

@@ -3,6 +3,7 @@
 import type { Job } from "@cairn/api/types";
 import { duration, value } from "@cairn/app/lib/format";
 import { Notification } from "@jupyterlab/apputils";
+import { words } from "../api/client";
 import { isOver, latest } from "./list";
 import type { JobStore } from "./store";
 
@@ -42,7 +43,7 @@ class Submitted {
 
 export interface Actions {
   show: (job: Job) => void;
-  open: (job: Job) => void;
+  open: (job: Job) => Promise<unknown>;
 }
 
 function ending(job: Job): string {
@@ -50,6 +51,20 @@ function ending(job: Job): string {
   const values = latest(job.metadata, VALUES).map(([key, each]) => `${key} ${value(each)}`);
   const what = `${job.project}#${job.number} ${job.name}: ${job.state}${took}`;
   return [what, job.state === "complete" ? values.join(", ") : job.message].filter(Boolean).join(". ");
+}
+
+/** Opens a job's notebook from a notice; there is no other place where it could say what went wrong. */
+function opening(job: Job, open: Actions["open"]): void {
+  open(job).catch((error: unknown) =>
+    Notification.emit(
+      `The notebook of ${job.project}#${job.number} could not be opened. ${words(error)}`,
+      "error",
+      {
+        autoClose: false,
+        actions: [{ label: "Try again", displayType: "accent", callback: () => opening(job, open) }],
+      },
+    ),
+  );
 }
 
 /** Returns what is to be called with each job that is submitted here. */
@@ -61,7 +76,7 @@ export function notifyEnds(store: JobStore, { show, open }: Actions): (job: Job)
       { label: "Show", displayType: "accent", callback: () => show(job) },
     ];
     if (job.notebook && (job.outputs?.files ?? 0) > 0)
-      actions.push({ label: "Open as notebook", callback: () => open(job) });
+      actions.push({ label: "Open as notebook", callback: () => opening(job, open) });
     // What went well goes to the bell by itself; what did not waits to be seen.
     Notification.emit(ending(job), type, { autoClose: type === "success" ? SHOWN_MS : false, actions });
   };

@@ -42,10 +42,10 @@ export const jobs: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, panel.id);
 
     const show = (job: Job) => {
-      app.shell.activateById(panel.id);
       store.unfold(job.number);
+      app.shell.activateById(panel.id);
     };
-    const onMade = notifyEnds(store, { show, open: job => void desk.openNotebook(job) });
+    const onMade = notifyEnds(store, { show, open: desk.openNotebook });
     const home = paths.directories.serverRoot || "~";
     addRunCommands({ app, tracker, store, home, onMade, show }, menu, palette);
     addToolbarButton(app);

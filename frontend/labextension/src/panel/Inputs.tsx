@@ -2,13 +2,15 @@
 
 import type { Job, Workspace } from "@cairn/api/types";
 import { bytes, plural } from "@cairn/app/lib/format";
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, useId, useRef, useState } from "react";
 import { inputName, reference } from "../jobs/list";
 import type { JobStore } from "../jobs/store";
 import type { Desk } from "../lab/desk";
+import { Failure } from "../ui/Failure";
+import { refocus } from "../ui/focus";
 import { useAction } from "../ui/useAction";
 import { AttachedPath } from "./Attached";
-import { Failure, Section } from "./Section";
+import { Section } from "./Section";
 
 interface Props {
   store: JobStore;
@@ -19,10 +21,16 @@ interface Props {
 
 export function Inputs({ store, desk, workspace, jobs }: Props) {
   const detaching = useAction();
+  const list = useRef<HTMLUListElement>(null);
   const inputs = workspace?.inputs ?? [];
+  const detach = (name: string) =>
+    detaching.run(async () => {
+      await store.detach(name);
+      refocus(list.current?.parentElement, "form input");
+    });
   return (
     <Section title="Inputs">
-      <ul className="cairn-Inputs" aria-label="Attached inputs">
+      <ul ref={list} className="cairn-Inputs" aria-label="Attached inputs">
         {inputs.map(input => (
           <li key={input.name}>
             <AttachedPath name={input.name} desk={desk} />
@@ -33,9 +41,9 @@ export function Inputs({ store, desk, workspace, jobs }: Props) {
               <button
                 type="button"
                 className="cairn-Link"
-                disabled={detaching.busy}
+                aria-disabled={detaching.busy}
                 aria-label={`Detach ${input.name}`}
-                onClick={() => detaching.run(() => store.detach(input.name))}
+                onClick={() => detach(input.name)}
               >
                 Detach
               </button>
@@ -76,7 +84,7 @@ function AttachField({ store, jobs, isEmpty }: { store: JobStore; jobs: readonly
           value={typed}
           onChange={event => setTyped(event.target.value)}
         />
-        <button type="submit" className="cairn-Button" disabled={!ref || attaching.busy}>
+        <button type="submit" className="cairn-Button" disabled={!ref} aria-disabled={attaching.busy}>
           {attaching.busy ? "Attaching…" : "Attach"}
         </button>
       </div>

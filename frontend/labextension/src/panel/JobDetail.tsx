@@ -1,14 +1,15 @@
 /** A job unfolded: its charts, the last lines of its log, and what one can do with it. */
 import type { Job } from "@cairn/api/types";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { inputName, isOver } from "../jobs/list";
 import { charted } from "../jobs/series";
 import type { JobStore } from "../jobs/store";
 import type { Desk } from "../lab/desk";
+import { Failure } from "../ui/Failure";
+import { refocus } from "../ui/focus";
 import { Icon, type IconName } from "../ui/Icon";
 import { useAction } from "../ui/useAction";
 import { AttachedPath } from "./Attached";
-import { Failure } from "./Section";
 import { Sparkline } from "./Sparkline";
 import { useJobLog } from "./useJobLog";
 import { useSeries } from "./useSeries";
@@ -16,8 +17,9 @@ import { useSeries } from "./useSeries";
 const CHARTS = 8;
 
 export function JobDetail({ job, store, desk }: { job: Job; store: JobStore; desk: Desk }) {
-  const series = charted(useSeries(store.api, job), CHARTS);
-  const lines = useJobLog(store.api, job);
+  const { series: all, error } = useSeries(store.api, job);
+  const { lines, error: logError } = useJobLog(store.api, job);
+  const series = charted(all, CHARTS);
   return (
     <div className="cairn-Detail">
       {job.message ? <p className="cairn-Detail-message">{job.message}</p> : null}
@@ -38,6 +40,7 @@ export function JobDetail({ job, store, desk }: { job: Job; store: JobStore; des
           ))}
         </pre>
       ) : null}
+      <Failure error={error ?? logError} />
       <JobActions job={job} store={store} desk={desk} />
     </div>
   );
@@ -46,6 +49,7 @@ export function JobDetail({ job, store, desk }: { job: Job; store: JobStore; des
 function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Desk }) {
   const [attached, setAttached] = useState<string | null>(null);
   const action = useAction();
+  const box = useRef<HTMLDivElement>(null);
   const hasOutputs = (job.outputs?.files ?? 0) > 0;
   const attach = async () => {
     const name = inputName(`#${job.number}`);
@@ -58,10 +62,11 @@ function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Des
       className="cairn-Button"
       title={says}
       aria-label={says}
-      disabled={action.busy}
+      aria-disabled={action.busy}
       onClick={() =>
         action.run(async () => {
           await work();
+          refocus(box.current);
         })
       }
     >
@@ -70,7 +75,7 @@ function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Des
   );
   return (
     <>
-      <div className="cairn-Actions">
+      <div className="cairn-Actions" ref={box}>
         {isOver(job.state) || job.state === "stopping" ? null : does("stop", "Stop", () => store.stop(job))}
         {job.notebook && hasOutputs
           ? does("notebook", "Open as notebook", () => desk.openNotebook(job))

@@ -7,11 +7,12 @@ import { latest } from "../jobs/list";
 import type { JobStore, State } from "../jobs/store";
 import type { Desk } from "../lab/desk";
 import { Ago } from "../ui/Ago";
+import { Failure } from "../ui/Failure";
 import { Icon } from "../ui/Icon";
 import { StateMark } from "../ui/State";
 import { useAction } from "../ui/useAction";
 import { JobDetail } from "./JobDetail";
-import { Failure, Section } from "./Section";
+import { Section } from "./Section";
 
 const VALUES = 3;
 
@@ -41,7 +42,7 @@ export function Jobs({ store, desk, state }: { store: JobStore; desk: Desk; stat
         <button
           type="button"
           className="cairn-Link cairn-More"
-          disabled={loading.busy}
+          aria-disabled={loading.busy}
           onClick={() => loading.run(store.more)}
         >
           {loading.busy ? "Loading…" : "More"}

@@ -1,13 +1,32 @@
 /** The panel beside the notebooks: this workspace's machine, its project's jobs, what is attached. */
 import { ReactWidget } from "@jupyterlab/ui-components";
-import { useSyncExternalStore } from "react";
+import { type JSX, useSyncExternalStore } from "react";
 import type { JobStore } from "../jobs/store";
 import type { Desk } from "../lab/desk";
+import { Failure } from "../ui/Failure";
 import { mark } from "../ui/mark";
 import { Inputs } from "./Inputs";
 import { Jobs } from "./Jobs";
 import { Machine } from "./Machine";
-import { Failure } from "./Section";
+
+/** Gets the focus when it is shown: the job that is unfolded, or all of it. */
+class PanelWidget extends ReactWidget {
+  readonly #content: JSX.Element;
+
+  constructor(content: JSX.Element) {
+    super();
+    this.#content = content;
+    this.node.tabIndex = -1;
+  }
+
+  protected override render(): JSX.Element {
+    return this.#content;
+  }
+
+  protected override onActivateRequest(): void {
+    (this.node.querySelector<HTMLElement>(".cairn-Job[data-open=true] > button") ?? this.node).focus();
+  }
+}
 
 function Panel({ store, desk }: { store: JobStore; desk: Desk }) {
   const state = useSyncExternalStore(store.subscribe, store.get);
@@ -22,7 +41,7 @@ function Panel({ store, desk }: { store: JobStore; desk: Desk }) {
 }
 
 export function createPanel(store: JobStore, desk: Desk): ReactWidget {
-  const panel = ReactWidget.create(<Panel store={store} desk={desk} />);
+  const panel = new PanelWidget(<Panel store={store} desk={desk} />);
   panel.id = "cairn-panel";
   panel.addClass("cairn-Panel");
   panel.title.icon = mark;

@@ -1,6 +1,7 @@
 /** The last lines of a job's log, followed while it runs. */
 import type { Job, LogLine } from "@cairn/api/types";
 import { useEffect, useState } from "react";
+import { words } from "../api/client";
 import type { Api } from "../api/operations";
 import { isOver } from "../jobs/list";
 
@@ -51,9 +52,16 @@ async function read(
   return { lines, next: null };
 }
 
-/** Null until the first answer. */
-export function useJobLog(api: Api, job: Job): readonly LogLine[] | null {
+export interface JobLog {
+  /** Null until the first answer. */
+  lines: readonly LogLine[] | null;
+  /** Why they could not be read. */
+  error: string | null;
+}
+
+export function useJobLog(api: Api, job: Job): JobLog {
   const [lines, setLines] = useState<readonly LogLine[] | null>(null);
+  const [error, setError] = useState<string | null>(null);
   const over = isOver(job.state);
   const { project, number, attempt } = job;
   // A connection with a lifetime: this is what effects are for.
@@ -74,14 +82,15 @@ export function useJobLog(api: Api, job: Job): readonly LogLine[] | null {
       ({ lines: found, next }) => {
         if (!isCurrent) return;
         setLines(found);
+        setError(null);
         if (next !== null && !over) follow(next);
       },
-      () => isCurrent && setLines([]),
+      (cause: unknown) => isCurrent && setError(words(cause)),
     );
     return () => {
       isCurrent = false;
       source?.close();
     };
   }, [api, project, number, attempt, over]);
-  return lines;
+  return { lines, error };
 }

@@ -1,6 +1,7 @@
 /** Names that no cell defines: their values can go along, as the kernel holds them now. */
 import { bytes } from "@cairn/app/lib/format";
 import type { Kind, Probe } from "../carry/code";
+import { Failure } from "../ui/Failure";
 import type { RunModel, RunState } from "./model";
 
 const FORMS: Record<Kind, string> = {
@@ -21,7 +22,7 @@ function about(probe: Probe | undefined, isBusy: boolean): string {
 }
 
 export function CarryList({ model, state }: { model: RunModel; state: RunState }) {
-  const { draft, proposal, probes, showsErrors } = state;
+  const { draft, proposal, probes, probeError, showsErrors } = state;
   const names = proposal?.missing ?? [];
   const { canCarry, isBusy } = model.carrier;
   const tick = (name: string, isOn: boolean) =>
@@ -34,6 +35,7 @@ export function CarryList({ model, state }: { model: RunModel; state: RunState }
           ? "No cell that ran defines these. Their values can be saved now and go along."
           : "No cell that ran defines these, and there is no Python kernel that could give their values."}
       </p>
+      <Failure error={probeError} />
       <ul className="cairn-Carry" aria-label="Values to carry along">
         {names.map(name => (
           <li key={name}>

@@ -1,7 +1,8 @@
 /** What the job reads: those of the workspace to begin with; others by their job's number. */
-import type { Job } from "@cairn/api/types";
-import { type KeyboardEvent, useId, useState } from "react";
+import type { InputRef, Job } from "@cairn/api/types";
+import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { reference } from "../jobs/list";
+import { refocus } from "../ui/focus";
 import { Icon } from "../ui/Icon";
 import { withInput } from "./draft";
 import type { RunModel, RunState } from "./model";
@@ -17,12 +18,17 @@ export function JobInputs({
 }) {
   const { inputs } = state.draft;
   const [typed, setTyped] = useState("");
+  const box = useRef<HTMLDivElement>(null);
   const id = useId();
   const ref = reference(typed);
   const add = () => {
     if (!ref) return;
     model.edit({ inputs: withInput(inputs, ref) });
     setTyped("");
+  };
+  const leaveOut = (input: InputRef) => {
+    model.edit({ inputs: inputs.filter(each => each !== input) });
+    refocus(box.current, "input");
   };
   // Enter in this field means this field, as long as there is something in it.
   const onKeyDown = (event: KeyboardEvent) => {
@@ -32,7 +38,7 @@ export function JobInputs({
     add();
   };
   return (
-    <div className="cairn-JobInputs">
+    <div className="cairn-JobInputs" ref={box}>
       {inputs.length > 0 ? (
         <ul aria-label="Inputs of the job">
           {inputs.map(input => (
@@ -42,7 +48,7 @@ export function JobInputs({
                 type="button"
                 className="cairn-IconButton"
                 title="Leave out"
-                onClick={() => model.edit({ inputs: inputs.filter(each => each !== input) })}
+                onClick={() => leaveOut(input)}
               >
                 <Icon name="close" />
                 <span className="cairn-mod-hidden">Leave out {input.ref}</span>

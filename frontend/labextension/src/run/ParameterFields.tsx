@@ -1,6 +1,7 @@
 /** The job's parameters, each with a control of its type, and assignments that can become parameters. */
 import { useId } from "react";
 import type { FoundParameter } from "../api/types";
+import { refocus } from "../ui/focus";
 import { type Draft, fieldsOf } from "./draft";
 import type { Field } from "./fields";
 import type { RunModel, RunState } from "./model";
@@ -60,8 +61,11 @@ export function ParameterFields({ model, state }: { model: RunModel; state: RunS
   );
 }
 
-const lift = (model: RunModel, draft: Draft, { name }: FoundParameter, isOn: boolean) =>
+function lift(model: RunModel, draft: Draft, { name }: FoundParameter, isOn: boolean): void {
+  const group = document.activeElement?.closest("fieldset");
   model.edit({ lifted: isOn ? [...draft.lifted, name] : draft.lifted.filter(each => each !== name) });
+  refocus(group, isOn ? `[data-name="${name}"] input` : "summary");
+}
 
 interface FieldProps {
   field: Field;
@@ -77,7 +81,7 @@ function ParameterField({ field: { parameter, text, error }, showsError, onChang
   const said = showsError ? error : null;
   const isNumeric = kind === "number" || kind === "integer";
   return (
-    <div className="cairn-Field">
+    <div className="cairn-Field" data-name={name}>
       <div className="cairn-Field-label">
         <label htmlFor={id}>
           <code>{name}</code>

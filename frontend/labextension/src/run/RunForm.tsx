@@ -1,6 +1,7 @@
 /** The body of the dialog: what runs, with which values, and where. It is there at once and fills as answers come. */
 import { type ReactNode, useId, useSyncExternalStore } from "react";
 import type { JobStore } from "../jobs/store";
+import { Failure } from "../ui/Failure";
 import { CarryList } from "./CarryList";
 import { CellList, Skeleton } from "./CellList";
 import { kept } from "./draft";
@@ -52,6 +53,7 @@ export function RunForm({ model, store }: { model: RunModel; store: JobStore }) 
         )}
       </Group>
       <Group title="Where">
+        <Failure error={state.whereError} />
         <Where model={model} state={state} />
       </Group>
       <Group title="Inputs">

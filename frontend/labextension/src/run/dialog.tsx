@@ -37,9 +37,10 @@ class RunDialog extends Dialog<unknown> {
     else this.#showProblem();
   }
 
-  /** What is wrong gets the focus, once it is marked. */
+  /** What is wrong gets the focus, once it is marked, or the button that tries the analysis again. */
   #showProblem(): void {
-    requestAnimationFrame(() => this.node.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+    const problem = "[aria-invalid=true], .cairn-Failure button";
+    requestAnimationFrame(() => this.node.querySelector<HTMLElement>(problem)?.focus());
   }
 }
 

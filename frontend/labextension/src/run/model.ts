@@ -19,8 +19,12 @@ export interface RunState {
   analysisError: string | null;
   machines: readonly MachineType[];
   environments: readonly Environment[];
+  /** Why those cannot be chosen. */
+  whereError: string | null;
   /** What the missing names hold, as far as the kernel has said. */
   probes: Readonly<Record<string, Probe>>;
+  /** Why the kernel did not say. */
+  probeError: string | null;
   /** Errors are shown once somebody tried to run it, and beside what was touched. */
   showsErrors: boolean;
 }
@@ -63,7 +67,9 @@ export class RunModel {
       analysisError: null,
       machines: [],
       environments: [],
+      whereError: null,
       probes: {},
+      probeError: null,
       showsErrors: false,
     };
   }
@@ -82,14 +88,10 @@ export class RunModel {
   /** Asks for everything that the dialog shows. What is there from an earlier try stays until the answers come. */
   load(): void {
     void this.analyse();
-    this.#api.machineTypes().then(
-      ({ items }) => this.#set({ machines: items }),
-      () => undefined,
-    );
-    this.#api.environments().then(
-      ({ items }) => this.#set({ environments: items }),
-      () => undefined,
-    );
+    this.#set({ whereError: null });
+    const failed = (error: unknown) => this.#set({ whereError: words(error) });
+    this.#api.machineTypes().then(({ items }) => this.#set({ machines: items }), failed);
+    this.#api.environments().then(({ items }) => this.#set({ environments: items }), failed);
   }
 
   readonly edit = (part: Partial<Draft>): void => this.#set({ draft: { ...this.#state.draft, ...part } });
@@ -142,8 +144,8 @@ export class RunModel {
     const unknown = names.filter(name => !(name in this.#state.probes));
     if (unknown.length === 0 || !this.carrier.canCarry) return;
     this.carrier.probe(unknown).then(
-      found => this.#set({ probes: { ...this.#state.probes, ...found } }),
-      () => undefined,
+      found => this.#set({ probes: { ...this.#state.probes, ...found }, probeError: null }),
+      (error: unknown) => this.#set({ probeError: words(error) }),
     );
   }
 

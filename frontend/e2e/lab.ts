@@ -85,12 +85,19 @@ export class Lab {
   }
 }
 
-/** Puts a notebook of these cells into the home of the workspace that a tab shows, as Lab itself would. */
-export async function putNotebook(page: Page, path: string, sources: string[]): Promise<void> {
+/**
+ * Puts a notebook of these cells into the home of the workspace that a tab shows, as Lab itself would. The cell at `parameters` is tagged so.
+ */
+export async function putNotebook(
+  page: Page,
+  path: string,
+  sources: string[],
+  parameters?: number,
+): Promise<void> {
   const cells = sources.map((source, index) => ({
     cell_type: "code",
     id: `cell-${index}`,
-    metadata: {},
+    metadata: index === parameters ? { tags: ["parameters"] } : {},
     source,
     outputs: [],
     execution_count: null,

@@ -4,7 +4,7 @@ import type { Locator, Page } from "@playwright/test";
 import { createWorkspace, expectRunning, freeName, openLab } from "../app.ts";
 import { screenshotFolder } from "../env.ts";
 import { expect, test } from "../fixtures.ts";
-import { Lab } from "../lab.ts";
+import { Lab, putNotebook } from "../lab.ts";
 
 test.describe.configure({ mode: "serial" });
 
@@ -30,31 +30,6 @@ const panel = (): Locator => page.getByRole("region", { name: "Cairn" });
 const dialog = (): Locator => page.getByRole("dialog");
 const toast = (text: RegExp): Locator => page.locator(".Toastify__toast").filter({ hasText: text }).last();
 const job = (which: string): Locator => panel().locator(`.cairn-Job[data-number="${which}"]`);
-
-/** Puts a notebook into the project folder as Lab itself would. */
-async function upload(name: string, sources: string[]): Promise<void> {
-  const cells = sources.map((source, index) => ({
-    cell_type: "code",
-    id: `cell-${index}`,
-    metadata: index === 1 ? { tags: ["parameters"] } : {},
-    source,
-    outputs: [],
-    execution_count: null,
-  }));
-  const metadata = { kernelspec: { name: "python3", display_name: "Python 3", language: "python" } };
-  const content = { nbformat: 4, nbformat_minor: 5, metadata, cells };
-  const status = await page.evaluate(
-    async ({ path, body }) => {
-      const base = /^\/w\/[^/]+\//.exec(location.pathname)?.[0] ?? "/";
-      const token = /_xsrf=([^;]+)/.exec(document.cookie)?.[1] ?? "";
-      const headers = { "x-xsrftoken": token, "content-type": "application/json" };
-      const response = await fetch(`${base}api/contents/${path}`, { method: "PUT", headers, body });
-      return response.status;
-    },
-    { path: `work/${name}`, body: JSON.stringify({ type: "notebook", format: "json", content }) },
-  );
-  expect(status).toBeLessThan(300);
-}
 
 async function showPanel(): Promise<void> {
   if (!(await panel().isVisible())) await page.locator('.jp-SideBar [data-id="cairn-panel"]').first().click();
@@ -99,7 +74,7 @@ test.beforeAll(async ({ browser }) => {
   page = await openLab(app);
   lab = new Lab(page);
   await lab.ready();
-  await upload(NOTEBOOK, SOURCES);
+  await putNotebook(page, `work/${NOTEBOOK}`, SOURCES, 1);
   await page.locator(".jp-DirListing-header").waitFor();
   await page
     .getByTitle(/Refresh the file browser/i)

@@ -3,6 +3,7 @@ import type { Job } from "@cairn/api/types";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { bytes, plural } from "~/lib/format";
+import { hasOutputs } from "~/lib/job";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
 import { Button } from "~/ui/Button";
 import { TextField } from "~/ui/Field";
@@ -40,7 +41,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
   const [query, setQuery] = useState("");
   const [picked, setPicked] = useState<PickedInput | null>(null);
   const others = latest.filter(job => job.project !== project);
-  const jobs = [...ofProject, ...others].filter(job => (job.outputs?.files ?? 0) > 0);
+  const jobs = [...ofProject, ...others].filter(hasOutputs);
   const found = best(query, jobs, job => `${job.project}#${job.number} ${jobName(job)}`, 8);
   const typed = /#\d+/.test(query) ? query.trim() : null;
   const choose = (job: Job) => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` });

@@ -1,24 +1,15 @@
 /** The states of jobs and workspaces: one word, one icon, one colour each, never colour alone. */
 import type { EnvironmentState, JobState, Machine, WorkspaceState } from "@cairn/api/types";
 import { cx } from "~/lib/class";
+import { jobLook, type Tone } from "~/lib/job";
 import { Icon, type IconName } from "./Icon";
 
-type Tone = "idle" | "busy" | "ok" | "warn" | "bad";
 interface Style {
   tone: Tone;
   icon: IconName;
   turning?: boolean;
 }
 
-const JOBS: Record<JobState, Style> = {
-  created: { tone: "idle", icon: "circle" },
-  queued: { tone: "idle", icon: "clock" },
-  started: { tone: "busy", icon: "ring", turning: true },
-  stopping: { tone: "warn", icon: "ring", turning: true },
-  stopped: { tone: "idle", icon: "stop" },
-  error: { tone: "bad", icon: "alert" },
-  complete: { tone: "ok", icon: "check" },
-};
 const WORKSPACES: Record<WorkspaceState, Style> = {
   stopped: { tone: "idle", icon: "stop" },
   starting: { tone: "busy", icon: "ring", turning: true },
@@ -50,7 +41,7 @@ function Badge({ word, style }: { word: string; style: Style | undefined }) {
   );
 }
 
-export const JobBadge = ({ state }: { state: JobState }) => <Badge word={state} style={JOBS[state]} />;
+export const JobBadge = ({ state }: { state: JobState }) => <Badge word={state} style={jobLook(state)} />;
 export const WorkspaceBadge = ({ state }: { state: WorkspaceState }) => (
   <Badge word={state} style={WORKSPACES[state]} />
 );
@@ -73,7 +64,3 @@ const MACHINES: Record<Machine["state"], Style> = {
 export const MachineBadge = ({ state }: { state: Machine["state"] }) => (
   <Badge word={state} style={MACHINES[state]} />
 );
-
-export const isOver = (state: JobState): boolean =>
-  state === "stopped" || state === "error" || state === "complete";
-export const isRunning = (state: JobState): boolean => state === "started" || state === "stopping";

@@ -1,8 +1,5 @@
 /** A project's jobs as a list that is brought up to date piece by piece. Pure. */
-import type { Job, JobState } from "@cairn/api/types";
-
-export const isOver = (state: JobState): boolean =>
-  state === "complete" || state === "error" || state === "stopped";
+import type { Job } from "@cairn/api/types";
 
 /** Puts newer versions of jobs into a list that is sorted by number, newest first. */
 export function merge(known: readonly Job[], fresh: readonly Job[]): Job[] {

@@ -2,9 +2,10 @@
 
 import type { Job } from "@cairn/api/types";
 import { duration, value } from "@cairn/app/lib/format";
+import { hasOutputs, isOver } from "@cairn/app/lib/job";
 import { Notification } from "@jupyterlab/apputils";
 import { words } from "../api/client";
-import { isOver, latest } from "./list";
+import { latest } from "./list";
 import type { JobStore } from "./store";
 
 const KEY = "cairn-lab:submitted";
@@ -75,7 +76,7 @@ export function notifyEnds(store: JobStore, { show, open }: Actions): (job: Job)
     const actions: Notification.IAction[] = [
       { label: "Show", displayType: "accent", callback: () => show(job) },
     ];
-    if (job.notebook && (job.outputs?.files ?? 0) > 0)
+    if (job.notebook && hasOutputs(job))
       actions.push({ label: "Open as notebook", callback: () => opening(job, open) });
     // What went well goes to the bell by itself; what did not waits to be seen.
     Notification.emit(ending(job), type, { autoClose: type === "success" ? SHOWN_MS : false, actions });

@@ -1,10 +1,11 @@
 /** What the panel shows: this workspace and its project's jobs, kept current by events. Knows the API; knows nothing of Lab. */
 import { ApiError } from "@cairn/api/errors";
 import type { Change, Job, Workspace } from "@cairn/api/types";
+import { isOver } from "@cairn/app/lib/job";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
 import { follow } from "../live/events";
-import { isOver, merge } from "./list";
+import { merge } from "./list";
 
 const PAGE = 20;
 /** Without the stream one looks now and then, and only while somebody may see it. */

@@ -1,7 +1,8 @@
 /** A job unfolded: its charts, the last lines of its log, and what one can do with it. */
 import type { Job } from "@cairn/api/types";
+import { hasOutputs, isOver } from "@cairn/app/lib/job";
 import { useRef, useState } from "react";
-import { inputName, isOver } from "../jobs/list";
+import { inputName } from "../jobs/list";
 import { charted } from "../jobs/series";
 import type { JobStore } from "../jobs/store";
 import type { Desk } from "../lab/desk";
@@ -50,7 +51,6 @@ function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Des
   const [attached, setAttached] = useState<string | null>(null);
   const action = useAction();
   const box = useRef<HTMLDivElement>(null);
-  const hasOutputs = (job.outputs?.files ?? 0) > 0;
   const attach = async () => {
     const name = inputName(`#${job.number}`);
     await store.attach(name, `#${job.number}`);
@@ -77,13 +77,13 @@ function JobActions({ job, store, desk }: { job: Job; store: JobStore; desk: Des
     <>
       <div className="cairn-Actions" ref={box}>
         {isOver(job.state) || job.state === "stopping" ? null : does("stop", "Stop", () => store.stop(job))}
-        {job.notebook && hasOutputs
+        {job.notebook && hasOutputs(job)
           ? does("notebook", "Open as notebook", () => desk.openNotebook(job))
           : null}
         {job.notebook
           ? does("diff", "Compare", () => desk.compare(job), "Compare with present notebook")
           : null}
-        {hasOutputs ? does("input", "Attach outputs", attach) : null}
+        {hasOutputs(job) ? does("input", "Attach outputs", attach) : null}
         <a className="cairn-Button" href={desk.jobUrl(job)} target="_blank" rel="noreferrer">
           <Icon name="external" /> Job’s page
         </a>

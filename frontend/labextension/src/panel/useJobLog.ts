@@ -1,9 +1,9 @@
 /** The last lines of a job's log, followed while it runs. */
 import type { Job, LogLine } from "@cairn/api/types";
+import { isOver } from "@cairn/app/lib/job";
 import { useEffect, useState } from "react";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
-import { isOver } from "../jobs/list";
 
 const LINES = 8;
 const TAIL_BYTES = 16_384;

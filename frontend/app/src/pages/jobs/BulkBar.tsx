@@ -3,9 +3,9 @@ import * as api from "@cairn/api/operations";
 import type { Job } from "@cairn/api/types";
 import { useMutation } from "@tanstack/react-query";
 import { plural } from "~/lib/format";
+import { isOver } from "~/lib/job";
 import { Button } from "~/ui/Button";
 import { ErrorNotice } from "~/ui/Notice";
-import { isOver } from "~/ui/State";
 import { toast } from "~/ui/Toasts";
 
 export function BulkBar({ jobs, onClear }: { jobs: Job[]; onClear: () => void }) {

@@ -8,13 +8,13 @@ import { type SetSearch, useSearch } from "~/hooks/useSearch";
 import { useTyped } from "~/hooks/useTyped";
 import { cx } from "~/lib/class";
 import { value } from "~/lib/format";
+import { isOver } from "~/lib/job";
 import { seriesQuery } from "~/queries/jobs";
 import { Button } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { ErrorNotice } from "~/ui/Notice";
 import { Card } from "~/ui/Page";
 import { Loading } from "~/ui/Skeleton";
-import { isOver } from "~/ui/State";
 
 const Chart = lazy(() => import("~/charts/Chart").then(module => ({ default: module.Chart })));
 

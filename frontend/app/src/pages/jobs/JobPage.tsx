@@ -8,6 +8,7 @@ import { Cost } from "~/components/Cost";
 import { jobName } from "~/components/JobTitle";
 import { useJob } from "~/hooks/useJob";
 import { cx } from "~/lib/class";
+import { isOver } from "~/lib/job";
 import { ordinal } from "~/lib/machine";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
@@ -16,7 +17,7 @@ import { jobQuery } from "~/queries/jobs";
 import { projectQuery } from "~/queries/projects";
 import { Button } from "~/ui/Button";
 import { ErrorNotice } from "~/ui/Notice";
-import { isOver, JobBadge } from "~/ui/State";
+import { JobBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
 import { RunAgain } from "./RunAgain";
 

@@ -4,12 +4,12 @@ import type { Job } from "@cairn/api/types";
 import { useParams } from "react-router";
 import { useJob } from "~/hooks/useJob";
 import { useSearch } from "~/hooks/useSearch";
+import { isOver } from "~/lib/job";
 import { LogView } from "~/logs/LogView";
 import { useLog } from "~/logs/useLog";
 import { IconButton } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { ErrorNotice } from "~/ui/Notice";
-import { isOver } from "~/ui/State";
 
 /** Saves the lines that are here as a file: for a running job, the log so far. */
 function download(

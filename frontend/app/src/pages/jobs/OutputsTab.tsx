@@ -8,13 +8,13 @@ import { FileBrowser } from "~/components/FileBrowser";
 import { inputName } from "~/components/InputPicker";
 import { useJob } from "~/hooks/useJob";
 import { bytes, plural } from "~/lib/format";
+import { isOver } from "~/lib/job";
 import { paths } from "~/paths";
 import { myWorkspacesQuery, workspaceQuery } from "~/queries/projects";
 import { Command } from "~/ui/Copy";
 import { Empty } from "~/ui/Empty";
 import { Menu } from "~/ui/Menu";
 import { ErrorNotice, Notice } from "~/ui/Notice";
-import { isOver } from "~/ui/State";
 import { toast } from "~/ui/Toasts";
 
 const byInterest = (files: File[]): File | undefined =>

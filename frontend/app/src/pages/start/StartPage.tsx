@@ -5,6 +5,7 @@ import type { LoaderFunctionArgs } from "react-router";
 import { JobTitle } from "~/components/JobTitle";
 import { MachineTypeRow } from "~/components/MachineTypes";
 import { plural } from "~/lib/format";
+import { isRunning } from "~/lib/job";
 import { micros, perHour, sum } from "~/lib/money";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
@@ -16,7 +17,7 @@ import { ButtonLink } from "~/ui/Button";
 import { Empty } from "~/ui/Empty";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Card, Page, Section } from "~/ui/Page";
-import { isRunning, JobBadge } from "~/ui/State";
+import { JobBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
 import { WorkspaceCard } from "./WorkspaceCard";
 

@@ -8,6 +8,7 @@ import type { JobStore } from "../jobs/store";
 import type { Desk } from "../lab/desk";
 import { Failure } from "../ui/Failure";
 import { refocus } from "../ui/focus";
+import { RefField } from "../ui/RefField";
 import { useAction } from "../ui/useAction";
 import { AttachedPath } from "./Attached";
 import { Section } from "./Section";
@@ -74,29 +75,18 @@ function AttachField({ store, jobs, isEmpty }: { store: JobStore; jobs: readonly
     <form className="cairn-Attach" onSubmit={submit}>
       <label htmlFor={id}>{isEmpty ? "Attach a job’s outputs" : "Attach more outputs"}</label>
       <div>
-        <input
+        <RefField
           id={id}
           className="jp-mod-styled"
-          list={`${id}-jobs`}
           placeholder="#12 or #12/model"
-          autoComplete="off"
-          spellCheck={false}
+          jobs={jobs}
           value={typed}
-          onChange={event => setTyped(event.target.value)}
+          onType={setTyped}
         />
         <button type="submit" className="cairn-Button" disabled={!ref} aria-disabled={attaching.busy}>
           {attaching.busy ? "Attaching…" : "Attach"}
         </button>
       </div>
-      <datalist id={`${id}-jobs`}>
-        {jobs
-          .filter(job => (job.outputs?.files ?? 0) > 0)
-          .map(job => (
-            <option key={job.number} value={`#${job.number}`}>
-              {job.name} · {plural(job.outputs?.files ?? 0, "file")}
-            </option>
-          ))}
-      </datalist>
       {typed && !ref ? (
         <p className="cairn-mod-muted">Write a job’s number, such as #12 or #12/model</p>
       ) : null}

@@ -4,6 +4,7 @@ import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { reference } from "../jobs/list";
 import { refocus } from "../ui/focus";
 import { Icon } from "../ui/Icon";
+import { RefField } from "../ui/RefField";
 import { withInput } from "./draft";
 import type { RunModel, RunState } from "./model";
 
@@ -61,30 +62,18 @@ export function JobInputs({
         Add outputs of a job
       </label>
       <div className="cairn-JobInputs-add" data-own-enter={typed !== ""}>
-        <input
+        <RefField
           id={id}
-          type="text"
-          list={`${id}-jobs`}
           placeholder="Add outputs of a job: #12 or #12/model"
-          autoComplete="off"
-          spellCheck={false}
+          jobs={jobs}
           value={typed}
-          onChange={event => setTyped(event.target.value)}
+          onType={setTyped}
           onKeyDown={onKeyDown}
         />
         <button type="button" className="cairn-Button" disabled={!ref} onClick={add}>
           Add
         </button>
       </div>
-      <datalist id={`${id}-jobs`}>
-        {jobs
-          .filter(job => (job.outputs?.files ?? 0) > 0)
-          .map(job => (
-            <option key={job.number} value={`#${job.number}`}>
-              {job.name}
-            </option>
-          ))}
-      </datalist>
     </div>
   );
 }

@@ -3,6 +3,7 @@
  * do not use up the few connections that a browser gives one server over HTTP/1.1.
  */
 import { apiPath, withQuery } from "@cairn/api/client";
+import { follow } from "@cairn/api/events";
 import type { Change } from "@cairn/api/types";
 
 export type Connection = "connecting" | "live" | "lost";
@@ -17,82 +18,21 @@ export interface Listener {
 }
 
 const CHANNEL = "cairn-events";
-const BATCH_MS = 250;
-const MAX_RETRY_MS = 15_000;
-
 type Message = { changes: Change[] } | { connection: Connection } | { refused: true } | { reset: true };
 
-export function parseChange(data: string): Change | null {
-  try {
-    const value: unknown = JSON.parse(data);
-    if (typeof value !== "object" || value === null || !("kind" in value) || !("number" in value))
-      return null;
-    return value as Change;
-  } catch {
-    return null;
-  }
-}
-
-/** Holds one EventSource, reopening it from the last number seen whenever the browser gives up on it. */
+/** Holds one stream, and asks who one is before it is opened again. */
 function hold(tell: (message: Message) => void): () => void {
-  let source: EventSource | null = null;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  let flush: ReturnType<typeof setTimeout> | undefined;
-  let since: number | null = null;
-  let retryMs = 500;
-  let batch: Change[] = [];
-
-  const deliver = () => {
-    flush = undefined;
-    const changes = batch;
-    batch = [];
-    tell({ changes });
-  };
-  const receive = (event: MessageEvent<string>) => {
-    const change = parseChange(event.data);
-    if (!change) return;
-    since = Math.max(since ?? 0, change.number);
-    batch.push(change);
-    flush ??= setTimeout(deliver, BATCH_MS);
-  };
-  const place = (event: MessageEvent<string>) => {
-    since = Math.max(since ?? 0, Number(event.lastEventId) || 0);
-  };
-  const failed = () => {
-    tell({ connection: "lost" });
-    if (source?.readyState !== EventSource.CLOSED) return;
-    source.close();
-    clearTimeout(retry);
-    retry = setTimeout(check, retryMs);
-    retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
-  };
-  const check = () => {
-    void fetch(apiPath("me"), { headers: { accept: "application/json" } }).then(
-      response => (response.status === 401 ? tell({ refused: true }) : open()),
-      () => failed(),
-    );
-  };
-  const open = () => {
-    source?.close();
-    source = new EventSource(withQuery(apiPath("events"), { since }));
-    source.onopen = () => {
-      retryMs = 500;
-      tell({ connection: "live" });
-    };
-    source.onmessage = receive;
-    source.onerror = failed;
-    source.addEventListener("ready", place);
-    source.addEventListener("reset", event => {
-      place(event);
-      tell({ reset: true });
-    });
-  };
-  open();
-  return () => {
-    clearTimeout(retry);
-    clearTimeout(flush);
-    source?.close();
-  };
+  return follow({
+    open: since => new EventSource(withQuery(apiPath("events"), { since })),
+    mayOpen: async () => {
+      const { status } = await fetch(apiPath("me"), { headers: { accept: "application/json" } });
+      if (status === 401) tell({ refused: true });
+      return status !== 401;
+    },
+    onChanges: changes => tell({ changes }),
+    onLive: isLive => tell({ connection: isLive ? "live" : "lost" }),
+    onReset: () => tell({ reset: true }),
+  });
 }
 
 /** Listens to changes until the returned function is called. */

@@ -4,7 +4,6 @@ import { expect, test } from "vitest";
 import { faviconSvg } from "~/components/favicon";
 import { best, score } from "~/components/match";
 import { mergeJobs } from "~/queries/jobs";
-import { parseChange } from "./events";
 import { applyChanges } from "./invalidate";
 
 const [first, second] = jobs;
@@ -41,12 +40,6 @@ test("an event makes old what it touches and nothing else", () => {
   expect(isOld(["series", "examples", first.number, "loss", 100])).toBe(true);
   expect(isOld(["series", "examples", second.number, "loss", 100])).toBe(false);
   expect(isOld(["projects"])).toBe(false);
-});
-
-test("what is no change is ignored", () => {
-  expect(parseChange("{")).toBeNull();
-  expect(parseChange('{"number":1}')).toBeNull();
-  expect(parseChange('{"number":1,"kind":"job.changed","subject":"x","project_id":null}')?.number).toBe(1);
 });
 
 test("a few letters find what was meant", () => {

@@ -1,10 +1,10 @@
 /** What the panel shows: this workspace and its project's jobs, kept current by events. Knows the API; knows nothing of Lab. */
 import { ApiError } from "@cairn/api/errors";
+import { follow } from "@cairn/api/events";
 import type { Change, Job, Workspace } from "@cairn/api/types";
 import { isOver } from "@cairn/app/lib/job";
 import { words } from "../api/client";
 import type { Api } from "../api/operations";
-import { follow } from "../live/events";
 import { merge } from "./list";
 
 const PAGE = 20;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { follow, parseChange, type Source } from "./events";
+import { follow, parseChange, type Source } from "./events.ts";
 
 class Made implements Source {
   readyState = 1;
@@ -33,7 +33,7 @@ class Made implements Source {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function start() {
+function start(mayOpen?: () => Promise<boolean>) {
   const sources: Made[] = [];
   const seen = { changes: [] as number[], live: [] as boolean[], resets: 0 };
   const stop = follow({
@@ -42,6 +42,7 @@ function start() {
       sources.push(source);
       return source;
     },
+    ...(mayOpen ? { mayOpen } : {}),
     onChanges: changes => seen.changes.push(...changes.map(change => change.number)),
     onLive: isLive => seen.live.push(isLive),
     onReset: () => {
@@ -82,6 +83,24 @@ test("it tries less and less often, and as at first after it worked", () => {
   expect(sources).toHaveLength(5);
 });
 
+test("it asks whether it may, again while nobody answers, and ends where it may not", async () => {
+  const answers = ["away", true, false];
+  const { sources, last } = start(async () => {
+    const answer = answers.shift();
+    if (answer === "away") throw new Error(answer);
+    return answer === true;
+  });
+  last().breaks();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sources).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(sources).toHaveLength(2);
+  last().breaks();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(sources).toHaveLength(2);
+  expect(answers).toHaveLength(0);
+});
+
 test("a gap means reading anew, from where the server is", () => {
   const { seen, last } = start();
   last().say("reset", 400);
@@ -103,4 +122,5 @@ test("nothing is heard after the end", () => {
 test("what is no change is passed over", () => {
   expect(parseChange("{")).toBeNull();
   expect(parseChange('{"number":1}')).toBeNull();
+  expect(parseChange('{"number":1,"kind":"job.changed","subject":"x","project_id":null}')?.number).toBe(1);
 });

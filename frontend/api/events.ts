@@ -1,5 +1,5 @@
-/** The stream of changes, as one tab of Lab follows it. It resumes after the last number seen, and says when it is not there. */
-import type { Change } from "@cairn/api/types";
+/** The stream of changes, as one tab follows it. It resumes after the last number seen, and says when it is not there. */
+import type { Change } from "./types.ts";
 
 /** The part of an `EventSource` that is used, so that tests can make one up. */
 export interface Source {
@@ -14,6 +14,8 @@ export interface Source {
 export interface Listener {
   /** Opens the stream after this number; from now on where it is null. */
   open: (since: number | null) => Source;
+  /** Asked before it is opened again: whether there is still somebody to listen. Rejects while nobody answers. */
+  mayOpen?: () => Promise<boolean>;
   onChanges: (changes: Change[]) => void;
   onLive: (isLive: boolean) => void;
   /** Events were missed that the server no longer keeps: everything has to be read anew. */
@@ -21,7 +23,7 @@ export interface Listener {
 }
 
 const CLOSED = 2;
-const BATCH_MS = 400;
+const BATCH_MS = 250;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 15_000;
 
@@ -39,6 +41,7 @@ export function parseChange(data: string): Change | null {
 /** Follows the stream until the returned function is called. */
 export function follow(listener: Listener): () => void {
   let source: Source | null = null;
+  let isOver = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let flush: ReturnType<typeof setTimeout> | undefined;
   let since: number | null = null;
@@ -67,10 +70,15 @@ export function follow(listener: Listener): () => void {
     // The browser tries again by itself, until it gives up for good.
     if (source?.readyState !== CLOSED) return;
     clearTimeout(retry);
-    retry = setTimeout(open, retryMs);
+    retry = setTimeout(again, retryMs);
     retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
   };
+  const again = () => {
+    if (listener.mayOpen) void listener.mayOpen().then(may => may && open(), failed);
+    else open();
+  };
   const open = () => {
+    if (isOver) return;
     source?.close();
     source = listener.open(since);
     source.onopen = () => {
@@ -87,6 +95,7 @@ export function follow(listener: Listener): () => void {
   };
   open();
   return () => {
+    isOver = true;
     clearTimeout(retry);
     clearTimeout(flush);
     source?.close();

@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Stop the job after this long: 90s, 15m, 12h.
     #[arg(long, value_name = "T", value_parser = reference::duration_ms)]
     time_limit: Option<i64>,
+    /// Stop it when one cell of its notebook has run this long.
+    #[arg(long, value_name = "T", value_parser = reference::duration_ms)]
+    cell_time_limit: Option<i64>,
     /// A word to find the job by. May be given more than once.
     #[arg(long = "tag", value_name = "TEXT")]
     tags: Vec<String>,
@@ -114,6 +117,7 @@ async fn submit(session: &Session, args: &mut Args) -> anyhow::Result<Value> {
         ("machine", args.machine.take().map(Value::String)),
         ("name", args.name.take().map(Value::String)),
         ("time_limit_ms", args.time_limit.map(Value::from)),
+        ("cell_time_limit_ms", args.cell_time_limit.map(Value::from)),
         ("retries", args.retries.map(Value::from)),
         ("tags", (!args.tags.is_empty()).then(|| json!(args.tags))),
     ];

@@ -53,6 +53,8 @@ pub struct NewJob {
     pub idempotency_key: Option<String>,
     /// How long it may run, in milliseconds.
     pub time_limit_ms: Option<i64>,
+    /// How long one cell of its notebook may run, in milliseconds.
+    pub cell_time_limit_ms: Option<i64>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// How often an attempt that failed is followed by another. Lost machines do not count.
@@ -101,6 +103,7 @@ impl Control {
             idempotency_key: new.idempotency_key,
             rerun_of: None,
             time_limit_ms: new.time_limit_ms,
+            cell_time_limit_ms: new.cell_time_limit_ms,
             tags: new.tags,
             retries: new.retries,
             queue: true,
@@ -149,6 +152,7 @@ impl Control {
             idempotency_key: None,
             rerun_of: Some(job.id),
             time_limit_ms: job.time_limit_ms,
+            cell_time_limit_ms: job.cell_time_limit_ms,
             tags: job.tags,
             retries: job.retries,
             queue: true,

@@ -1279,6 +1279,11 @@ export interface components {
              * @description The number of the latest attempt; 0 before the first.
              */
             attempt: number;
+            /**
+             * Format: int64
+             * @description A cell of its notebook is interrupted after running this long.
+             */
+            cell_time_limit_ms: number | null;
             /** @description The command, where it runs one. */
             command: string[] | null;
             /** @description What its attempts have cost so far, as a decimal number; null where none had a price. */
@@ -1468,6 +1473,11 @@ export interface components {
                  * @description The number of the latest attempt; 0 before the first.
                  */
                 attempt: number;
+                /**
+                 * Format: int64
+                 * @description A cell of its notebook is interrupted after running this long.
+                 */
+                cell_time_limit_ms?: number | null;
                 /** @description The command, where it runs one. */
                 command?: string[] | null;
                 /** @description What its attempts have cost so far, as a decimal number; null where none had a price. */
@@ -2169,6 +2179,11 @@ export interface components {
         };
         /** @description A job to run: a command or a notebook, on the code of a workspace or of a snapshot. */
         NewJob: {
+            /**
+             * Format: int64
+             * @description A cell of its notebook is interrupted after running this long, and the job ends there.
+             */
+            cell_time_limit_ms?: number | null;
             cells?: components["schemas"]["NewCells"] | null;
             /** @description The program and its arguments. */
             command?: string[] | null;

@@ -119,6 +119,8 @@ pub struct Job {
     pub rerun_of: Option<JobId>,
     /// How long it may run, in milliseconds.
     pub time_limit_ms: Option<i64>,
+    /// How long one cell of its notebook may run, in milliseconds.
+    pub cell_time_limit_ms: Option<i64>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// How often an attempt that failed is followed by another.
@@ -168,6 +170,7 @@ impl Record for Job {
             outputs: outputs(row)?,
             rerun_of: row.maybe_parsed("rerun_of")?,
             time_limit_ms: row.maybe_int("time_limit_ms")?,
+            cell_time_limit_ms: row.maybe_int("cell_time_limit_ms")?,
             tags: row.json("tags")?,
             retries: row.int("retries")?,
             failures: row.int("failures")?,

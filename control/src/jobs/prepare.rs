@@ -32,6 +32,7 @@ pub(super) async fn work(control: &Control, job: &Job, attempt: &Attempt) -> Res
         notebook: job.notebook.clone(),
         parameters: job.parameters.clone(),
         time_limit_ms: job.time_limit_ms,
+        cell_time_limit_ms: job.cell_time_limit_ms,
     };
     Ok(Work {
         run_id: attempt.run_id.clone(),

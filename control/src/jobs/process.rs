@@ -82,6 +82,9 @@ fn argv(parts: &Parts<'_>) -> Vec<String> {
                 .map(str::to_owned),
             );
             argv.push(parts.environment.path.to_string_lossy().into_owned());
+            if let Some(limit_ms) = parts.attempt.cell_time_limit_ms {
+                argv.extend(["--cell-timeout-ms".to_owned(), limit_ms.to_string()]);
+            }
             argv.push(format!("/cairn/repository/{notebook}"));
         }
         None => argv.extend(command(

@@ -68,6 +68,8 @@ pub struct AttemptWork {
     pub parameters: Map<String, Value>,
     /// How long it may run.
     pub time_limit_ms: Option<i64>,
+    /// How long each cell of the notebook may run.
+    pub cell_time_limit_ms: Option<i64>,
 }
 
 /// What only the run itself may know. Never logged.

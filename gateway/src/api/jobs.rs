@@ -58,6 +58,8 @@ pub(crate) struct NewJob {
     idempotency_key: Option<String>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
+    /// A cell of its notebook is interrupted after running this long, and the job ends there.
+    cell_time_limit_ms: Option<i64>,
     /// Words to find it by.
     #[serde(default)]
     tags: Vec<String>,
@@ -203,6 +205,7 @@ pub(crate) async fn create_job(
         snapshot_id,
         idempotency_key: new.idempotency_key,
         time_limit_ms: new.time_limit_ms,
+        cell_time_limit_ms: new.cell_time_limit_ms,
         tags: new.tags,
         retries: new.retries,
     };

@@ -238,6 +238,7 @@ async fn job(
         idempotency_key: None,
         rerun_of: None,
         time_limit_ms: None,
+        cell_time_limit_ms: None,
         tags: Vec::new(),
         retries: 0,
         queue: true,

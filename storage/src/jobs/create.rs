@@ -47,6 +47,8 @@ pub struct NewJob {
     pub rerun_of: Option<JobId>,
     /// See [`Job::time_limit_ms`].
     pub time_limit_ms: Option<i64>,
+    /// See [`Job::cell_time_limit_ms`].
+    pub cell_time_limit_ms: Option<i64>,
     /// See [`Job::tags`].
     pub tags: Vec<String>,
     /// See [`Job::retries`].
@@ -78,9 +80,15 @@ impl NewJob {
         {
             return Err(Error::invalid("the command of a job is empty"));
         }
-        if self.time_limit_ms.is_some_and(|limit_ms| limit_ms <= 0) {
+        let limits = [self.time_limit_ms, self.cell_time_limit_ms];
+        if limits.iter().flatten().any(|limit_ms| *limit_ms <= 0) {
             return Err(Error::invalid(
-                "the time limit of a job is longer than nothing",
+                "the time limit of a job or a cell is longer than nothing",
+            ));
+        }
+        if self.cell_time_limit_ms.is_some() && self.notebook.is_none() {
+            return Err(Error::invalid(
+                "a command has no cells that a time limit could hold for: limit the job",
             ));
         }
         if !(0..=MOST_RETRIES).contains(&self.retries) {
@@ -122,6 +130,7 @@ impl NewJob {
         let same_place = self.environment == job.environment
             && self.machine == job.machine
             && self.time_limit_ms == job.time_limit_ms
+            && self.cell_time_limit_ms == job.cell_time_limit_ms
             && self.retries == job.retries;
         let same_asker = self.user_id == job.user_id
             && self.name == job.name
@@ -190,8 +199,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         (State::Created, None)
     };
     let text = "INSERT INTO jobs (id, project_id, number, name, user_id, workspace_id, snapshot_id, command, notebook, parameters, inputs, \
-         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms, tags, retries) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19, $20, $21)";
+         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms, tags, retries, cell_time_limit_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19, $20, $21, $22)";
     let query = sql(text)
         .bind(id)
         .bind(new.project_id)
@@ -212,7 +221,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         .bind(new.rerun_of)
         .bind(new.time_limit_ms);
     let query = query.bind(tx.now_ms()).bind(queued_ms);
-    execute(tx, query.bind(json(&new.tags)?).bind(new.retries)).await?;
+    let query = query.bind(json(&new.tags)?).bind(new.retries);
+    execute(tx, query.bind(new.cell_time_limit_ms)).await?;
     Ok(())
 }
 

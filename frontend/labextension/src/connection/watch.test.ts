@@ -28,17 +28,51 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/** A tab with these shared documents; null where none can be shared. Nothing of it is marked as not saved. */
-async function tab(providers: unknown): Promise<{ status: { isDirty: boolean } }> {
+/** A document that is open and has something unsaved, of a file with this hash. */
+function typed(hash: string | null) {
+  return {
+    path: "work/a.py",
+    contentsModel: { type: "file", format: "text" as const, hash: "known" },
+    model: { dirty: true, collaborative: hash !== null, toJSON: () => null, toString: () => "typed\n" },
+    save: vi.fn(async () => undefined),
+    hash,
+  };
+}
+
+const files = vi.fn(async (path: string, _: object) => ({ path }));
+
+/** A tab with these shared documents; null where none can be shared. Nothing of it is marked as not saved but what is open. */
+async function tab(providers: unknown, ...open: ReturnType<typeof typed>[]) {
   const getProvider = () => {
     if (providers === null) throw new Error("Provider rtc is not registered");
     return { providers };
   };
+  const isMarked = () => open.some(each => each.model.dirty);
   const app = {
-    status: { isDirty: false },
+    status: {
+      other: false,
+      get isDirty() {
+        return this.other || isMarked();
+      },
+    },
+    shell: { widgets: () => open.map(context => ({ context })).values() },
     commands: { execute: saveAll },
-    serviceManager: { contents: { defaultDrive: { contentProviderRegistry: { getProvider } } } },
+    serviceManager: {
+      contents: {
+        defaultDrive: { contentProviderRegistry: { getProvider } },
+        get: async (path: string) => {
+          const found = open.find(each => each.path === path);
+          return found
+            ? { hash: found.hash, content: "before\n" }
+            : { content: [{ name: "a.py" }, { name: "work" }] };
+        },
+        save: files,
+      },
+    },
   };
+  saveAll.mockImplementation(async () => {
+    for (const each of open) each.model.dirty = false;
+  });
   await new Watch(app as unknown as JupyterLab, BASE, load).begin();
   return app;
 }
@@ -50,8 +84,15 @@ async function restarts(ms: number): Promise<void> {
 
 const link = (synced: boolean): Link => ({ wsProvider: { wsconnected: true, synced } });
 
-test("a tab loads again when all is saved", async () => {
-  await tab(null);
+test("a tab with nothing unsaved loads again at once, connected or not", async () => {
+  await tab(new Map([["a", { wsProvider: null }]]));
+  await restarts(0);
+  expect(load).toHaveBeenCalledOnce();
+  expect(saveAll).not.toHaveBeenCalled();
+});
+
+test("what is not shared is saved before", async () => {
+  await tab(null, typed(null));
   await restarts(500);
   expect(saveAll).toHaveBeenCalledOnce();
   expect(load).toHaveBeenCalledOnce();
@@ -59,7 +100,7 @@ test("a tab loads again when all is saved", async () => {
 
 test("what cannot be saved stays, and can be loaded by hand", async () => {
   const app = await tab(null);
-  app.status.isDirty = true;
+  app.status.other = true;
   await restarts(20_000);
   expect(load).not.toHaveBeenCalled();
   expect(said()).toContain("could not be saved");
@@ -73,34 +114,46 @@ test("what cannot be saved stays, and can be loaded by hand", async () => {
   expect(load).toHaveBeenCalledOnce();
 });
 
-test("shared documents are saved once they are connected and in step, not before", async () => {
-  const document: Link = { wsProvider: null };
-  await tab(new Map([["json:notebook:a.ipynb", document]]));
-  await restarts(2000);
-  expect(saveAll).not.toHaveBeenCalled();
-  document.wsProvider = link(false).wsProvider;
+test("a shared document is saved once it is connected and in step, not before", async () => {
+  const provider: Link = { wsProvider: null };
+  await tab(new Map([["a", provider]]), typed("known"));
+  await restarts(1000);
+  provider.wsProvider = link(false).wsProvider;
   await vi.advanceTimersByTimeAsync(1000);
   expect(saveAll).not.toHaveBeenCalled();
-  document.wsProvider = link(true).wsProvider;
+  provider.wsProvider = link(true).wsProvider;
   await vi.advanceTimersByTimeAsync(1000);
   expect(saveAll).toHaveBeenCalledOnce();
   expect(load).toHaveBeenCalledOnce();
 });
 
 test.each([
-  [
-    "has no connection",
-    new Map([
-      ["a", link(true)],
-      ["b", { wsProvider: null }],
-    ]),
-  ],
-  ["is never in step", new Map([["a", link(false)]])],
+  ["has no connection", new Map([["a", { wsProvider: null }]])],
+  ["is refused", new Map([["a", link(false)]])],
   ["does not say", undefined],
-])("where a shared document %s, a person decides, though nothing is marked", async (_, providers) => {
-  await tab(providers);
+])("a shared document that %s is written past it", async (_, providers) => {
+  await tab(providers, typed("known"));
+  await restarts(8000);
+  expect(saveAll, "it would take the mark away and save nothing").not.toHaveBeenCalled();
+  expect(files.mock.calls).toEqual([["work/a.py", { type: "file", format: "text", content: "typed\n" }]]);
+  expect(load).toHaveBeenCalledOnce();
+});
+
+test("nothing is written over: what was changed meanwhile gets a neighbour, and a person is told", async () => {
+  await tab(new Map([["a", link(false)]]), typed("another"));
   await restarts(20_000);
-  expect(saveAll, "it would take marks away and save nothing").not.toHaveBeenCalled();
+  expect(files.mock.calls.map(([path]) => path)).toEqual(["work/a-2.py"]);
   expect(load).not.toHaveBeenCalled();
-  expect(said()).toContain("Load again");
+  expect(said()).toContain("work/a-2.py");
+});
+
+test("a mark that goes away while the server does is remembered", async () => {
+  const open = typed("known");
+  await tab(new Map([["a", link(false)]]), open);
+  started = "";
+  await vi.advanceTimersByTimeAsync(6000);
+  open.model.dirty = false;
+  await restarts(8000);
+  expect(files).toHaveBeenCalledOnce();
+  expect(load).toHaveBeenCalledOnce();
 });

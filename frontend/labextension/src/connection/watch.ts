@@ -2,14 +2,28 @@
 import type { JupyterLab } from "@jupyterlab/application";
 import { Notice } from "./notice";
 import { isInStep } from "./sharing";
+import { type Document, rescue, unsaved } from "./unsaved";
 
 /** How often one looks whether the same server is there: while the tab is looked at, and while it is away. */
 const WATCH_MS = 5000;
 const AWAY_MS = 1000;
 const SAVED_WITHIN_MS = 15_000;
+const CONNECTED_WITHIN_MS = 5000;
 const SOON_MS = 200;
 
+const NOT_SAVED =
+  "The workspace has restarted, and something here could not be saved. Save it, then load again.";
+const CHANGED =
+  "The workspace has restarted, and what is open here was changed in the meantime. What you typed is saved as";
+
 const wait = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
+
+/** Whether something comes true within a time. */
+async function comes(isThere: () => boolean, ms: number): Promise<boolean> {
+  const until = Date.now() + ms;
+  while (!isThere() && Date.now() < until) await wait(SOON_MS);
+  return isThere();
+}
 
 /** When the server that answers here began; null while none does. */
 async function startedAt(base: string): Promise<string | null> {
@@ -30,8 +44,9 @@ export class Watch {
   readonly #notice = new Notice();
   #began: string | null = null;
   #isLooking = false;
-  /** Whether what is here is of a server that is gone, and a person is to say when to load again. */
-  #isLeft = false;
+  /** Why a person is to say when to load again; null where nobody is. */
+  #left: string | null = null;
+  readonly #unsaved = new Set<Document>();
 
   /** `load` loads the tab again. */
   constructor(app: JupyterLab, base: string, load = () => window.location.reload()) {
@@ -66,40 +81,47 @@ export class Watch {
     this.#notice.say("The server of this workspace is away. This tab comes back by itself when it is back.");
     let now: string | null = null;
     while (now === null) {
+      this.#remember();
       await wait(AWAY_MS);
       now = await startedAt(this.#base);
     }
-    if (this.#isLeft) this.#leave();
+    if (this.#left) this.#leave(this.#left);
     else this.#notice.hush();
     return now;
   }
 
-  /**
-   * Nothing typed is lost: the tab loads again only when all of it is saved. Lab's mark for what is not saved is no proof by itself: where a shared
-   * document has no connection yet, saving it does nothing and takes the mark away.
-   */
+  /** Nothing typed is lost: the tab loads again only when all of it is saved. */
   async #comeBack(now: string): Promise<void> {
     this.#began = now;
+    this.#remember();
+    if (this.#unsaved.size === 0 && !this.#app.status.isDirty) return this.#load();
     this.#notice.say("The workspace has restarted. Saving, then loading this tab again…");
     const { commands, serviceManager, status } = this.#app;
-    const until = Date.now() + SAVED_WITHIN_MS;
-    const comes = async (isThere: () => boolean) => {
-      while (!isThere() && Date.now() < until) await wait(SOON_MS);
-      return isThere();
-    };
-    if (!(await comes(() => isInStep(serviceManager.contents)))) return this.#leave();
-    const saving = commands.execute("docmanager:save-all").catch(() => undefined);
-    await Promise.race([saving, wait(SAVED_WITHIN_MS)]);
-    if (await comes(() => !status.isDirty && isInStep(serviceManager.contents))) this.#load();
-    else this.#leave();
+    const { contents } = serviceManager;
+    if (await comes(() => isInStep(contents), CONNECTED_WITHIN_MS)) {
+      const saving = commands.execute("docmanager:save-all").catch(() => undefined);
+      await Promise.race([saving, wait(SAVED_WITHIN_MS)]);
+      if (await comes(() => !status.isDirty && isInStep(contents), SAVED_WITHIN_MS)) this.#load();
+      else this.#leave(NOT_SAVED);
+      return;
+    }
+    // Saving would do nothing and take the marks away, where a shared document has no connection.
+    const open = [...this.#unsaved].filter(each => !each.isDisposed);
+    const done = await Promise.allSettled(open.map(each => rescue(contents, each)));
+    const copies = done.flatMap(each => (each.status === "fulfilled" && each.value ? [each.value] : []));
+    if (done.some(each => each.status === "rejected") || status.isDirty) this.#leave(NOT_SAVED);
+    else if (copies.length > 0) this.#leave(`${CHANGED} ${copies.join(", ")}.`);
+    else this.#load();
+  }
+
+  /** Notes what is not saved: marks may go away by saving that does nothing. */
+  #remember(): void {
+    for (const document of unsaved(this.#app.shell)) this.#unsaved.add(document);
   }
 
   /** Leaves it to the person when to load again. */
-  #leave(): void {
-    this.#isLeft = true;
-    this.#notice.say(
-      "The workspace has restarted, and something here could not be saved. Save it, then load again.",
-      { label: "Load again", run: this.#load },
-    );
+  #leave(why: string): void {
+    this.#left = why;
+    this.#notice.say(why, { label: "Load again", run: this.#load });
   }
 }

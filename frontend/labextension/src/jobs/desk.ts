@@ -5,8 +5,9 @@ import type { JupyterFrontEnd } from "@jupyterlab/application";
 import type { INotebookTracker } from "@jupyterlab/notebook";
 import type { Api } from "../api/operations";
 import { createComparison } from "../compare/compare";
+import { saveNew } from "../lab/contents";
 import type { Desk } from "../lab/desk";
-import { insertBelow, open, openAt, read, saveNew, shown } from "../lab/notebooks";
+import { insertBelow, open, openAt, read, shown } from "../lab/notebooks";
 import { inLab, jobNotebook, original } from "../lab/paths";
 import { commands } from "../names";
 import { untrusted } from "../run/notebook";
@@ -26,7 +27,11 @@ export function createDesk(app: JupyterFrontEnd, tracker: INotebookTracker, api:
     async openNotebook(job) {
       const path = await executed(job);
       const notebook = await api.notebookOf(job.project, job.number, "outputs", path);
-      const saved = await saveNew(contents, jobNotebook(job.number, path), untrusted(notebook));
+      const saved = await saveNew(contents, jobNotebook(job.number, path), {
+        type: "notebook",
+        format: "json",
+        content: untrusted(notebook),
+      });
       await open(app, saved);
       return saved;
     },

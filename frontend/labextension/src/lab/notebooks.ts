@@ -3,7 +3,6 @@ import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { type INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
 import type { Contents } from "@jupyterlab/services";
 import type { Notebook } from "../api/types";
-import { freeName } from "./paths";
 
 /** The positions of the cells that are selected, or of the active one; in the order of the page. */
 export function selectedCells({ content }: NotebookPanel): number[] {
@@ -25,35 +24,6 @@ export function insertBelow(tracker: INotebookTracker, source: string): boolean 
   NotebookActions.insertBelow(notebook);
   notebook.activeCell?.model.sharedModel.setSource(source);
   return true;
-}
-
-/** The paths in a folder. */
-async function list(contents: Contents.IManager, folder: string): Promise<Set<string>> {
-  const { content } = await contents.get(folder);
-  return new Set((content as Contents.IModel[]).map(each => (folder ? `${folder}/${each.name}` : each.name)));
-}
-
-const folderOf = (path: string): string => path.split("/").slice(0, -1).join("/");
-
-/** Makes a folder and those above it. What is not there is seen in the folder above: asking for it would be an error in the console. */
-async function makeFolder(contents: Contents.IManager, path: string): Promise<void> {
-  if (path === "") return;
-  await makeFolder(contents, folderOf(path));
-  const above = await list(contents, folderOf(path));
-  if (!above.has(path)) await contents.save(path, { type: "directory", format: "json", content: null });
-}
-
-/** Saves a notebook at `path`, or beside it where something is there already, and returns where. */
-export async function saveNew(
-  contents: Contents.IManager,
-  path: string,
-  notebook: Notebook,
-): Promise<string> {
-  const folder = folderOf(path);
-  await makeFolder(contents, folder);
-  const free = freeName(path, await list(contents, folder));
-  await contents.save(free, { type: "notebook", format: "json", content: notebook });
-  return free;
 }
 
 export const read = async (contents: Contents.IManager, path: string): Promise<Notebook> =>

@@ -57,12 +57,18 @@ test("one click restarts a workspace on a card, and the open tab comes back by i
   await mark(lab.page);
 
   await choose(page, /^Restart on/, "gpu");
-  await expect(page.getByRole("main").getByText(`gpu on ${gpuMachine}`)).toBeVisible({ timeout: 180_000 });
+  // What is typed while nobody answers is saved once somebody does, before the tab loads again.
+  await expect(lab.page.getByText(/The server of this workspace is away/)).toBeVisible({ timeout: 60_000 });
+  await lab.append("typed = 'while it was away'");
+  await expect(page.getByRole("main").getByText(`gpu on ${gpuMachine}`).first()).toBeVisible({
+    timeout: 180_000,
+  });
   await expectRunning(page);
 
   await comesBack(lab.page, url);
   await lab.ready();
-  await expect(lab.cells()).toHaveCount(cells, { timeout: 60_000 });
+  await expect(lab.cells()).toHaveCount(cells + 1, { timeout: 60_000 });
+  await expect(lab.cells().nth(cells)).toContainText("while it was away");
   await lab.idle();
   const look = await lab.append(LOOK);
   await lab.run(look);

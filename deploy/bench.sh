@@ -19,6 +19,9 @@ release=$CARGO_TARGET_DIR/release
 "$release/examples/bench_home" "$@"
 "$release/examples/bench_proxy" "$@"
 python3 -B deploy/bench/service.py "$release/cairn" "$@"
+[ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
+"$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev
+"$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
 
 # Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
 if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then

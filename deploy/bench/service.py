@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures the service as a whole: time to ready, memory when idle, and what a workspace's start adds to JupyterLab's own.
+"""Measures the service as a whole: time to ready, memory when idle, what a workspace's start adds to JupyterLab's own,
+and how soon cells stand in the queue.
 
 Prints a line for each figure (name, ours, peer or floor, ratio, goal), or one JSON object a line with --json.
 Usage: service.py CAIRN_BINARY [--json]
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from common import ROUNDS, Server, answers_at, in_turn, make_workspace, report, start_workspace, wait
+from common import POLL_S, ROUNDS, Server, answers_at, in_turn, make_workspace, report, start_workspace, wait
 
 
 def start_bare(python: str) -> float:
@@ -40,6 +41,22 @@ def measure_starts(server: Server) -> None:
     python = str(next(server.folder.glob("environments/*/bin/python")))
     ours, bare = in_turn(lambda: start_workspace(server, made), lambda: start_bare(python))
     report("workspace.start", ours, bare, "at most 150 ms more", ours - bare <= 150, "ms")
+    [queued] = in_turn(lambda: queue_cells(server, made))
+    report("job.queued", queued, 150, "under 150 ms", queued < 150, "ms")
+
+
+def queue_cells(server: Server, made: str) -> float:
+    """How long it takes until cells that are sent as a job stand in the queue, with the snapshot of the project's files, in milliseconds."""
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "print(1)", "outputs": [], "execution_count": None}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell] * 50}
+    body = {"workspace_id": made, "cells": {"notebook": notebook, "path": "bench.ipynb", "keep": list(range(50))}}
+    begin = time.monotonic()
+    job = server.call("POST", "/projects/examples/jobs", body)
+    taken = (time.monotonic() - begin) * 1000
+    server.call("POST", f"/projects/examples/jobs/{job['number']}/stop")
+    while server.call("GET", f"/projects/examples/jobs/{job['number']}")["ended_ms"] is None:
+        time.sleep(POLL_S)
+    return taken
 
 
 def main() -> None:

@@ -223,6 +223,7 @@ const base: Job = {
   },
   rerun_of: null,
   time_limit_ms: null,
+  cell_time_limit_ms: null,
   created_ms: now - 3 * HOUR,
   started_ms: now - 3 * HOUR + 900,
   ended_ms: now - 3 * HOUR + 94_000,

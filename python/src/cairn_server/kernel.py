@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
@@ -28,7 +28,7 @@ class Execution:
 
     It is `taken` once its outputs are the recorder's to write; until then they are its client's. `over` is the time at which the kernel
     was done with it. Once it is `released` its outputs are written, settled and forgotten; `outputs` then has only what came later, from
-    threads, and `patches` what was displayed anew, by its place.
+    threads, and `patches` what was displayed anew, by its place: see `late`.
     """
 
     def __init__(self, kernel: Kernel, header: dict[str, Any], metadata: dict[str, Any], code: str, limit: int) -> None:
@@ -48,14 +48,37 @@ class Execution:
         self.released = False
         self.over: float | None = None
         self.place: Place | None = None
+        self._late: list[Late] = []
 
     def release(self) -> None:
         """Forgets the outputs, not where display ids are."""
         if not self.released:
             self.released = True
             self.displays = self.outputs.displays
+        self._late = []
+        self._begin()
+
+    def late(self) -> list[Late]:
+        """What came since it was released, oldest first: to be written, and kept until it is said to be."""
+        if self.outputs.items or self.patches:
+            self._late.append(Late(self.patches, self.outputs))
+            self._begin()
+        return self._late
+
+    def wrote(self) -> None:
+        """All that `late` gave is written."""
+        self._late = []
+
+    def _begin(self) -> None:
         self.patches = {}
         self.outputs = Outputs(self._limit)
+
+
+class Late(NamedTuple):
+    """What a released execution got in some time."""
+
+    patches: dict[int, dict[str, Any]]
+    outputs: Outputs
 
 
 class Kernel:

@@ -41,9 +41,10 @@ class Place(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far an execution was written into a document."""
+    """How far an execution was written into a document, and how often its cells had been moved by then."""
 
     room: int
+    moves: int
     epoch: int
     items: int
     closed: int
@@ -56,7 +57,8 @@ class Watch:
     def __init__(self, cells: Any) -> None:
         self.ours = False
         self.saved = 0.0
-        self.everything = False
+        # How often cells came, went or changed their places; `cells` are the places of those changed since.
+        self.moves = 0
         self.cells: set[int] = set()
         self._subscription = cells.observe_deep(self._changed)
 
@@ -65,7 +67,8 @@ class Watch:
             return
         for event in events:
             if not event.path:
-                self.everything = True
+                self.moves += 1
+                self.cells.clear()
             elif len(event.path) == 1 or event.path[1] == "outputs":
                 self.cells.add(event.path[0])
 
@@ -112,10 +115,12 @@ class Notebooks:
         room = self._room(execution.place) if execution.place else None
         if room is None or not room.ready:
             return False
-        watch = self._watches.get(room)
-        if watch is None or not (watch.everything or watch.cells):
+        watch, mark = self._watches.get(room), self._marks.get(execution.id)
+        if watch is None:
             return False
-        return watch.everything or _find(room._document.ycells, execution.cell) in watch.cells
+        if mark is not None and mark.moves != watch.moves:
+            return True
+        return bool(watch.cells) and _find(room._document.ycells, execution.cell) in watch.cells
 
     async def write(self, place: Place, executions: list[Execution]) -> None:
         """Writes what is new of these executions. Cells that are gone are left out.
@@ -175,7 +180,13 @@ class Notebooks:
             if cell is not None:
                 changed = _fill(cell, execution) or changed
         if changed:
+            # A page that keeps the notebook itself may have saved it meanwhile.
+            now = await ensure_async(contents.get(path, content=False, type="notebook"))
+            if now["last_modified"] != model["last_modified"]:
+                raise BusyError
             await ensure_async(contents.save({"type": "notebook", "format": "json", "content": model["content"]}, path))
+        for execution in executions:
+            execution.wrote()
 
     # Documents
 
@@ -184,25 +195,32 @@ class Notebooks:
         watch = self._watches.get(room)
         if watch is None:
             watch = self._watches[room] = Watch(document.ycells)
-        stale, everything = watch.cells, watch.everything
-        watch.cells, watch.everything = set(), False
         for execution in executions:
             at = _find(document.ycells, execution.cell)
             if at is None:
+                self._marks.pop(execution.id, None)
                 continue
             cell = document.ycells[at]
             if execution.released:
                 self._amend(watch, document, cell, execution)
-            else:
-                self._write_cell(watch, document, cell, execution, changed=everything or at in stale)
+                continue
+            try:
+                self._write_cell(watch, document, cell, execution, changed=at in watch.cells)
+            except BaseException:
+                # Nobody knows how far it came: the next time looks at all of it.
+                self._marks.pop(execution.id, None)
+                raise
+            watch.cells.discard(at)
 
     def _write_cell(self, watch: Watch, document: Any, cell: Any, execution: Execution, *, changed: bool) -> None:
         outputs, mark = execution.outputs, self._marks.get(execution.id)
         settled = execution.over and time.monotonic() > execution.unsettled_until
         if settled and mark is not None and mark.items and not len(cell["outputs"]):
             # Someone cleared them.
+            self._marks[execution.id] = mark._replace(moves=watch.moves)
             return
-        if changed or mark is None or mark.room != id(document) or mark.epoch != outputs.epoch:
+        here = (id(document), watch.moves)
+        if changed or mark is None or mark[:2] != here or mark.epoch != outputs.epoch:
             wanted = outputs.as_notebook()
             if cell["outputs"].to_py() != wanted:
                 _replace(watch, document, cell, wanted)
@@ -210,7 +228,7 @@ class Notebooks:
             _extend(watch, document, cell["outputs"], outputs.items, mark)
         last = outputs.items[-1] if outputs.items else None
         closed, tail = (len(last.closed), len(last.tail.encode())) if isinstance(last, Stream) else (0, 0)
-        self._marks[execution.id] = Mark(id(document), outputs.epoch, len(outputs.items), closed, tail)
+        self._marks[execution.id] = Mark(*here, outputs.epoch, len(outputs.items), closed, tail)
         with watch.writing(document):
             _set(cell, "execution_count", execution.count if execution.over else None)
             _set(cell, "execution_state", "idle" if execution.over else "running")
@@ -222,6 +240,7 @@ class Notebooks:
         amended = _amended(outputs, execution)
         if amended != outputs:
             _replace(watch, document, cell, amended)
+        execution.wrote()
 
     # Where things are
 
@@ -331,14 +350,14 @@ def _fill(cell: dict[str, Any], execution: Execution) -> bool:
 def _amended(outputs: list[dict[str, Any]], execution: Execution) -> list[dict[str, Any]]:
     """What a released execution got later, put to the outputs that a notebook has of it."""
     amended = list(outputs)
-    for at, output in execution.patches.items():
-        if at < len(amended) and amended[at]["output_type"] == "display_data":
-            amended[at] = output
-    for output in execution.outputs.as_notebook():
-        last = amended[-1] if amended else {}
-        if output["output_type"] == "stream" and last.get("name") == output["name"]:
-            amended[-1] = {**last, "text": last["text"] + output["text"]}
-        else:
-            amended.append(output)
-    execution.release()
+    for patches, later in execution.late():
+        for at, output in patches.items():
+            if at < len(amended) and amended[at]["output_type"] == "display_data":
+                amended[at] = output
+        for output in later.as_notebook():
+            last = amended[-1] if amended else {}
+            if output["output_type"] == "stream" and last.get("name") == output["name"]:
+                amended[-1] = {**last, "text": last["text"] + output["text"]}
+            else:
+                amended.append(output)
     return amended

@@ -17,7 +17,7 @@ from .kernel import Execution, Kernel
 from .notebooks import BusyError, GoneError, Notebooks, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from logging import Logger
 
 _TICK_S = 0.2
@@ -34,6 +34,8 @@ _SURE_S = 3.0
 _PAGE_WENT_AWAY = {1000, 1001}
 _MOST_WITHHELD = 10_000
 _LAST_TRIES = 5
+# Who is away for longer is not waited for.
+_ABANDONED_S = 3600.0
 
 
 class Connection(Protocol):
@@ -211,19 +213,23 @@ class Recorder:
     async def stop(self) -> None:
         """Writes all that is known, and saves all documents. The server ends; the kernels will."""
         if self._loop is not None:
+            # It may be in the middle of a write, which is then done again.
             self._loop.cancel()
-        for kernel in self._kernels.values():
-            kernel.close()
-            for execution in list(kernel.executions.values()):
-                if not execution.released and not self._is_known(execution):
-                    await self._locate(execution)
-                    self.take(execution)
-        for _ in range(_LAST_TRIES):
-            await self._write(lambda schedule: schedule.dirty)
-            if not any(schedule.dirty for schedule in self._schedules.values()):
-                break
-            await asyncio.sleep(_TICK_S)
-        await self._notebooks.save_all()
+            await asyncio.wait([self._loop])
+        try:
+            for kernel in list(self._kernels.values()):
+                kernel.close()
+                for execution in list(kernel.executions.values()):
+                    if not execution.released and not self._is_known(execution):
+                        await self._locate(execution)
+                        self.take(execution)
+            for _ in range(_LAST_TRIES):
+                await self._write(lambda schedule: schedule.dirty)
+                if not any(schedule.dirty for schedule in self._schedules.values()):
+                    break
+                await asyncio.sleep(_TICK_S)
+        finally:
+            await self._notebooks.save_all()
 
     # Who owns what
 
@@ -294,27 +300,36 @@ class Recorder:
 
     async def _write_batch(self, place: Place, executions: list[Execution]) -> None:
         started = time.monotonic()
-        schedules = [self._schedules[execution] for execution in executions]
-        for schedule in schedules:
+        # Some may have been dropped while the others were located.
+        schedules = {execution: self._schedules[execution] for execution in executions if execution in self._schedules}
+        for schedule in schedules.values():
             schedule.dirty = False
         pause = _WRITE_S
         try:
-            await self._notebooks.write(place, executions)
+            if schedules:
+                await self._notebooks.write(place, list(schedules))
         except GoneError:
             # Nothing is left that could hold them.
-            for execution in executions:
+            for execution in schedules:
                 self._drop(execution)
             return
-        except Exception as error:
-            pause = _TICK_S if isinstance(error, BusyError) else _RETRY_S
-            if pause == _RETRY_S and not all(schedule.failed for schedule in schedules):
-                self._log.exception("Cairn's recorder could not write to a notebook, and tries again")
-            for schedule in schedules:
-                schedule.dirty = True
-                schedule.failed = schedule.failed or pause == _RETRY_S
+        except BaseException as error:
+            pause = self._failed(schedules.values(), error)
+            if not isinstance(error, Exception):
+                raise
         now = time.monotonic()
-        for schedule in schedules:
+        for schedule in schedules.values():
             schedule.due = now + max(pause, 9 * (now - started))
+
+    def _failed(self, schedules: Collection[Schedule], error: BaseException) -> float:
+        """Nothing of it counts as written. Says how long to wait before it is tried again."""
+        is_news = isinstance(error, Exception) and not isinstance(error, BusyError)
+        if is_news and not all(schedule.failed for schedule in schedules):
+            self._log.error("Cairn's recorder could not write to a notebook, and tries again", exc_info=error)
+        for schedule in schedules:
+            schedule.dirty = True
+            schedule.failed = schedule.failed or is_news
+        return _RETRY_S if is_news else _TICK_S
 
     def _settle(self) -> None:
         """Releases what is done with, and looks whether others changed the rest."""
@@ -323,7 +338,8 @@ class Recorder:
             if execution.over is None or schedule.dirty:
                 continue
             client = self._client(execution)
-            if now - max(execution.over, client.returned) > _SETTLE_S and (client.connections or not client.grace_s):
+            away = client.gone is not None and (not client.grace_s or now - client.gone > _ABANDONED_S)
+            if now - max(execution.over, client.returned) > _SETTLE_S and (client.connections or away):
                 self._release(execution)
             elif self._notebooks.is_stale(execution):
                 schedule.dirty = True
@@ -351,14 +367,18 @@ class Recorder:
             del self._clients[key]
 
     def _bound(self) -> None:
-        """Releases the oldest that are over while all together are too large."""
+        """Releases the oldest that are over while all together are too large; what nobody has written yet is written first."""
         kept = [e for kernel in self._kernels.values() for e in kernel.executions.values() if not e.released]
         total = sum(execution.outputs.size for execution in kept)
         for execution in kept:
             if total <= self._memory:
                 return
-            if execution.over is not None and not (execution in self._schedules and self._schedules[execution].dirty):
-                total -= execution.outputs.size
+            if execution.over is None:
+                continue
+            total -= execution.outputs.size
+            if not execution.taken and not self._client(execution).connections:
+                self.take(execution)
+            elif not (execution in self._schedules and self._schedules[execution].dirty):
                 self._release(execution)
 
     def _release(self, execution: Execution) -> None:

@@ -433,3 +433,19 @@ def test_attaching_gives_the_folder(kernel, service):
     assert job.attach() == Path("/cairn/inputs/job-1")
     assert job.attach("model") == Path("/cairn/inputs/model")
     assert service.inputs == {"job-1": "#1", "model": "#1"}
+
+
+def test_carried_values_stay_while_nobody_knows_whether_the_job_was_accepted(kernel, workspace, monkeypatch):
+    from cairn import _magic
+
+    ask = _magic.Client.ask
+
+    def interrupt(client, method, path, **options):
+        if (method, path[-1]) == ("POST", "jobs"):
+            raise KeyboardInterrupt
+        return ask(client, method, path, **options)
+
+    monkeypatch.setattr(_magic.Client, "ask", interrupt)
+    kernel.ok("x = 3")
+    assert "may have been accepted" in kernel.fails("%%job --carry x\nprint(x)")
+    assert list((workspace / "work" / ".cairn").rglob("*.json"))

@@ -115,7 +115,10 @@ class CairnMagics(Magics):
         return self._client
 
     def _send(self, client: Client, plan: Plan, options: Options, doubts: list[str]) -> Job:
-        """Saves what is carried, submits, and removes it again: the job's snapshot has it by then."""
+        """Saves what is carried, submits, and removes it again: the job's snapshot has it by then.
+
+        It stays where nobody knows whether the service still takes that snapshot; a later job removes it after a day.
+        """
         project = _workspace(client)["project_id"]
         carried = None
         document, prelude = plan.document, None
@@ -128,10 +131,14 @@ class CairnMagics(Magics):
                 early = _early(plan, carried)
                 prelude = carried.loader(early) if early else None
             request = _request(client, plan._replace(document=document), options, prelude)
-            return Job(client, _submit(client, project, request))
-        finally:
-            if carried is not None:
+            job = Job(client, _submit(client, project, request))
+        except BaseException as error:
+            if carried is not None and not (isinstance(error, CairnError) and error.is_transient):
                 carried.discard()
+            raise
+        if carried is not None:
+            carried.discard()
+        return job
 
     def _follow(self, job: Job) -> Job:
         try:
@@ -184,7 +191,7 @@ def _submit(client: Client, project: str, request: dict[str, Any]) -> dict[str, 
         )
     except KeyboardInterrupt:
         raise CairnError(
-            "Interrupted while the job was sent: it may have been accepted. `%jobs` shows it then."
+            "Interrupted while the job was sent: it may have been accepted. `%jobs` shows it then.", is_transient=True
         ) from None
     return record
 

@@ -81,7 +81,7 @@ build_frontend() {
     npm install --no-save --no-audit --no-fund --loglevel=error >&2
     touch "$stamp"
   fi
-  if [ ! -e app/dist/index.html ] || [ ! -e labextension/dist/package.json ] || [ -n "$(find api app labextension package.json -newer app/dist/index.html -not -path '*/node_modules*' -not -path '*/dist/*' -type f -print -quit)" ]; then
+  if [ ! -e app/dist/index.html ] || [ ! -e labextension/dist/package.json ] || [ -n "$(find api app labextension package.json ../python/src/cairn -newer app/dist/index.html -not -path '*/node_modules*' -not -path '*/dist/*' -not -name '*.pyc' -type f -print -quit)" ]; then
     say "Building the front end"
     npm run --silent build >&2
     touch app/dist/index.html

@@ -17,7 +17,6 @@ export function Where({ model, state }: { model: RunModel; state: RunState }) {
   const id = useId();
   const usual = machines.find(type => type.is_default);
   const type = machines.find(each => each.name === draft.machine) ?? usual;
-  const problem = showsErrors || draft.minutes ? minutesProblem(draft.minutes) : null;
   return (
     <div className="cairn-Where">
       <div className="cairn-Field">
@@ -57,23 +56,52 @@ export function Where({ model, state }: { model: RunModel; state: RunState }) {
         </select>
         <p />
       </div>
-      <div className="cairn-Field">
-        <label htmlFor={`${id}-minutes`}>Time limit</label>
-        <input
-          id={`${id}-minutes`}
-          type="text"
-          inputMode="decimal"
-          placeholder="none"
-          aria-invalid={problem !== null}
-          aria-describedby={`${id}-minutes-about`}
-          autoComplete="off"
-          value={draft.minutes}
-          onChange={event => model.edit({ minutes: event.target.value })}
-        />
-        <p id={`${id}-minutes-about`} className={problem ? "cairn-Field-error" : "cairn-mod-muted"}>
-          {problem ?? "in minutes"}
-        </p>
-      </div>
+      <Minutes
+        label="Time limit"
+        about="in minutes"
+        value={draft.minutes}
+        showsErrors={showsErrors}
+        onChange={minutes => model.edit({ minutes })}
+      />
+      <Minutes
+        label="Limit of each cell"
+        about="in minutes"
+        value={draft.cellMinutes}
+        showsErrors={showsErrors}
+        onChange={cellMinutes => model.edit({ cellMinutes })}
+      />
+    </div>
+  );
+}
+
+interface MinutesProps {
+  label: string;
+  about: string;
+  value: string;
+  showsErrors: boolean;
+  onChange: (typed: string) => void;
+}
+
+function Minutes({ label, about, value, showsErrors, onChange }: MinutesProps): React.ReactElement {
+  const id = useId();
+  const problem = showsErrors || value ? minutesProblem(value) : null;
+  return (
+    <div className="cairn-Field">
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        type="text"
+        inputMode="decimal"
+        placeholder="none"
+        aria-invalid={problem !== null}
+        aria-describedby={`${id}-about`}
+        autoComplete="off"
+        value={value}
+        onChange={event => onChange(event.target.value)}
+      />
+      <p id={`${id}-about`} className={problem ? "cairn-Field-error" : "cairn-mod-muted"}>
+        {problem ?? about}
+      </p>
     </div>
   );
 }

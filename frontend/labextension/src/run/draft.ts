@@ -10,8 +10,9 @@ export interface Draft {
   /** Empty: the usual one. */
   machine: string;
   environment: string;
-  /** As typed. */
+  /** As typed: the limit of the job, and of each cell. */
   minutes: string;
+  cellMinutes: string;
   inputs: InputRef[];
   /** What was typed for each parameter. */
   texts: Record<string, string>;
@@ -40,6 +41,7 @@ export function newDraft(name: string, inputs: InputRef[]): Draft {
     machine: "",
     environment: "",
     minutes: "",
+    cellMinutes: "",
     inputs,
     texts: {},
     lifted: [],
@@ -71,6 +73,7 @@ export function minutesProblem(text: string): string | null {
 
 export interface Problems {
   minutes: string | null;
+  cellMinutes: string | null;
   /** Values that only pickle can keep are to go along, and nobody has agreed to that. */
   pickle: boolean;
   parameters: Record<string, string>;
@@ -85,13 +88,14 @@ export function problems(
   const wrong = fields.flatMap(({ parameter, error }) => (error ? [[parameter.name, error] as const] : []));
   return {
     minutes: minutesProblem(draft.minutes),
+    cellMinutes: minutesProblem(draft.cellMinutes),
     pickle: !draft.allowsPickle && draft.carried.some(name => probes[name]?.kind === "pickle"),
     parameters: Object.fromEntries(wrong),
   };
 }
 
-export const isFine = ({ minutes, pickle, parameters }: Problems): boolean =>
-  minutes === null && !pickle && Object.keys(parameters).length === 0;
+export const isFine = ({ minutes, cellMinutes, pickle, parameters }: Problems): boolean =>
+  minutes === null && cellMinutes === null && !pickle && Object.keys(parameters).length === 0;
 
 /** The request, without the key that makes it safe to send twice. */
 export function toJob(
@@ -101,7 +105,9 @@ export function toJob(
   prelude: string | null,
 ): NewLabJob {
   const parameters: Record<string, Json> = proposal ? toParameters(fieldsOf(proposal, draft)) : {};
-  const minutes = Number(draft.minutes);
+  const [limitMs, cellLimitMs] = [draft.minutes, draft.cellMinutes].map(typed =>
+    Math.round(Number(typed) * 60_000),
+  );
   const job: NewLabJob = {
     workspace_id: workspaceId,
     inputs: draft.inputs,
@@ -109,7 +115,8 @@ export function toJob(
     ...(draft.name.trim() ? { name: draft.name.trim() } : {}),
     ...(draft.machine ? { machine: draft.machine } : {}),
     ...(draft.environment ? { environment: draft.environment } : {}),
-    ...(minutes > 0 ? { time_limit_ms: Math.round(minutes * 60_000) } : {}),
+    ...(limitMs ? { time_limit_ms: limitMs } : {}),
+    ...(cellLimitMs ? { cell_time_limit_ms: cellLimitMs } : {}),
   };
   if (source.what === "notebook" || !proposal) return { ...job, notebook: source.path };
   const lifted = chosen(proposal, draft).filter(each => each.source === "assignment");

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod command;
 mod error;
+pub mod export;
 mod kernelspec;
 mod lenient;
 mod literal;

@@ -114,6 +114,15 @@ impl Cell {
         self.fields.read("execution_count")
     }
 
+    /// All of it as it stands, for parts that have no reader of their own.
+    pub(crate) fn fields(&self) -> &Object {
+        &self.fields
+    }
+
+    pub(crate) fn metadata(&self) -> &Object {
+        &self.metadata
+    }
+
     /// Whether an error is among its outputs.
     pub(crate) fn failed(&self) -> bool {
         let outputs: Vec<Object> = self.fields.read("outputs").unwrap_or_default();

@@ -13,6 +13,8 @@ const PYTHON_MAGICS: [&str; 5] = ["time", "timeit", "capture", "prun", "memit"];
 
 /// Longer sources stay plain: see [`marks`].
 const LONGEST_BYTES: usize = 64 * 1024;
+/// More f-strings than this stay plain: reading one inside another inside another takes time with the square of their number.
+const MOST_FORMATS: usize = 1000;
 const STACK_BYTES_PER_BYTE: usize = 2048;
 
 /// Writes Python as `IPython` reads it, magics and shell commands included.
@@ -57,7 +59,7 @@ struct Mark {
 /// The parser makes a tree besides its tokens, whose end takes stack for each level, and a level may be one byte of a hostile notebook: a thread
 /// of its own has room for that. Its stack takes memory only as far as it is used.
 fn marks(source: &str) -> Vec<Mark> {
-    if source.trim().is_empty() || source.len() > LONGEST_BYTES {
+    if source.trim().is_empty() || source.len() > LONGEST_BYTES || formats(source) > MOST_FORMATS {
         return Vec::new();
     }
     let stack_bytes = (source.len() + 1024) * STACK_BYTES_PER_BYTE;
@@ -69,6 +71,16 @@ fn marks(source: &str) -> Vec<Mark> {
         let marks = thread.ok().and_then(|thread| thread.join().ok());
         marks.unwrap_or_default()
     })
+}
+
+/// How many f-strings there are at most: what ends like a prefix of one, before a quote.
+fn formats(source: &str) -> usize {
+    let pairs = source.as_bytes().windows(2);
+    let is_format = |pair: &&[u8]| {
+        matches!(pair[0].to_ascii_lowercase(), b'f' | b't' | b'r')
+            && matches!(pair[1], b'\'' | b'"')
+    };
+    pairs.filter(is_format).count()
 }
 
 fn tokens(source: &str) -> Vec<Mark> {

@@ -36,10 +36,18 @@ fn page(cells: &Value) -> String {
     main.to_owned()
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write the value where it goes"
+)]
 fn code(source: &str, outputs: Value) -> Value {
     json!({"cell_type": "code", "metadata": {}, "execution_count": 1, "source": source, "outputs": outputs})
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write the value where it goes"
+)]
 fn display(data: Value) -> Value {
     json!({"output_type": "display_data", "metadata": {}, "data": data})
 }

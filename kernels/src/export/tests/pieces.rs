@@ -154,7 +154,21 @@ fn python_is_marked_and_never_changed() {
 
 #[test]
 fn deep_python_does_not_end_the_process() {
-    for open in ["(", "[", "-", "not ", "lambda: ", "f'{"] {
+    for open in [
+        "(",
+        "[",
+        "-",
+        "not ",
+        "lambda: ",
+        "f'{",
+        "f\"",
+        "a if b else ",
+        "a**",
+        "{1:",
+        "a(",
+        "if a:\n",
+        "match ",
+    ] {
         let source = open.repeat(20_000);
         assert_eq!(plain(&python(&source)), source);
     }

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Run(Box<run::Args>),
     /// Say which cells of a notebook a selection needs to run by itself, and make a notebook of them.
     Cells(cells::Args),
+    /// Make one page of HTML of a notebook, to read without JupyterLab, print or send. Asks no server.
+    Html(kernels::HtmlArgs),
     /// List jobs, newest first.
     Jobs(jobs::Args),
     /// Print a job's log.

@@ -75,6 +75,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ws(action) => workspace::run(action, json),
         Command::Run(args) => Ok(run::run(*args, json)),
         Command::Cells(args) => cells::run(&args, json),
+        Command::Html(args) => Ok(exit::code(kernels::main_html(&args))),
         Command::Jobs(args) => jobs::run(&args, json),
         Command::Logs(args) => logs::run(&args, json),
         Command::Outputs(args) => outputs::run(args, json),

@@ -1,9 +1,12 @@
 //! The hidden command `cairn execute`: its flags, and a whole run as a process of its own.
 
+mod html;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+pub use self::html::{HtmlArgs, main_html};
 use crate::error::{Error, Result};
 use crate::run::{Execute, Outcome, execute};
 use crate::save;

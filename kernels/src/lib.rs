@@ -20,7 +20,7 @@ mod stop;
 mod translate;
 mod widgets;
 
-pub use crate::command::{ExecuteArgs, main_execute};
+pub use crate::command::{ExecuteArgs, HtmlArgs, main_execute, main_html};
 pub use crate::error::{Error, Result};
 pub use crate::literal::Literal;
 pub use crate::run::{At, Execute, Outcome, execute};

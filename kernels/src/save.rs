@@ -1,15 +1,24 @@
 //! Writes a file so that a reader sees either the old or the new one, whole. Knows nothing of notebooks.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Replaces `path` with `text` through a new file in the same folder, which never stays behind.
 ///
 /// With `durable` the text is on the disk when this returns.
 pub(crate) fn replace(path: &Path, text: &str, durable: bool) -> io::Result<()> {
+    replace_with(path, durable, |file| file.write_all(text.as_bytes()))
+}
+
+/// As [`replace`], with what `fill` writes.
+pub(crate) fn replace_with(
+    path: &Path,
+    durable: bool,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = beside(path)?;
-    let written = write(&temporary, text, durable).and_then(|()| std::fs::rename(&temporary, path));
+    let written = write(&temporary, durable, fill).and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
@@ -21,9 +30,15 @@ pub(crate) fn replace(path: &Path, text: &str, durable: bool) -> io::Result<()> 
     Ok(())
 }
 
-fn write(path: &Path, text: &str, durable: bool) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes())?;
+fn write(
+    path: &Path,
+    durable: bool,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut buffer = BufWriter::new(file);
+    fill(&mut buffer)?;
+    let file = buffer.into_inner()?;
     if durable {
         file.sync_all()?;
     }
@@ -49,7 +64,7 @@ fn folder(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use super::replace;
+    use super::{replace, replace_with};
 
     #[test]
     fn nothing_stays_beside_the_file() {
@@ -69,5 +84,12 @@ mod tests {
         replace(&path, "text", false).unwrap_err();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         replace(&folder.path().join("missing/a"), "text", false).unwrap_err();
+        let path = folder.path().join("cut");
+        replace_with(&path, false, |file| {
+            file.write_all(b"half")?;
+            Err(std::io::ErrorKind::Other.into())
+        })
+        .unwrap_err();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

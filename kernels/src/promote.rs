@@ -12,6 +12,8 @@ mod files;
 mod known;
 mod lift;
 mod machine;
+mod named;
+mod opened;
 mod sites;
 mod slice;
 mod stmt;
@@ -290,6 +292,7 @@ fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
     for facts in &mut all {
         machine.settle(facts);
     }
+    eprintln!("frames {} sites {} total {}", machine.frames.len(), machine.sites.len(), machine.total);
     (all, machine.sites)
 }
 

@@ -41,7 +41,7 @@ impl<'n> Machine<'n> {
         value.text = files.text;
         for file in files.opened {
             for &site in &value.sites {
-                self.opened.push((site, file.clone()));
+                self.opened.add(self.sites.find(site), file.clone());
             }
         }
         value

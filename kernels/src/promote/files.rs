@@ -222,32 +222,3 @@ impl Machine<'_> {
         found
     }
 }
-
-/// Whether a text may name a file, or a folder that it is in or that is in it.
-pub(super) fn names(text: &str, file: &str) -> bool {
-    let parts = |text: &str| -> Vec<String> {
-        let parts = text
-            .split('/')
-            .filter(|part| !part.is_empty() && *part != ".");
-        parts.map(str::to_owned).collect()
-    };
-    let (text, file) = (parts(text), parts(file));
-    let (short, long) = if text.len() < file.len() {
-        (text, file)
-    } else {
-        (file, text)
-    };
-    !short.is_empty() && long.windows(short.len()).any(|window| window == short)
-}
-
-/// Whether a piece of a text may be part of a file's name.
-pub(super) fn completes(piece: &str, file: &str) -> bool {
-    let piece = piece.trim_matches('/');
-    piece.len() > 1
-        && piece.chars().any(char::is_alphanumeric)
-        && (file.contains(piece)
-            || piece.contains(file)
-            || piece
-                .split('/')
-                .any(|part| part.len() > 1 && file.contains(part)))
-}

@@ -7,6 +7,7 @@ use ruff_python_ast::{Expr, ExprGenerator, Parameters, Stmt};
 
 use super::facts::Facts;
 use super::known;
+use super::opened::Opened;
 use super::sites::{Kind, Site, Sites, Value};
 
 /// How many statements of called functions are followed in one cell, and how deep.
@@ -97,6 +98,7 @@ pub(super) struct Machine<'n> {
     /// How many branches, loops and calls around may not be entered.
     pub(super) unsure: usize,
     steps: usize,
+    pub(super) total: usize,
     /// The objects of which it is known in this cell what using them runs.
     pub(super) implied: HashSet<Site>,
     /// Whether a cell binds `_` itself.
@@ -104,7 +106,7 @@ pub(super) struct Machine<'n> {
     /// The call whose result nobody takes.
     pub(super) discards: Option<usize>,
     /// Files that are open for writing.
-    pub(super) opened: Vec<(Site, Option<String>)>,
+    pub(super) opened: Opened,
     pub(super) facts: Facts,
 }
 
@@ -118,6 +120,7 @@ impl<'n> Machine<'n> {
     pub(super) fn cell(&mut self, body: &'n [Stmt], facts: Facts, unsure: bool) -> Facts {
         self.facts = facts;
         self.steps = 0;
+        self.opened.begin();
         self.implied.clear();
         self.unsure = usize::from(unsure);
         // `%%capture` has bound its name.
@@ -303,11 +306,8 @@ impl<'n> Machine<'n> {
             if self.sites.kind(site) == Kind::Module {
                 self.facts.settings.insert(site);
             }
-            for (file, name) in &self.opened {
-                if self.sites.find(*file) == site {
-                    self.facts.writes.insert(name.clone());
-                }
-            }
+            let files = self.opened.written(site, &self.sites);
+            self.facts.writes.extend(files.cloned());
             let by = || by.to_owned();
             self.facts.changes.entry(site).or_insert_with(by);
         }
@@ -375,6 +375,7 @@ impl<'n> Machine<'n> {
             return returned;
         }
         self.steps += 1;
+        self.total += 1;
         if self.running.len() >= DEPTH || self.steps > STEPS {
             self.facts.opaque = Some("its calls go deeper than is followed".to_owned());
             return Value::default();

@@ -79,9 +79,15 @@ pub(super) struct Sites {
     placed: HashMap<(usize, usize), Site>,
     /// Grows with every change.
     pub(super) version: usize,
+    /// Grows where objects turn out to be the same.
+    pub(super) joins: usize,
 }
 
 impl Sites {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The object that the place `key` makes; the same one each time.
     pub(super) fn at(&mut self, key: (usize, usize), kind: Kind) -> Site {
         if let Some(&site) = self.placed.get(&key) {
@@ -169,6 +175,7 @@ impl Sites {
                 continue;
             }
             self.version += 1;
+            self.joins += 1;
             self.same[site] = first;
             if self.nodes[site].kind != self.nodes[first].kind {
                 self.nodes[first].kind = Kind::Unknown;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
-use super::files;
 use super::known;
+use super::named::Named;
 use super::sites::{Site, Sites};
 use super::{Needed, Reason};
 
@@ -22,9 +22,8 @@ pub(super) struct Slice<'a> {
     objects: BTreeMap<Site, String>,
     /// Everything is needed from here on.
     all: bool,
-    /// Texts of the needed cells, any of which may name a file, and pieces of such.
-    texts: BTreeSet<String>,
-    pieces: BTreeSet<String>,
+    /// The files that the needed cells may name.
+    named: Named,
     /// Whether a needed cell may read any file.
     reads_any: bool,
     /// Whether a needed cell draws random numbers, and the notebook seeds them somewhere.
@@ -43,8 +42,7 @@ impl<'a> Slice<'a> {
             live: BTreeSet::new(),
             objects: BTreeMap::new(),
             all: false,
-            texts: BTreeSet::new(),
-            pieces: BTreeSet::new(),
+            named: Named::default(),
             reads_any: false,
             draws: false,
             seeded,
@@ -71,7 +69,7 @@ impl<'a> Slice<'a> {
         self.take(facts);
     }
 
-    fn reasons(&self, facts: &Facts) -> Vec<Reason> {
+    fn reasons(&mut self, facts: &Facts) -> Vec<Reason> {
         let mut reasons = BTreeSet::new();
         if let Some(why) = &facts.opaque {
             reasons.insert(Reason::Unreadable(why.clone()));
@@ -96,14 +94,9 @@ impl<'a> Slice<'a> {
             }
         }
         for file in &facts.writes {
-            let is_read = |file: &String| {
-                self.texts.iter().any(|text| files::names(text, file))
-                    || self
-                        .pieces
-                        .iter()
-                        .any(|piece| files::completes(piece, file))
-            };
-            if self.all || self.reads_any || file.as_ref().is_none_or(is_read) {
+            let named = &mut self.named;
+            let mut is_read = || file.as_ref().is_none_or(|file| named.may_name(file));
+            if self.all || self.reads_any || is_read() {
                 reasons.insert(Reason::Writes(file.clone()));
             }
         }
@@ -124,8 +117,7 @@ impl<'a> Slice<'a> {
         for (site, name) in facts.reads.iter().chain(&facts.changes) {
             self.sites.spread(*site, name, &mut self.objects);
         }
-        self.texts.extend(facts.texts.iter().cloned());
-        self.pieces.extend(facts.pieces.iter().cloned());
+        self.named.add(&facts.texts, &facts.pieces);
         self.reads_any |= facts.reads_any;
         self.draws |= facts.draws;
         self.all |= facts.opaque.is_some();

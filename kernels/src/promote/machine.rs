@@ -10,8 +10,9 @@ use super::known;
 use super::opened::Opened;
 use super::sites::{Kind, Site, Sites, Value};
 
-/// How many statements of called functions are followed in one cell, and how deep.
+/// How many calls of functions are followed in one cell, and in the whole notebook, and how deep.
 const STEPS: usize = 20_000;
+const ALL_STEPS: usize = 40_000;
 const DEPTH: usize = 24;
 
 pub(super) type FrameId = usize;
@@ -99,6 +100,7 @@ pub(super) struct Machine<'n> {
     pub(super) unsure: usize,
     steps: usize,
     pub(super) total: usize,
+    all_steps: usize,
     /// The objects of which it is known in this cell what using them runs.
     pub(super) implied: HashSet<Site>,
     /// Whether a cell binds `_` itself.
@@ -376,7 +378,8 @@ impl<'n> Machine<'n> {
         }
         self.steps += 1;
         self.total += 1;
-        if self.running.len() >= DEPTH || self.steps > STEPS {
+        self.all_steps += 1;
+        if self.running.len() >= DEPTH || self.steps > STEPS || self.all_steps > ALL_STEPS {
             self.facts.opaque = Some("its calls go deeper than is followed".to_owned());
             return Value::default();
         }

@@ -73,7 +73,7 @@ fn propose_now(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 /// Does work on a notebook where it keeps nobody else from theirs.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let turn = AT_ONCE.acquire().await;
     let turn = turn.map_err(|error| Error::internal("nobody reads notebooks now", error))?;
     let done = tokio::task::spawn_blocking(move || {
@@ -127,6 +127,6 @@ impl Cells {
     }
 }
 
-fn parse(notebook: &str) -> Result<Document> {
+pub(crate) fn parse(notebook: &str) -> Result<Document> {
     Document::parse(notebook).map_err(|error| Error::invalid(error.to_string()))
 }

@@ -19,6 +19,7 @@ mod logs;
 pub mod machine;
 pub mod machines;
 mod metadata;
+pub mod page;
 mod placement;
 mod queue;
 mod reconciler;

@@ -526,6 +526,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/jobs/{number}/outputs/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a notebook that a job left as a page of HTML, to read and to print.
+         * @description What its cells put out runs in the page as it would in Jupyter, but in an origin of its own and without a network.
+         */
+        get: operations["get_job_notebook_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/jobs/{number}/rerun": {
         parameters: {
             query?: never;
@@ -3911,6 +3931,43 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_job_notebook_page: {
+        parameters: {
+            query: {
+                /** @description Its path. */
+                path: string;
+                /** @description `0` leaves the sources of its cells out. */
+                code?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": unknown;
                 };
             };
             "4XX": {

@@ -131,6 +131,7 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(logs::follow_job_log))
         .routes(routes!(files::get_job_file))
         .routes(routes!(files::get_job_output))
+        .routes(routes!(files::get_job_notebook_page))
         .routes(routes!(jobs::create_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
         .routes(routes!(jobs::rerun_job))
         .routes(objects.layer(DefaultBodyLimit::disable()))

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use axum::{body::Body, response::Response};
+use control::page::CONTENT_SECURITY_POLICY;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{assets::matches_etag, error::ApiError};
@@ -117,6 +118,24 @@ pub(crate) fn respond(content: &Content<'_>, part: &Part, body: Body) -> Respons
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if matches!(part, Part::Range(_)) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+/// A page that shows what other people's code put out: it runs in an origin of its own, without a network.
+pub(crate) fn page(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let fields = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in fields {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

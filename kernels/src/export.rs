@@ -19,7 +19,7 @@ use crate::notebook::Document;
 macro_rules! without_network {
     () => {
         "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; style-src 'unsafe-inline'; \
-         img-src data: blob:; font-src data:; media-src data: blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
+         img-src data: blob:; font-src data:; media-src data: blob:; frame-src data: blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
     };
 }
 

@@ -32,6 +32,11 @@ export const paths = {
 
 export type JobTab = "overview" | "log" | "charts" | "outputs" | "code";
 
+/** A notebook that a job left as a page to read and to print. */
+export function notebookPageUrl(job: { project: string; number: number }, path: string): string {
+  return `/api/v1/projects/${enc(job.project)}/jobs/${job.number}/outputs/page?${new URLSearchParams({ path })}`;
+}
+
 /** Where a file's bytes are served from: `download` asks for an attachment. */
 export function contentUrl(
   job: { project: string; number: number },

@@ -201,6 +201,32 @@ test("nothing of its files runs when one is opened by itself", async ({ page }) 
   }
 });
 
+test("its notebook as a page has an origin of its own, and no network", async ({ page }) => {
+  test.skip(!binary, "CAIRN_E2E_BINARY names no program");
+  await page.goto(`/p/${PROJECT}/jobs/${number}/outputs?path=notebook.ipynb`);
+  const [opened] = await Promise.all([
+    page.waitForEvent("popup"),
+    page.getByRole("link", { name: "Open as page" }).click(),
+  ]);
+  await opened.waitForLoadState();
+  await expect(opened.getByRole("main")).toContainText("harm");
+  const own = await opened.evaluate(() => {
+    const read = (what: () => unknown) => {
+      try {
+        return String(what());
+      } catch {
+        return "refused";
+      }
+    };
+    return [self.origin, read(() => document.cookie), read(() => localStorage.length), read(() => opener)];
+  });
+  expect(own).toEqual(["null", "refused", "refused", "null"]);
+  expect(told).toEqual([]);
+  await opened.setViewportSize({ width: 390, height: 844 });
+  const overflow = await opened.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+});
+
 test("nothing of it runs in the panel in JupyterLab", async ({ page }) => {
   test.skip(!binary, "CAIRN_E2E_BINARY names no program");
   test.setTimeout(480_000);

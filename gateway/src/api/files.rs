@@ -1,6 +1,7 @@
 //! Files of jobs: the code that they ran and what they left, as listings and as content.
 
 use axum::{body::Body, extract::State, response::Response};
+use control::page;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use storage::{
@@ -9,6 +10,7 @@ use storage::{
     objects::Hash,
     snapshots,
 };
+use tokio_util::io::ReaderStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::types::{Listing, PageQuery};
@@ -160,6 +162,42 @@ pub(crate) async fn get_job_output(
     let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
     let manifest = outputs(&job)?.ok_or_else(|| ApiError::not_found("file"))?;
     send(&app, manifest, &query, &headers).await
+}
+
+/// Which notebook to show, and how.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageOfNotebook {
+    /// Its path.
+    path: String,
+    /// `0` leaves the sources of its cells out.
+    code: Option<u8>,
+}
+
+/// Shows a notebook that a job left as a page of HTML, to read and to print.
+///
+/// What its cells put out runs in the page as it would in Jupyter, but in an origin of its own and without a network.
+#[utoipa::path(get, path = "/projects/{project}/jobs/{number}/outputs/page", operation_id = "get_job_notebook_page", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), PageOfNotebook),
+    responses((status = 200, description = "The page", content_type = "text/html"), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_job_notebook_page(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Query(query): Query<PageOfNotebook>,
+) -> Result<Response, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = outputs(&job)?.ok_or_else(|| ApiError::not_found("file"))?;
+    let name = query.path.rsplit('/').next().unwrap_or_default();
+    let options = page::Options {
+        title: name.to_owned(),
+        code: query.code != Some(0),
+        note: Some(format!("{}#{} · {}", job.project, job.number, job.state)),
+    };
+    let store = app.control().store();
+    let made = page::of_notebook(store, manifest, &query.path, options).await?;
+    Ok(preview::page(Body::from_stream(ReaderStream::new(made))))
 }
 
 async fn code(app: &App, job: &Job) -> Result<Hash, ApiError> {

@@ -108,6 +108,7 @@ const TABLE: &[Row] = &[
     row("list_job_files", "GET /projects/vision/jobs/1/files", "", "-0++++--++"),
     row("get_job_file", "GET /projects/vision/jobs/1/files/content?path=train.py", "", "-0++++--++"),
     row("list_job_outputs", "GET /projects/vision/jobs/2/outputs", "", "-0++++--+0"),
+    row("get_job_notebook_page", "GET /projects/vision/jobs/2/outputs/page?path=train.py", "", "-0++++--+0"),
     row("get_job_output", "GET /projects/vision/jobs/2/outputs/content?path=train.py", "", "-0++++--+0"),
     row("create_upload", "POST /projects/vision/uploads", r#"{"kind":"snapshot"}"#, "-03+++--+3"),
     row("declare_entries", "POST /uploads/{upload}/entries", "[]", "-00+00--+3"),

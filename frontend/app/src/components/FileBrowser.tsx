@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { Preview } from "~/files/Preview";
 import { cx } from "~/lib/class";
 import { bytes } from "~/lib/format";
-import { contentUrl } from "~/paths";
+import { contentUrl, notebookPageUrl } from "~/paths";
 import { filesQuery } from "~/queries/jobs";
 import { Button, ButtonAnchor } from "~/ui/Button";
 import { CopyButton } from "~/ui/Copy";
@@ -81,6 +81,17 @@ function FilePane({ job, tree, file }: { job: Job; tree: Props["tree"]; file: Fi
         <span className="text-sm text-muted">{bytes(file.bytes)}</span>
         {tree === "outputs" ? (
           <CopyButton text={`${job.project}#${job.number}/${file.path}`} label="Copy the reference" />
+        ) : null}
+        {tree === "outputs" && file.path.endsWith(".ipynb") ? (
+          <ButtonAnchor
+            size="sm"
+            icon="external"
+            href={notebookPageUrl(job, file.path)}
+            target="_blank"
+            rel="noopener"
+          >
+            Open as page
+          </ButtonAnchor>
         ) : null}
         <ButtonAnchor
           size="sm"

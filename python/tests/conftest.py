@@ -1,10 +1,19 @@
 import atexit
+import signal
 import sys
 
 import pytest
 from service import TOKEN, Service, serve
 
 from cairn import _api
+
+
+@pytest.fixture(autouse=True)
+def hears_interrupts():
+    """A process in the background of a shell is started deaf to interrupts, and stays so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -73,7 +73,9 @@ fn propose_now(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 /// Does work on a notebook where it keeps nobody else from theirs.
-pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let turn = AT_ONCE.acquire().await;
     let turn = turn.map_err(|error| Error::internal("nobody reads notebooks now", error))?;
     let done = tokio::task::spawn_blocking(move || {

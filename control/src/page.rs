@@ -48,7 +48,9 @@ fn write(document: &Document, options: &Options) -> std::io::Result<std::fs::Fil
     let mut out = BufWriter::new(tempfile::tempfile()?);
     export::html(document, options, &mut out)?;
     out.flush()?;
-    let mut page = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let mut page = out
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
     page.rewind()?;
     Ok(page)
 }

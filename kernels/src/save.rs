@@ -35,12 +35,12 @@ fn write(
     durable: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let mut buffer = BufWriter::new(file);
+    let made = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut buffer = BufWriter::new(made);
     fill(&mut buffer)?;
-    let file = buffer.into_inner()?;
+    let written = buffer.into_inner()?;
     if durable {
-        file.sync_all()?;
+        written.sync_all()?;
     }
     Ok(())
 }

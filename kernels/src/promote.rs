@@ -292,12 +292,6 @@ fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
     for facts in &mut all {
         machine.settle(facts);
     }
-    eprintln!(
-        "frames {} sites {} total {}",
-        machine.frames.len(),
-        machine.sites.len(),
-        machine.total
-    );
     (all, machine.sites)
 }
 

@@ -99,7 +99,6 @@ pub(super) struct Machine<'n> {
     /// How many branches, loops and calls around may not be entered.
     pub(super) unsure: usize,
     steps: usize,
-    pub(super) total: usize,
     all_steps: usize,
     /// The objects of which it is known in this cell what using them runs.
     pub(super) implied: HashSet<Site>,
@@ -377,7 +376,6 @@ impl<'n> Machine<'n> {
             return returned;
         }
         self.steps += 1;
-        self.total += 1;
         self.all_steps += 1;
         if self.running.len() >= DEPTH || self.steps > STEPS || self.all_steps > ALL_STEPS {
             self.facts.opaque = Some("its calls go deeper than is followed".to_owned());

@@ -84,10 +84,6 @@ pub(super) struct Sites {
 }
 
 impl Sites {
-    pub(super) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// The object that the place `key` makes; the same one each time.
     pub(super) fn at(&mut self, key: (usize, usize), kind: Kind) -> Site {
         if let Some(&site) = self.placed.get(&key) {

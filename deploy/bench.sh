@@ -12,12 +12,13 @@ export CHP=$cache/chp/node_modules/.bin/configurable-http-proxy
 [ -x "$CHP" ] || npm install --prefix "$cache/chp" --no-audit --no-fund --loglevel=error configurable-http-proxy@5 >&2
 PATH=$(dirname "$CAIRN_UV"):$PATH
 say "Building with optimisation"
-cargo build --release --locked -p cli -p storage -p gateway --bin cairn --example bench_snapshot --example bench_home --example bench_proxy >&2
+cargo build --release --locked -p cli -p storage -p gateway -p kernels --bin cairn --example bench_snapshot --example bench_home --example bench_proxy --example bench_notebook >&2
 build_inside release >&2
 release=$CARGO_TARGET_DIR/release
 "$release/examples/bench_snapshot" "$@"
 "$release/examples/bench_home" "$@"
 "$release/examples/bench_proxy" "$@"
+CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh) "$release/examples/bench_notebook" "$@"
 python3 -B deploy/bench/service.py "$release/cairn" "$@"
 [ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
 "$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev

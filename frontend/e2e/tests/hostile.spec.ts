@@ -157,8 +157,11 @@ test.beforeEach(({ context }) => {
  */
 const HARMLESS = /^Executing inline event handler violates|^Blocked script execution in/;
 
+/** And of what the scripts of an output try in a page that has an origin of its own and no network. */
+const REFUSED = /Content Security Policy|document is sandboxed/;
+
 test.afterEach(({ appErrors }) => {
-  const others = appErrors.filter(each => !HARMLESS.test(each));
+  const others = appErrors.filter(each => !HARMLESS.test(each) && !REFUSED.test(each));
   appErrors.splice(0, appErrors.length, ...others);
 });
 

@@ -1,6 +1,9 @@
 """`%%job` in a real IPython shell against a real HTTP server."""
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -294,6 +297,25 @@ def test_values_are_removed_when_the_job_is_refused(kernel, service, workspace):
     assert list((workspace / "work/.cairn/carry").iterdir()) == []
 
 
+def interrupt(request):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
+
+
+def fail(request):
+    raise Refusal(500, "internal", "Something went wrong.")
+
+
+@pytest.mark.parametrize("doubt", [interrupt, fail])
+def test_values_stay_where_the_job_may_have_been_accepted(kernel, service, workspace, doubt):
+    service.on_submit = doubt
+    kernel.ok("v = 1")
+    words = kernel.fails("%%job --carry v\nprint(v)")
+    (folder,) = (workspace / "work/.cairn/carry").iterdir()
+    assert f"The values that it carries stay in {folder}." in words
+    assert (folder / "0.json").read_text() == "1"
+
+
 def test_pickles_are_warned_of(kernel, service):
     kernel.ok("s = {1, 2}")
     assert "--pickle" in kernel.fails("%%job --carry s\nprint(s)")
@@ -343,23 +365,12 @@ def test_interrupting_the_wait_leaves_the_job_alone(kernel, service, monkeypatch
 
 
 def test_a_real_interrupt_detaches(kernel, service):
-    import os
-    import signal
-
     service.on_log = lambda number, offset: os.kill(os.getpid(), signal.SIGINT)
     _, out = kernel.ok("%%job --wait\nprint(1)")
     assert "Detached: vision#1 goes on." in out
 
 
 def test_interrupting_the_submission_says_that_it_may_have_arrived(kernel, service):
-    import os
-    import signal
-    import time
-
-    def interrupt(request):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)
-
     service.on_submit = interrupt
     assert "may have been accepted" in kernel.fails("%%job\nprint(1)")
 
@@ -433,19 +444,3 @@ def test_attaching_gives_the_folder(kernel, service):
     assert job.attach() == Path("/cairn/inputs/job-1")
     assert job.attach("model") == Path("/cairn/inputs/model")
     assert service.inputs == {"job-1": "#1", "model": "#1"}
-
-
-def test_carried_values_stay_while_nobody_knows_whether_the_job_was_accepted(kernel, workspace, monkeypatch):
-    from cairn import _magic
-
-    ask = _magic.Client.ask
-
-    def interrupt(client, method, path, **options):
-        if (method, path[-1]) == ("POST", "jobs"):
-            raise KeyboardInterrupt
-        return ask(client, method, path, **options)
-
-    monkeypatch.setattr(_magic.Client, "ask", interrupt)
-    kernel.ok("x = 3")
-    assert "may have been accepted" in kernel.fails("%%job --carry x\nprint(x)")
-    assert list((workspace / "work" / ".cairn").rglob("*.json"))

@@ -133,7 +133,9 @@ class CairnMagics(Magics):
             request = _request(client, plan._replace(document=document), options, prelude)
             job = Job(client, _submit(client, project, request))
         except BaseException as error:
-            if carried is not None and not (isinstance(error, CairnError) and error.is_transient):
+            if carried is not None and isinstance(error, CairnError) and not _is_refusal(error):
+                error.message += f" The values that it carries stay in {printable(carried.folder, 500)}."
+            elif carried is not None:
                 carried.discard()
             raise
         if carried is not None:
@@ -191,9 +193,14 @@ def _submit(client: Client, project: str, request: dict[str, Any]) -> dict[str, 
         )
     except KeyboardInterrupt:
         raise CairnError(
-            "Interrupted while the job was sent: it may have been accepted. `%jobs` shows it then.", is_transient=True
+            "Interrupted while the job was sent: it may have been accepted. `%jobs` shows it then."
         ) from None
     return record
+
+
+def _is_refusal(error: CairnError) -> bool:
+    """Whether the service itself said no. After all else the job may be accepted, now or in a moment."""
+    return error.status is not None and 400 <= error.status < 500
 
 
 def _workspace(client: Client) -> dict[str, Any]:

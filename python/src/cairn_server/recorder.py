@@ -90,6 +90,7 @@ class Schedule:
         self.due = 0.0
         self.dirty = True
         self.failed = False
+        self.ended = False
 
 
 class Recorder:
@@ -224,7 +225,7 @@ class Recorder:
                         await self._locate(execution)
                         self.take(execution)
             for _ in range(_LAST_TRIES):
-                await self._write(lambda schedule: schedule.dirty)
+                await self._write(lambda _, schedule: schedule.dirty)
                 if not any(schedule.dirty for schedule in self._schedules.values()):
                     break
                 await asyncio.sleep(_TICK_S)
@@ -267,7 +268,7 @@ class Recorder:
             await asyncio.sleep(_TICK_S)
             try:
                 self._look()
-                await self._write(lambda schedule: schedule.dirty and schedule.due <= time.monotonic())
+                await self._write(_is_due)
                 self._settle()
             except Exception:
                 self._log.exception("Cairn's recorder goes on after an error")
@@ -283,10 +284,10 @@ class Recorder:
             if client.lost:
                 self._lose(kernel_id, session)
 
-    async def _write(self, wanted: Callable[[Schedule], bool]) -> None:
+    async def _write(self, wanted: Callable[[Execution, Schedule], bool]) -> None:
         batches: dict[Place, list[Execution]] = {}
         for execution, schedule in list(self._schedules.items()):
-            if not wanted(schedule):
+            if not wanted(execution, schedule):
                 continue
             await self._locate(execution)
             if execution.place is not None:
@@ -302,8 +303,8 @@ class Recorder:
         started = time.monotonic()
         # Some may have been dropped while the others were located.
         schedules = {execution: self._schedules[execution] for execution in executions if execution in self._schedules}
-        for schedule in schedules.values():
-            schedule.dirty = False
+        for execution, schedule in schedules.items():
+            schedule.dirty, schedule.ended = False, execution.over is not None
         pause = _WRITE_S
         try:
             if schedules:
@@ -409,3 +410,9 @@ class Recorder:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_due(execution: Execution, schedule: Schedule) -> bool:
+    """The end of an execution is not put off: who looks waits for it, and it comes once."""
+    ends = execution.over is not None and not schedule.ended
+    return schedule.dirty and (ends or schedule.due <= time.monotonic())

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::report::{Figure, Report, median};
 
 const CELLS: usize = 500;
-const TURNS: usize = 1;
+const TURNS: usize = 5;
 const LIMIT_MS: f64 = 100.0;
 
 /// What the first cells are, and what each later one is; `<i>` is its number, `<h>` that of the one before.

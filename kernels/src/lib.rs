@@ -13,6 +13,7 @@ pub mod notebook;
 mod outputs;
 mod process;
 pub mod promote;
+mod python;
 mod run;
 mod save;
 mod sink;

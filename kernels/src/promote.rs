@@ -23,14 +23,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use ruff_python_ast::PySourceType;
-use ruff_python_parser::parse_unchecked_source;
-
 use self::facts::Facts;
 use self::machine::Machine;
 use self::sites::Sites;
 use self::slice::Slice;
 use crate::notebook::{Cell, Document, Kind};
+use crate::python;
 
 pub use self::lift::{Candidate, Source, assemble, parameters};
 
@@ -119,11 +117,11 @@ pub fn propose(document: &Document, selected: &BTreeSet<usize>) -> Proposal {
     };
     let selected: BTreeSet<usize> = selected.iter().filter(is_code).copied().collect();
     let cells: Vec<Code> = document.cells().iter().map(Code::of).collect();
-    if is_python(document) {
-        python(&cells, &selected)
-    } else {
-        preceding(&cells, &selected)
+    if !is_python(document) {
+        return preceding(&cells, &selected, "cells of this language are not read");
     }
+    let read = python::with_room(|| sliced(&cells, &selected));
+    read.unwrap_or_else(|| preceding(&cells, &selected, "the cells could not be read"))
 }
 
 /// Whether its cells are read; Python is what a notebook is in that does not say.
@@ -147,7 +145,7 @@ impl Code {
     }
 }
 
-fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
+fn sliced(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     let order = order(cells, selected);
     let last = order.iter().rposition(|cell| selected.contains(cell));
     let (read, sites) = read_all(cells, &order[..last.map_or(0, |at| at + 1)]);
@@ -189,16 +187,15 @@ fn python(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
     }
 }
 
-/// Every cell up to the last selected one, for languages that are not read.
-fn preceding(cells: &[Code], selected: &BTreeSet<usize>) -> Proposal {
+/// Every cell up to the last selected one, where `why` says that they are not read.
+fn preceding(cells: &[Code], selected: &BTreeSet<usize>, why: &str) -> Proposal {
     let order = order(cells, selected);
     let last = order.iter().rposition(|cell| selected.contains(cell));
     let needed = order[..last.map_or(0, |at| at + 1)].iter().map(|&cell| {
-        let why = "cells of this language are not read: everything before the selection is taken";
         let reason = if selected.contains(&cell) {
             Reason::Selected
         } else {
-            Reason::Unreadable(why.to_owned())
+            Reason::Unreadable(format!("{why}: everything before the selection is taken"))
         };
         Needed {
             cell,
@@ -261,7 +258,7 @@ fn gaps(cells: &[Code], order: &[usize]) -> Vec<String> {
     doubts
 }
 
-/// What each cell does, when they run in this order.
+/// What each cell does, when they run in this order. Only within [`python::with_room`].
 fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
     let mut all: Vec<Facts> = vec![Facts::default(); cells.len()];
     let sources: Vec<Option<facts::Source>> = cells
@@ -273,21 +270,22 @@ fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
         .iter()
         .map(|source| {
             let text = source.as_ref().map_or("", |source| source.text.as_str());
-            parse_unchecked_source(text, PySourceType::Ipynb)
+            python::parse(text)
         })
         .collect();
     let mut machine = Machine::default();
     for &at in order {
         let facts = std::mem::take(&mut all[at]);
-        if let Some(error) = parsed[at].errors().first() {
-            all[at] = Facts {
-                opaque: Some(format!("it cannot be read as Python: {}", error.error)),
-                ..facts
-            };
+        let Some(parsed) = &parsed[at] else {
+            all[at] = facts.unread("it may nest deeper than is read".to_owned());
+            continue;
+        };
+        if let Some(error) = parsed.errors().first() {
+            all[at] = facts.unread(format!("it cannot be read as Python: {}", error.error));
             continue;
         }
         let unsure = cells[at].failed || sources[at].as_ref().is_some_and(|source| source.unsure);
-        all[at] = machine.cell(parsed[at].suite(), facts, unsure);
+        all[at] = machine.cell(parsed.suite(), facts, unsure);
     }
     for facts in &mut all {
         machine.settle(facts);

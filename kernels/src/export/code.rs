@@ -2,20 +2,13 @@
 
 use std::io::{self, Write};
 
-use ruff_python_ast::PySourceType;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_parser::parse_unchecked_source;
 
 use super::escape::Escaped;
+use crate::python;
 
 /// Cell magics after which Python goes on; after any other comes another language, or text.
 const PYTHON_MAGICS: [&str; 5] = ["time", "timeit", "capture", "prun", "memit"];
-
-/// Longer sources stay plain: see [`marks`].
-const LONGEST_BYTES: usize = 64 * 1024;
-/// More f-strings than this stay plain: reading one inside another inside another takes time with the square of their number.
-const MOST_FORMATS: usize = 1000;
-const STACK_BYTES_PER_BYTE: usize = 2048;
 
 /// Writes Python as `IPython` reads it, magics and shell commands included.
 pub(super) fn python(source: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -54,43 +47,20 @@ struct Mark {
     class: &'static str,
 }
 
-/// What to mark in the source; nothing where it does not lex.
-///
-/// The parser makes a tree besides its tokens, whose end takes stack for each level, and a level may be one byte of a hostile notebook: a thread
-/// of its own has room for that. Its stack takes memory only as far as it is used.
+/// What to mark in the source; nothing where it cannot be read, which is no reason not to show it.
 fn marks(source: &str) -> Vec<Mark> {
-    if source.trim().is_empty() || source.len() > LONGEST_BYTES || formats(source) > MOST_FORMATS {
-        return Vec::new();
-    }
-    let stack_bytes = (source.len() + 1024) * STACK_BYTES_PER_BYTE;
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(stack_bytes)
-            .spawn_scoped(scope, || tokens(source));
-        // Without a thread, or with a parser that gave up, the source is still there to read.
-        let marks = thread.ok().and_then(|thread| thread.join().ok());
-        marks.unwrap_or_default()
-    })
+    let marks = python::with_room(|| tokens(source));
+    marks.flatten().unwrap_or_default()
 }
 
-/// How many f-strings there are at most: what ends like a prefix of one, before a quote.
-fn formats(source: &str) -> usize {
-    let pairs = source.as_bytes().windows(2);
-    let is_format = |pair: &&[u8]| {
-        matches!(pair[0].to_ascii_lowercase(), b'f' | b't' | b'r')
-            && matches!(pair[1], b'\'' | b'"')
-    };
-    pairs.filter(is_format).count()
-}
-
-fn tokens(source: &str) -> Vec<Mark> {
-    let parsed = parse_unchecked_source(source, PySourceType::Ipynb);
+fn tokens(source: &str) -> Option<Vec<Mark>> {
+    let parsed = python::parse(source)?;
     let mut last = TokenKind::Newline;
     let mut marks = Vec::new();
     for token in parsed.tokens() {
         let (kind, range) = token.as_tuple();
         if kind == TokenKind::Unknown {
-            return Vec::new();
+            return None;
         }
         let before = std::mem::replace(&mut last, kind);
         if let Some(class) = class(kind, before) {
@@ -101,7 +71,7 @@ fn tokens(source: &str) -> Vec<Mark> {
             });
         }
     }
-    marks
+    Some(marks)
 }
 
 fn class(kind: TokenKind, before: TokenKind) -> Option<&'static str> {

@@ -15,6 +15,10 @@ use super::sites::{Kind, Site, Value};
 
 impl<'n> Machine<'n> {
     pub(super) fn expr(&mut self, expr: &'n Expr) -> Value {
+        self.deeper(|machine| machine.common(expr))
+    }
+
+    fn common(&mut self, expr: &'n Expr) -> Value {
         match expr {
             Expr::Name(name) => self.load(name.id.as_str()),
             Expr::Attribute(attribute) => self.attribute(attribute),

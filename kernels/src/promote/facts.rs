@@ -35,6 +35,16 @@ pub(super) struct Facts {
     pub(super) counts: bool,
 }
 
+impl Facts {
+    /// The same of a cell that cannot be read, which may do anything.
+    pub(super) fn unread(self, why: String) -> Self {
+        Self {
+            opaque: Some(why),
+            ..self
+        }
+    }
+}
+
 /// A cell's source as it is read, and how.
 pub(super) struct Source {
     /// Python, without magics that only measure.

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, PySourceType, Stmt, UnaryOp};
-use ruff_python_parser::parse_unchecked_source;
+use ruff_python_ast::{Expr, Stmt, UnaryOp};
 use serde::Serialize;
 
 use super::bound::Bound;
@@ -13,6 +12,7 @@ use super::facts::Facts;
 use super::sites::{Site, Sites};
 use super::{Code, is_python, known, read_all};
 use crate::notebook::{Document, Kind, Parameter, declared};
+use crate::python;
 
 /// What is, or could become, a parameter. JSON: the fields of [`Parameter`], and `{"cell": 3, "source": "assignment"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,9 +51,9 @@ impl Source {
 /// Those that its cell tagged `parameters` declares, then plain assignments `name = literal` at the margin of other cells, where the name is
 /// bound nowhere else in `cells`. Each of the latter can be lifted by [`assemble`], alone or with others, without changing what the notebook does.
 pub fn parameters(document: &Document, cells: &[usize]) -> Vec<Candidate> {
-    let kept = Kept::of(document, cells);
-    let tagged = kept.tagged.into_iter().flat_map(|at| {
-        let cell = kept.cells[at];
+    let cells = within(document, cells);
+    let tagged = tagged(document, &cells).into_iter().flat_map(|at| {
+        let cell = cells[at];
         let found = declared(document.cells()[cell].source()).into_iter();
         found.map(move |parameter| Candidate {
             parameter,
@@ -61,8 +61,8 @@ pub fn parameters(document: &Document, cells: &[usize]) -> Vec<Candidate> {
             source: Source::Parameters,
         })
     });
-    let lifts = kept.lifts().into_iter().map(|lift| Candidate {
-        cell: kept.cells[lift.at],
+    let lifts = lifts(document, &cells).into_iter().map(|lift| Candidate {
+        cell: cells[lift.at],
         parameter: lift.parameter,
         source: Source::Assignment,
     });
@@ -81,10 +81,13 @@ pub fn assemble(
     lift: &[String],
     prelude: Option<&str>,
 ) -> Document {
-    let kept = Kept::of(document, keep);
-    let mut lifts = kept.lifts();
+    let cells = within(document, keep);
+    let mut lifts = match lift {
+        [] => Vec::new(),
+        _ => lifts(document, &cells),
+    };
     lifts.retain(|one| lift.contains(&one.parameter.name));
-    let mut made = document.excerpt(&kept.cells);
+    let mut made = document.excerpt(&cells);
     // From the last on, so that the places of the others hold.
     for one in lifts.iter().rev() {
         let cell = made.cell_mut(one.at);
@@ -94,7 +97,7 @@ pub fn assemble(
     }
     let lifted: Vec<&str> = lifts.iter().map(|one| one.text.as_str()).collect();
     let lifted = lifted.join("\n");
-    match kept.tagged {
+    match tagged(document, &cells) {
         _ if lifts.is_empty() => {}
         Some(at) => {
             let cell = made.cell_mut(at);
@@ -113,10 +116,32 @@ pub fn assemble(
     made
 }
 
-/// The cells that a notebook is made of.
+/// Those of these positions that the document has.
+fn within(document: &Document, cells: &[usize]) -> Vec<usize> {
+    let count = document.cells().len();
+    cells.iter().copied().filter(|&at| at < count).collect()
+}
+
+/// Which of these cells is tagged `parameters`.
+fn tagged(document: &Document, cells: &[usize]) -> Option<usize> {
+    let is_tagged = |&at: &usize| {
+        let cell = &document.cells()[at];
+        cell.kind() == Kind::Code && cell.has_tag("parameters")
+    };
+    cells.iter().position(is_tagged)
+}
+
+/// The assignments in these cells that can be lifted; none where they cannot be read.
+fn lifts(document: &Document, cells: &[usize]) -> Vec<Lift> {
+    if !is_python(document) {
+        return Vec::new();
+    }
+    let found = python::with_room(|| Kept::of(document, cells).lifts());
+    found.unwrap_or_default()
+}
+
+/// The cells that a notebook is made of, read.
 struct Kept<'a> {
-    /// Their positions in the document.
-    cells: Vec<usize>,
     sources: Vec<&'a str>,
     facts: Vec<Facts>,
     known: Sites,
@@ -124,7 +149,6 @@ struct Kept<'a> {
     bound: Vec<BTreeSet<String>>,
     /// Which of them is tagged `parameters`.
     tagged: Option<usize>,
-    is_python: bool,
 }
 
 /// An assignment that can be lifted.
@@ -143,7 +167,6 @@ struct Lift {
 impl<'a> Kept<'a> {
     fn of(document: &'a Document, cells: &[usize]) -> Self {
         let all = document.cells();
-        let cells: Vec<usize> = cells.iter().copied().filter(|&at| at < all.len()).collect();
         let code: Vec<Code> = cells.iter().map(|&at| Code::of(&all[at])).collect();
         let sources: Vec<&str> = cells.iter().map(|&at| all[at].source()).collect();
         let order: Vec<usize> = (0..code.len()).collect();
@@ -151,22 +174,15 @@ impl<'a> Kept<'a> {
         Self {
             bound: sources.iter().map(|source| bound(source)).collect(),
             sources,
-            tagged: cells
-                .iter()
-                .position(|&at| all[at].kind() == Kind::Code && all[at].has_tag("parameters")),
+            tagged: tagged(document, cells),
             facts,
             known,
-            is_python: is_python(document),
-            cells,
         }
     }
 
     fn lifts(&self) -> Vec<Lift> {
         let mut lifts = Vec::new();
-        if !self.is_python {
-            return lifts;
-        }
-        for at in (0..self.cells.len()).filter(|at| self.tagged != Some(*at)) {
+        for at in (0..self.sources.len()).filter(|at| self.tagged != Some(*at)) {
             if self.facts[at].binds.is_empty() || self.facts[at].opaque.is_some() {
                 continue;
             }
@@ -188,7 +204,7 @@ impl<'a> Kept<'a> {
     /// The first cell that may use `name`, which the cell at `own` assigns; none where the assignment cannot go to before it.
     fn needed_at(&self, name: &str, own: usize) -> Option<usize> {
         let declares_global = mentions(self.sources[own], "global") > 0;
-        let mut others = (0..self.cells.len()).filter(|at| *at != own);
+        let mut others = (0..self.sources.len()).filter(|at| *at != own);
         let is_bound = others.any(|at| {
             let facts = &self.facts[at];
             let unread = facts.opaque.is_some() && mentions(self.sources[at], name) > 0;
@@ -202,10 +218,10 @@ impl<'a> Kept<'a> {
         {
             return None;
         }
-        let users = (0..self.cells.len()).filter(|at| Some(*at) != self.tagged);
+        let users = (0..self.sources.len()).filter(|at| Some(*at) != self.tagged);
         let mut users = users
             .filter(|at| mentions(self.sources[*at], name) > usize::from(*at == own) && *at >= own);
-        let first = users.next().unwrap_or(self.cells.len());
+        let first = users.next().unwrap_or(self.sources.len());
         match self.tagged {
             Some(tagged) if first < tagged && !self.can_move(tagged, first) => None,
             _ => Some(first),
@@ -239,7 +255,9 @@ impl<'a> Kept<'a> {
 
 /// The statements `name = literal` of a cell that can be cut out of it: the parameter, what is cut, and the text.
 fn assignments(source: &str) -> Vec<(Parameter, Range<usize>, String)> {
-    let parsed = parse_unchecked_source(source, PySourceType::Ipynb);
+    let Some(parsed) = python::parse(source) else {
+        return Vec::new();
+    };
     if source.trim_start().starts_with("%%") || !parsed.errors().is_empty() {
         return Vec::new();
     }
@@ -341,7 +359,10 @@ fn bound(source: &str) -> BTreeSet<String> {
             visitor::walk_stmt(self, stmt);
         }
     }
-    let parsed = parse_unchecked_source(source, PySourceType::Ipynb);
+    // A name in a cell that is not read counts as bound by it anyway.
+    let Some(parsed) = python::parse(source) else {
+        return BTreeSet::new();
+    };
     let mut found = Globals(Bound::of(parsed.suite()));
     found.visit_body(parsed.suite());
     found.0

@@ -9,11 +9,13 @@ use super::facts::Facts;
 use super::known;
 use super::opened::Opened;
 use super::sites::{Kind, Site, Sites, Value};
+use crate::python;
 
 /// How many calls of functions are followed in one cell, and in the whole notebook, and how deep.
 const STEPS: usize = 20_000;
 const ALL_STEPS: usize = 40_000;
 const DEPTH: usize = 24;
+const TOO_DEEP: &str = "its calls go deeper than is followed";
 
 pub(super) type FrameId = usize;
 
@@ -100,6 +102,8 @@ pub(super) struct Machine<'n> {
     pub(super) unsure: usize,
     steps: usize,
     all_steps: usize,
+    /// How many statements and expressions are within each other now, those of called functions included.
+    levels: usize,
     /// The objects of which it is known in this cell what using them runs.
     pub(super) implied: HashSet<Site>,
     /// Whether a cell binds `_` itself.
@@ -192,6 +196,18 @@ impl<'n> Machine<'n> {
             at = frame.parent;
         }
         None
+    }
+
+    /// Does `work` one level deeper; not where it is too deep already, which it may only be where functions call each other.
+    pub(super) fn deeper<T: Default>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        if self.levels >= python::DEEPEST {
+            self.facts.opaque = Some(TOO_DEEP.to_owned());
+            return T::default();
+        }
+        self.levels += 1;
+        let done = work(self);
+        self.levels -= 1;
+        done
     }
 
     pub(super) fn load(&mut self, name: &str) -> Value {
@@ -378,7 +394,7 @@ impl<'n> Machine<'n> {
         self.steps += 1;
         self.all_steps += 1;
         if self.running.len() >= DEPTH || self.steps > STEPS || self.all_steps > ALL_STEPS {
-            self.facts.opaque = Some("its calls go deeper than is followed".to_owned());
+            self.facts.opaque = Some(TOO_DEEP.to_owned());
             return Value::default();
         }
         self.running.push((function, frame));

@@ -16,7 +16,7 @@ use super::sites::{Kind, Site, Value};
 impl<'n> Machine<'n> {
     pub(super) fn block(&mut self, body: &'n [Stmt]) {
         for stmt in body {
-            self.stmt(stmt);
+            self.deeper(|machine| machine.stmt(stmt));
         }
     }
 

@@ -17,7 +17,7 @@ fn cells(sources: &[&str]) -> Vec<Code> {
 }
 
 fn needed(sources: &[&str], selected: &[usize]) -> Vec<usize> {
-    let proposal = python(&cells(sources), &selected.iter().copied().collect());
+    let proposal = sliced(&cells(sources), &selected.iter().copied().collect());
     proposal.cells.iter().map(|needed| needed.cell).collect()
 }
 
@@ -212,19 +212,19 @@ fn the_order_of_execution_counts_not_that_of_the_page() {
         cell("x = 1", Some(1)),
         cell("x = 9", None),
     ];
-    let proposal = python(&notebook, &BTreeSet::from([0]));
+    let proposal = sliced(&notebook, &BTreeSet::from([0]));
     let order: Vec<usize> = proposal.cells.iter().map(|one| one.cell).collect();
     assert_eq!(order, [1, 0]);
     assert!(proposal.doubts.is_empty(), "{:?}", proposal.doubts);
     let fresh = [cell("x = 1", None), cell("print(x)", None)];
-    let proposal = python(&fresh, &BTreeSet::from([1]));
+    let proposal = sliced(&fresh, &BTreeSet::from([1]));
     assert_eq!(proposal.cells.len(), 2);
 }
 
 #[test]
 fn what_cannot_be_read_is_taken_and_said() {
     let notebook = ["a = 1", "this is no python", "print(2)"];
-    let proposal = python(&cells(&notebook), &BTreeSet::from([2]));
+    let proposal = sliced(&cells(&notebook), &BTreeSet::from([2]));
     let order: Vec<usize> = proposal.cells.iter().map(|one| one.cell).collect();
     assert_eq!(order, [0, 1, 2]);
     assert!(matches!(
@@ -242,7 +242,7 @@ fn what_only_the_kernel_has_is_named() {
         execution_count: Some(7),
         failed: false,
     }];
-    let doubts = python(&gap, &BTreeSet::from([0])).doubts;
+    let doubts = sliced(&gap, &BTreeSet::from([0])).doubts;
     assert!(doubts[0].contains("6 executions"), "{doubts:?}");
     assert!(doubts[1].contains("`x`"), "{doubts:?}");
 }
@@ -261,7 +261,7 @@ fn random_numbers_are_drawn_as_often_as_before() {
 #[test]
 fn a_language_that_is_not_read_takes_everything_before() {
     let notebook = cells(&["a <- 1", "b <- 2", "print(a)", "c <- 3"]);
-    let proposal = preceding(&notebook, &BTreeSet::from([2]));
+    let proposal = preceding(&notebook, &BTreeSet::from([2]), "why");
     assert_eq!(proposal.cells.len(), 3);
 }
 
@@ -302,7 +302,7 @@ fn timed(sources: &[String]) -> (std::time::Duration, usize) {
     let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
     let cells = cells(&sources);
     let began = std::time::Instant::now();
-    let proposal = python(&cells, &BTreeSet::from([cells.len() - 1]));
+    let proposal = sliced(&cells, &BTreeSet::from([cells.len() - 1]));
     (began.elapsed(), proposal.cells.len())
 }
 
@@ -349,5 +349,49 @@ fn check(table: &[(&str, &[usize])]) {
             *expected,
             "{notebook}"
         );
+    }
+}
+
+fn document(sources: &[&str]) -> Document {
+    let cells = sources.iter().enumerate().map(|(at, source)| {
+        serde_json::json!({"cell_type": "code", "id": at.to_string(), "metadata": {}, "source": source, "outputs": [], "execution_count": at + 1})
+    });
+    let cells: Vec<_> = cells.collect();
+    let whole =
+        serde_json::json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells});
+    Document::parse(&whole.to_string()).unwrap()
+}
+
+/// Sources that nest as deep as is read, one for each way to nest, and deeper ones.
+#[test]
+fn what_nests_deep_ends_no_process() {
+    let deepest = crate::python::DEEPEST;
+    let ways: [(&str, &str, &str, usize); 12] = [
+        ("-", "1", "", 1),
+        ("not ", "1", "", 1),
+        ("(", "1", ")", 1),
+        ("[", "1", "]", 1),
+        ("{1:", "1", "}", 2),
+        ("f(", "1", ")", 1),
+        ("", "a", ".b", 1),
+        ("", "a", "(1)", 1),
+        ("", "1", "+1", 1),
+        ("2**", "1", "", 2),
+        ("lambda:", "1", "", 2),
+        ("1 if 1 else ", "1", "", 2),
+    ];
+    for (before, middle, after, marks) in ways {
+        for levels in [(deepest - 4) / marks, deepest * 4] {
+            let deep = format!("{}{middle}{}", before.repeat(levels), after.repeat(levels));
+            let (before, last) = ("x = 1", "print(x)");
+            let document = document(&[before, &deep, last]);
+            let proposal = propose(&document, &BTreeSet::from([2]));
+            // What is not read may do anything, to `x` too.
+            let is_taken = proposal.cells.iter().any(|one| one.cell == 1);
+            assert!(is_taken || levels <= deepest, "{before}{after}");
+            let names = parameters(&document, &[0, 1, 2]).into_iter();
+            let names: Vec<_> = names.map(|one| one.parameter.name).collect();
+            assert_eq!(names, ["x"]);
+        }
     }
 }

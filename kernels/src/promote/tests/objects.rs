@@ -86,7 +86,7 @@ fn libraries_keep_what_they_are_given() {
             &[0, 1, 4],
         ),
     ]);
-    let by_alias = python(
+    let by_alias = sliced(
         &cells(&["a = []", "b = a", "b.append(1)", "print(a)"]),
         &BTreeSet::from([3]),
     );
@@ -177,7 +177,7 @@ fn bindings_that_are_not_sure_leave_the_old() {
     ]);
     let mut notebook = cells(&["x = 1", "x = 2\n1 / 0", "x"]);
     notebook[1].failed = true;
-    let proposal = python(&notebook, &BTreeSet::from([2]));
+    let proposal = sliced(&notebook, &BTreeSet::from([2]));
     assert_eq!(proposal.cells.len(), 3);
     assert!(
         proposal.doubts[0].contains("error"),
@@ -195,7 +195,7 @@ fn what_was_shown_last_is_looked_for() {
         ("[1];; x = _;; x.append(1);; z = 1;; x", &[0, 1, 2, 4]),
         ("_ = 1;; 5;; print(_)", &[0, 1, 2]),
     ]);
-    let numbered = python(
+    let numbered = sliced(
         &cells(&["5", "z = 1", "print(Out[1])"]),
         &BTreeSet::from([2]),
     );

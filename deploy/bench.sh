@@ -15,14 +15,19 @@ say "Building with optimisation"
 cargo build --release --locked -p cli -p storage -p gateway -p kernels --bin cairn --example bench_snapshot --example bench_home --example bench_proxy --example bench_notebook >&2
 build_inside release >&2
 release=$CARGO_TARGET_DIR/release
-"$release/examples/bench_snapshot" "$@"
-"$release/examples/bench_home" "$@"
-"$release/examples/bench_proxy" "$@"
-CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh) "$release/examples/bench_notebook" "$@"
-python3 -B deploy/bench/service.py "$release/cairn" "$@"
+# What fails is told at the end, and hides nothing of the rest.
+failed=()
+measure() { "$@" || failed+=("$*"); }
+measure "$release/examples/bench_snapshot" "$@"
+measure "$release/examples/bench_home" "$@"
+measure "$release/examples/bench_proxy" "$@"
+CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)
+export CAIRN_TEST_PYTHON_ENV
+measure "$release/examples/bench_notebook" "$@"
+measure python3 -B deploy/bench/service.py "$release/cairn" "$@"
 [ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
 "$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev
-"$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
+measure "$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
 
 # Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
 if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then
@@ -34,4 +39,5 @@ if [ -n "${DOCKER_HOST:-}" ]; then
   export DOCKER_HOST
   deploy/testbed/images.sh >/dev/null || { say "Going on without Cairn's own images: they could not be built"; unset DOCKER_HOST; }
 fi
-python3 -B deploy/bench/containers.py "$release/cairn" "$@"
+measure python3 -B deploy/bench/containers.py "$release/cairn" "$@"
+[ ${#failed[@]} = 0 ] || fail "these could not be measured: ${failed[*]}"

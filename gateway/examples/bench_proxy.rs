@@ -7,7 +7,7 @@
 mod backend;
 #[path = "bench_proxy/peers.rs"]
 mod peers;
-#[path = "bench_proxy/report.rs"]
+#[path = "../../deploy/bench/report.rs"]
 mod report;
 #[path = "bench_proxy/requests.rs"]
 mod requests;

@@ -4,7 +4,7 @@
 
 #[path = "bench_notebook/analysis.rs"]
 mod analysis;
-#[path = "bench_notebook/report.rs"]
+#[path = "../../deploy/bench/report.rs"]
 mod report;
 #[path = "bench_notebook/runs.rs"]
 mod runs;

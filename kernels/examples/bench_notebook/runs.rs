@@ -1,4 +1,5 @@
-//! What a headless run of 100 cells costs, beside the bare kernel and beside papermill: whole processes, the start of the kernel included.
+//! What a headless run of 100 cells costs, beside the bare kernel and beside papermill: the start of the kernel included, and of us and of papermill the
+//! whole process.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,19 +16,25 @@ const TURNS: usize = 5;
 /// What each cell does: a few milliseconds of work, and an output of each kind that is frequent.
 const CELL: &str = "total = sum(i * i for i in range(40_000))\nprint('cell <i>', total)\ntotal";
 
-/// Runs the cells of a notebook in a kernel, one after the other, and does nothing else.
+/// Runs the cells of a notebook in a kernel, one after the other, and does nothing else. Prints the milliseconds from the start of the kernel to
+/// the end of the last cell: what comes before and after is this script's own.
 const BARE: &str = r"
-import json, sys
+import json, sys, time
 from jupyter_client.manager import start_new_kernel
+began = time.monotonic()
 manager, client = start_new_kernel(kernel_name='python3')
 for cell in json.load(open(sys.argv[1]))['cells']:
-    reply = client.execute_interactive(cell['source'], output_hook=lambda message: None)
-    assert reply['content']['status'] == 'ok'
+    asked = client.execute(cell['source'])
+    while True:
+        told = client.get_iopub_msg(timeout=60)
+        if told['parent_header'].get('msg_id') == asked and told['content'].get('execution_state') == 'idle':
+            break
+print((time.monotonic() - began) * 1000)
 client.stop_channels()
-manager.shutdown_kernel()
+manager.shutdown_kernel(now=True)
 ";
 
-/// The environment named by the variable, or where `deploy/testbed/python.sh` makes it.
+/// The environment that the variable names (`deploy/testbed/python.sh` makes one).
 fn environment() -> Option<PathBuf> {
     let path = std::env::var_os("CAIRN_TEST_PYTHON_ENV").map(PathBuf::from)?;
     path.join("bin/papermill").exists().then_some(path)
@@ -112,7 +119,13 @@ impl Stage<'_> {
 
     fn bare(&self) -> Result<f64> {
         let mut command = Command::new(self.environment.join("bin/python"));
-        self.time(command.args(["-c", BARE, "in.ipynb"]))
+        let output = self.here(command.args(["-c", BARE, "in.ipynb"])).output()?;
+        ensure!(
+            output.status.success(),
+            "the bare kernel: {}",
+            output.status
+        );
+        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     }
 
     fn papermill(&self) -> Result<f64> {
@@ -120,15 +133,18 @@ impl Stage<'_> {
         self.time(command.args(["--no-progress-bar", "in.ipynb", "peer.ipynb"]))
     }
 
-    /// Milliseconds from the start of a process to its end.
-    fn time(&self, command: &mut Command) -> Result<f64> {
+    fn here<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         let bin = self.environment.join("bin");
         command
             .current_dir(self.folder)
             .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(Stdio::null())
+    }
+
+    /// Milliseconds from the start of a process to its end.
+    fn time(&self, command: &mut Command) -> Result<f64> {
+        self.here(command).stdout(Stdio::null());
         let began = Instant::now();
         let status = command.status().context("it can be started")?;
         let took = began.elapsed().as_secs_f64() * 1000.0;

@@ -26,13 +26,15 @@ macro_rules! without_network {
 /// The `Content-Security-Policy` that a server must send with the page.
 ///
 /// Outputs are other people's HTML and scripts, and the page keeps them working. `sandbox` without `allow-same-origin` gives them an origin of
-/// their own, so that they reach no cookie, storage or API of the server; the rest takes the network from them. The page itself says the same,
-/// but for `sandbox`, which browsers take from a header only: a copy on somebody's disk has no network either. What no policy forbids is that a
-/// script takes the reader to another page.
+/// their own, so that they reach no cookie, storage or API of the server; the rest loads nothing from the network. The page itself says the same,
+/// but for `sandbox`, which browsers take from a header only. What no policy forbids is that a script takes the reader to another page, and so tells
+/// that what it has read in this one; or that it speaks WebRTC.
 ///
 /// Source: Content Security Policy Level 3, "sandbox" and "The meta element".
-pub const CONTENT_SECURITY_POLICY: &str =
-    concat!("sandbox allow-scripts allow-popups; ", without_network!());
+pub const CONTENT_SECURITY_POLICY: &str = concat!("sandbox allow-scripts; ", without_network!());
+
+/// Markdown and JSON longer than this, in bytes, are shown as they stand: their forms take a multiple of it in memory.
+const LONGEST_FORMED: usize = 1 << 20;
 
 const STYLE: &str = include_str!("export/page.css");
 

@@ -277,7 +277,7 @@ fn read_all(cells: &[Code], order: &[usize]) -> (Vec<Facts>, Sites) {
     for &at in order {
         let facts = std::mem::take(&mut all[at]);
         let Some(parsed) = &parsed[at] else {
-            all[at] = facts.unread("it may nest deeper than is read".to_owned());
+            all[at] = facts.unread("it is longer, or may nest deeper, than is read".to_owned());
             continue;
         };
         if let Some(error) = parsed.errors().first() {

@@ -7,6 +7,8 @@ use ruff_python_parser::{Parsed, parse_unchecked_source};
 pub(crate) const DEEPEST: usize = 16_384;
 /// More f-strings than this are not read: one inside another inside another takes time with the square of their number.
 const MOST_FORMATS: usize = 1000;
+/// Longer sources are not read: a tree takes a multiple of its source in memory.
+const LONGEST_BYTES: usize = 1 << 20;
 /// Enough for [`DEEPEST`] levels in an unoptimised build; it takes memory only as far as it is used.
 const STACK_BYTES: usize = 512 << 20;
 
@@ -23,9 +25,11 @@ pub(crate) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     })
 }
 
-/// Reads a source as `IPython` does, errors and all; only within [`with_room`]. None for one that may nest too deep.
+/// Reads a source as `IPython` does, errors and all; only within [`with_room`]. None for one that may nest too deep, or is too long.
 pub(crate) fn parse(source: &str) -> Option<Parsed<ModModule>> {
-    let is_bounded = levels(source) <= DEEPEST && formats(source) <= MOST_FORMATS;
+    let is_bounded = source.len() <= LONGEST_BYTES
+        && levels(source) <= DEEPEST
+        && formats(source) <= MOST_FORMATS;
     is_bounded.then(|| parse_unchecked_source(source, PySourceType::Ipynb))
 }
 
@@ -64,5 +68,6 @@ mod tests {
         assert!(!read(&"-".repeat(DEEPEST + 1)));
         assert!(!read(&"not ".repeat(DEEPEST + 1)));
         assert!(!read(&"f'{".repeat(MOST_FORMATS + 1)));
+        assert!(!read(&"a;".repeat(LONGEST_BYTES)));
     }
 }

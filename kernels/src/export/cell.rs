@@ -29,7 +29,7 @@ pub(super) fn write(
         return run(cell, index, setting, out);
     }
     if cell.fields().read::<String>("cell_type").as_deref() == Some("markdown") {
-        let attachments = Attachments(cell.fields().read("attachments").unwrap_or_default());
+        let attachments = Attachments::of(cell.fields().read("attachments").unwrap_or_default());
         out.write_all(b"<section class=\"cell markdown\">\n")?;
         markdown::write(cell.source(), &attachments, &format!("c{index}-"), out)?;
         return out.write_all(b"</section>\n");

@@ -201,7 +201,9 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
             return Some((name, value, rest));
         }
     }
-    let (value, rest) = split(rest, |c| !c.is_ascii_whitespace() && c != '>');
+    // A `<` is none of a value in well-formed HTML; going on behind it would read a text of cut tags as often as it has some.
+    let is_value = |c: char| !c.is_ascii_whitespace() && !matches!(c, '<' | '>');
+    let (value, rest) = split(rest, is_value);
     Some((name, value, rest))
 }
 

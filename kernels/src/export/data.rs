@@ -1,5 +1,7 @@
 //! Data URIs: images whole inside the page.
 
+use std::cell::Cell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -35,13 +37,30 @@ pub(super) fn svg(text: &str) -> String {
 
 /// The files a Markdown cell carries: by name, in several types.
 #[derive(Debug, Default)]
-pub(super) struct Attachments(pub(super) Object);
+pub(super) struct Attachments {
+    files: Object,
+    /// How many bytes of them may still be shown: each may be, some times over, but not as often as a hostile text names it.
+    left: Cell<usize>,
+}
+
+/// How often all attachments of a cell may be shown.
+const TIMES: usize = 4;
 
 impl Attachments {
+    pub(super) fn of(files: Object) -> Self {
+        Self {
+            left: Cell::new(files.bytes() * TIMES),
+            files,
+        }
+    }
+
     /// The URI of an attached image, by the percent-encoded name that Markdown gives it.
     pub(super) fn uri(&self, name: &str) -> Option<String> {
         let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
-        let bundle: Object = self.0.read(name).or_else(|| self.0.read(&decoded))?;
+        let files = &self.files;
+        let bundle = files.get(name).or_else(|| files.get(&decoded))?;
+        self.left.set(self.left.get().checked_sub(bundle.len())?);
+        let bundle = Object::parse(bundle).ok()?;
         bundle.iter().find_map(|(mime, text)| {
             let text = super::output::text(text)?;
             match mime {

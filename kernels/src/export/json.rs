@@ -1,7 +1,7 @@
 //! JSON for reading: its own text with line breaks, so that big numbers and the order of keys stay.
 
 /// How far nesting is shown: hostile depth would else grow the page with its square.
-const DEEPEST: usize = 40;
+const DEEPEST: usize = 16;
 
 /// Breaks and indents valid JSON text.
 pub(super) fn pretty(text: &str) -> String {

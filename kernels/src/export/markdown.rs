@@ -17,6 +17,10 @@ pub(super) fn write(
     scope: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    if source.len() > super::LONGEST_FORMED {
+        super::output::preformatted("plain", out)?;
+        return writeln!(out, "{}</pre>", Escaped(source));
+    }
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_STRIKETHROUGH

@@ -2,6 +2,7 @@
 //!
 //! Source: nbformat 4.5, "Code cell outputs".
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
@@ -170,7 +171,11 @@ fn image(
 }
 
 fn tree(json: &str, out: &mut dyn Write) -> io::Result<()> {
-    let text = json::pretty(json);
+    let text = if json.len() > super::LONGEST_FORMED {
+        json.into()
+    } else {
+        Cow::from(json::pretty(json))
+    };
     out.write_all(b"<details><summary>JSON</summary>")?;
     preformatted("plain", out)?;
     writeln!(out, "{}</pre></details>", Escaped(&text))

@@ -42,12 +42,15 @@ struct Line {
     cells: Vec<(char, Style)>,
     /// Where the next character goes.
     at: usize,
+    /// How many cells from the first on are blank: erasing them again does nothing.
+    blank: usize,
     style: Style,
 }
 
 impl Line {
     fn put(&mut self, character: char) {
         let cell = (character, self.style);
+        self.blank = self.blank.min(self.at);
         match self.cells.get_mut(self.at) {
             Some(old) => *old = cell,
             None => self.cells.push(cell),
@@ -86,13 +89,21 @@ impl Line {
         let end = self.cells.len().min(self.at);
         match parameters {
             "" | "0" => self.cells.truncate(end),
-            "1" => self.cells[..end].fill((' ', Style::default())),
+            "1" => self.clear(end),
             // The cursor stays where it is, so what it passed over is blank.
             "2" => {
                 self.cells.truncate(end);
-                self.cells.fill((' ', Style::default()));
+                self.clear(end);
             }
             _ => {}
+        }
+        self.blank = self.blank.min(self.cells.len());
+    }
+
+    fn clear(&mut self, end: usize) {
+        if self.blank < end {
+            self.cells[self.blank..end].fill((' ', Style::default()));
+            self.blank = end;
         }
     }
 
@@ -106,16 +117,17 @@ impl Line {
             }
         }
         self.cells.clear();
-        self.at = 0;
+        (self.at, self.blank) = (0, 0);
         Ok(())
     }
 }
 
 fn string_end(text: &str) -> &str {
     // A string that never ends is not one: the text after it is not to be lost.
-    let line = text.split('\n').next().unwrap_or_default();
-    let end = line.find(['\u{7}', '\u{1b}']);
-    let Some(end) = end else { return text };
+    let end = text.find(['\n', '\u{7}', '\u{1b}']);
+    let Some(end) = end.filter(|&end| !text[end..].starts_with('\n')) else {
+        return text;
+    };
     let rest = &text[end..];
     rest.strip_prefix("\u{1b}\\")
         .or_else(|| rest.strip_prefix('\u{7}'))

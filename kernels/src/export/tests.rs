@@ -86,7 +86,7 @@ fn a_page_is_whole_and_reaches_out_to_nothing() {
     let policy = super::CONTENT_SECURITY_POLICY;
     assert_eq!(
         policy,
-        "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; \
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; \
         style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; frame-src data: blob:; connect-src 'none'; form-action 'none'; \
         base-uri 'none'"
     );

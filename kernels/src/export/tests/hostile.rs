@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::pieces::printed;
 use super::{PNG, code, display, has, markdown, options, page, page_with, shown};
 use crate::export::Options;
 
@@ -240,11 +241,28 @@ fn depth_and_repetition_cost_little() {
         "|",
         "<div>\n\n",
         "<",
+        "<a/x=",
     ];
     for piece in pieces {
         markdown(&piece.repeat(5_000));
+        // What costs with the square of its length does not end in this.
+        markdown(&format!("<div>\n{}", piece.repeat(200_000 / piece.len())));
     }
     markdown(&format!("{}{}", "<b>".repeat(5_000), "</i>".repeat(5_000)));
+    for piece in ["\u{1b}]", "\u{1b}[2K", "\u{1b}[1K", "a\u{1b}[2K", "\u{8}a"] {
+        let line = "x".repeat(60_000);
+        printed(&format!("{line}{}", piece.repeat(300_000)));
+    }
+}
+
+#[test]
+fn an_attachment_that_is_named_often_makes_no_large_page() {
+    let image = "A".repeat(100_000);
+    let cell = json!({"cell_type": "markdown", "id": "m", "metadata": {}, "attachments": {"a.png": {"image/png": image}},
+        "source": "![](attachment:a.png) <img src='attachment:a.png'>".repeat(1000)});
+    let page = page_with(&json!([cell]), &options());
+    assert_eq!(page.matches("data:image/png").count(), 4);
+    assert!(page.len() < 1_000_000, "{}", page.len());
 }
 
 #[test]

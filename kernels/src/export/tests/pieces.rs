@@ -2,7 +2,7 @@
 
 use crate::export::{code, json, terminal};
 
-fn printed(text: &str) -> String {
+pub(super) fn printed(text: &str) -> String {
     let mut out = Vec::new();
     terminal::write(text, &mut out).unwrap();
     String::from_utf8(out).unwrap()

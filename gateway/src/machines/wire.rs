@@ -14,7 +14,7 @@ use storage::{
 };
 
 /// The version of all of this. A side that hears another one says so and hangs up.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// In the answer to the upgrade: which machine the token made this.
 pub const MACHINE_HEADER: &str = "cairn-machine";
 /// In the answer to the upgrade: after how many ms out of reach the server gives up what runs there.

@@ -15,6 +15,8 @@ use crate::{Control, Result, crash};
 
 /// Time for JupyterLab to end its kernels before it is ended.
 const GRACE: Duration = Duration::from_secs(10);
+/// Between two tries to show a running server its inputs.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What to do next with a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +102,11 @@ async fn watch(control: &Control, workspace: &Workspace, nudge: &Notify) -> Resu
     }
 }
 
-/// Shows the server its inputs, and then stays.
+/// Shows the server its inputs, however often that takes, and then stays.
 async fn shown(control: &Control, workspace: &Workspace) -> Infallible {
-    inputs::show(control, workspace.id).await;
+    while !inputs::show(control, workspace.id).await {
+        tokio::time::sleep(AGAIN).await;
+    }
     std::future::pending().await
 }
 

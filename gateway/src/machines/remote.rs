@@ -104,13 +104,18 @@ impl Machine for RemoteMachine {
     }
 
     async fn show_inputs(&self, workspace: WorkspaceId, inputs: &[Input]) -> Result<()> {
+        let mut outcome = Ok(());
         for input in inputs {
-            self.link.give(input.manifest_digest.parse()?).await?;
+            // What the worker then lacks it refuses by itself, and shows the others.
+            let given = match input.manifest_digest.parse() {
+                Ok(digest) => self.link.give(digest).await,
+                Err(error) => Err(Error::from(error)),
+            };
+            outcome = outcome.and(given);
         }
         let inputs = inputs.to_vec();
-        self.link
-            .call(&Call::ShowInputs { workspace, inputs })
-            .await
+        let call = Call::ShowInputs { workspace, inputs };
+        outcome.and(self.link.call(&call).await)
     }
 
     async fn remove_home(&self, workspace: WorkspaceId) -> Result<()> {

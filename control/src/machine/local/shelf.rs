@@ -79,15 +79,14 @@ impl Shelf {
             return Ok(());
         }
         let mut shown = self.load()?;
-        let is_wanted = |name: &str| inputs.iter().any(|input| input.name == name);
-        let gone = shown.0.iter();
-        let gone = gone.filter(|(name, old)| !old.mounted && !is_wanted(name));
-        for name in gone.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.clear(&name).await?;
-            shown.0.remove(&name);
-            self.save(&shown)?;
-        }
         let mut outcome = Ok(());
+        for name in self.unwanted(inputs, &shown)? {
+            match self.clear(&name).await {
+                Ok(()) => drop(shown.0.remove(&name)),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        self.save(&shown)?;
         for input in inputs {
             let (name, new) = item(input, false);
             match shown.0.get(&name) {
@@ -104,6 +103,19 @@ impl Shelf {
             }
         }
         outcome
+    }
+
+    /// What is there and should not be, also what a crash kept out of the record.
+    fn unwanted(&self, inputs: &[Input], shown: &Shown) -> Result<Vec<String>> {
+        let is_mounted = |name: &String| shown.0.get(name).is_some_and(|old| old.mounted);
+        let is_wanted = |name: &String| inputs.iter().any(|input| input.name == *name);
+        let there = fs::read_dir(self.inside()).map_err(failed)?;
+        let names = there.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names: Vec<String> = names.collect::<io::Result<_>>().map_err(failed)?;
+        let gone = names.into_iter();
+        Ok(gone
+            .filter(|name| !is_mounted(name) && !is_wanted(name))
+            .collect())
     }
 
     /// Makes an input's files appear, in place of what has its name.
@@ -197,6 +209,8 @@ fn failed(error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use storage::{
         Db,
         clock::System,
@@ -319,12 +333,31 @@ mod tests {
                 ..bed.input("l", "lost").await
             };
             assert!(bed.show(&[lost, fine]).await.is_err());
-            let names: Vec<_> = fs::read_dir(bed.shelf.inside())
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name())
-                .collect();
-            assert_eq!(names.len(), 2, "{names:?}");
-            assert!(bed.shelf.inside().join("z/sub/text").exists());
+            let inside = bed.shelf.inside();
+            let names = || {
+                let names = fs::read_dir(&inside).unwrap().map(Result::unwrap);
+                let names = names.map(|entry| entry.file_name().into_string().unwrap());
+                names.collect::<BTreeSet<_>>()
+            };
+            assert_eq!(names(), BTreeSet::from(["m".to_owned(), "z".to_owned()]));
+            assert!(inside.join("z/sub/text").exists());
+            // Over the place of what is mounted nothing is laid, and it is not taken away.
+            bed.show(&[bed.input("m", "new").await]).await.unwrap();
+            assert_eq!(names(), BTreeSet::from(["m".to_owned()]));
+            assert_eq!(fs::read_dir(inside.join("m")).unwrap().count(), 0);
+        });
+    }
+
+    #[test]
+    fn what_a_crash_left_out_of_the_record_goes_too() {
+        without_privilege(async {
+            let bed = Bed::new().await;
+            bed.shelf.lay_out(&[], &[]).await.unwrap();
+            let one = bed.input("a", "one").await;
+            bed.show(std::slice::from_ref(&one)).await.unwrap();
+            bed.shelf.save(&Shown::default()).unwrap();
+            bed.show(&[]).await.unwrap();
+            assert_eq!(bed.seen(), []);
         });
     }
 }

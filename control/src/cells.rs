@@ -9,7 +9,7 @@ use kernels::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use kernels::promote::{Candidate, Needed, Proposal, Reason};
 
@@ -49,7 +49,10 @@ pub struct Cells {
 /// # Errors
 /// `Invalid` where `notebook` is none of format 4, or where nothing that is selected is code.
 pub async fn propose(notebook: Box<RawValue>, selected: BTreeSet<usize>) -> Result<Proposed> {
-    aside(move || propose_now(notebook.get(), &selected)).await
+    aside(turn().await?, move || {
+        propose_now(notebook.get(), &selected)
+    })
+    .await
 }
 
 fn propose_now(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
@@ -72,12 +75,32 @@ fn propose_now(notebook: &str, selected: &BTreeSet<usize>) -> Result<Proposed> {
 /// Notebooks may be large, and reading them takes a core each.
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
+/// Requests that wait for that, each with a notebook in memory; more are refused.
+static WAITING: Semaphore = Semaphore::const_new(12);
+
+/// A turn to read a notebook.
+pub(crate) struct Turn(SemaphorePermit<'static>);
+
+/// Waits for a turn.
+///
+/// # Errors
+/// `Unavailable` where too many wait already.
+pub(crate) async fn turn() -> Result<Turn> {
+    let busy = |_| Error::Unavailable {
+        message: "too many notebooks are being read: try again in a moment".to_owned(),
+        source: None,
+    };
+    let _place = WAITING.try_acquire().map_err(busy)?;
+    let turn = AT_ONCE.acquire().await;
+    turn.map(Turn)
+        .map_err(|error| Error::internal("nobody reads notebooks now", error))
+}
+
 /// Does work on a notebook where it keeps nobody else from theirs.
 pub(crate) async fn aside<T: Send + 'static>(
+    Turn(turn): Turn,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let turn = AT_ONCE.acquire().await;
-    let turn = turn.map_err(|error| Error::internal("nobody reads notebooks now", error))?;
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         work()
@@ -98,7 +121,7 @@ impl Cells {
     /// # Errors
     /// `Invalid` where the notebook is none of format 4, or these are not its code cells, each once.
     pub(crate) async fn assemble(self) -> Result<String> {
-        aside(move || self.assemble_now()).await
+        aside(turn().await?, move || self.assemble_now()).await
     }
 
     fn assemble_now(&self) -> Result<String> {

@@ -195,8 +195,8 @@ pub(crate) async fn get_job_notebook_page(
         code: query.code != Some(0),
         note: Some(format!("{}#{} · {}", job.project, job.number, job.state)),
     };
-    let store = app.control().store();
-    let made = page::of_notebook(store, manifest, &query.path, options).await?;
+    let (store, scratch) = (app.control().store(), &app.control().settings().scratch);
+    let made = page::of_notebook(store, manifest, &query.path, options, scratch).await?;
     Ok(preview::page(Body::from_stream(ReaderStream::new(made))))
 }
 

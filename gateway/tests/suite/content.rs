@@ -255,6 +255,41 @@ async fn a_job_is_submitted_once_for_one_key_and_rerun_with_other_values() {
 }
 
 #[tokio::test]
+async fn a_notebook_is_a_page_in_an_origin_of_its_own() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let html = json!({"output_type": "display_data", "metadata": {}, "data": {"text/html": "<b id='mine'>bold</b>"}});
+    let cell = json!({"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1", "outputs": [html], "execution_count": 1});
+    let notebook = json!({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]});
+    std::fs::write(folder.path().join("a.ipynb"), notebook.to_string()).unwrap();
+    std::fs::write(folder.path().join("b.ipynb"), "{").unwrap();
+    let number = world.job_that_left(folder.path()).await;
+    let base = format!("/api/v1/projects/vision/jobs/{number}/outputs/page");
+    let viewer = world.client("viewer");
+    let page = viewer.get(&format!("{base}?path=a.ipynb")).await;
+    assert_eq!(page.status, 200);
+    let policies: Vec<_> = page
+        .headers
+        .get_all("content-security-policy")
+        .iter()
+        .collect();
+    assert_eq!(policies, [control::page::CONTENT_SECURITY_POLICY]);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    let text = page.text();
+    assert!(
+        text.contains("<b id='mine'>bold</b>") && text.contains("vision#"),
+        "{text}"
+    );
+    let plain = viewer.get(&format!("{base}?path=a.ipynb&code=0")).await;
+    assert!(!plain.text().contains("class=\"source\""));
+    for (path, status, code) in [("b.ipynb", 400, "invalid"), ("c.ipynb", 404, "not_found")] {
+        let refused = viewer.get(&format!("{base}?path={path}")).await;
+        assert_eq!(refused.refused(status), code, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_key_with_other_cells_is_another_request() {
     let world = World::new().await;
     let editor = world.client("editor");

@@ -5,7 +5,7 @@ use storage::{
     ids::{AttemptId, JobId, ProjectId, SnapshotId, TokenId, UserId, WorkspaceId},
     jobs::{self, Ending, NewJob, Outputs, State},
     members::{self, Role},
-    projects,
+    projects, snapshot,
     tokens::{self, NewToken},
     workspaces::{self, NewWorkspace},
 };
@@ -72,7 +72,7 @@ impl World {
         let project = project(&app, owner, editor, viewer).await;
         let workspace = workspace(&app, project, editor).await;
         let ed = app.signed_in(editor).await;
-        let (snapshot, manifest) = snapshot(&ed).await;
+        let (snapshot, manifest) = uploaded(&ed).await;
         let (running, _) = job(&app, project, editor, snapshot).await;
         let (_, ended) = job(&app, project, editor, snapshot).await;
         finish(&app, ended, &manifest).await;
@@ -107,6 +107,19 @@ impl World {
             token: kept.to_string(),
             user_code,
         }
+    }
+
+    /// A job that has ended and left what is in `folder`. Gives its number.
+    pub(crate) async fn job_that_left(&self, folder: &std::path::Path) -> i64 {
+        let options = snapshot::Options::new(self.project);
+        let store = self.app.control.store();
+        let taken = snapshot::take(store, folder, options).await.unwrap();
+        let captured = taken.commit(store).await.unwrap();
+        let (job, attempt) = job(&self.app, self.project, self.editor, self.snapshot).await;
+        let digest = captured.summary.manifest_digest.to_string();
+        finish(&self.app, attempt, &digest).await;
+        let found = jobs::get(self.app.control.db(), job).await.unwrap();
+        found.unwrap().number
     }
 
     /// The client of a caller by name.
@@ -194,7 +207,7 @@ pub(crate) async fn declare(client: &Client, upload: &str, hash: &str, size: usi
 }
 
 /// A snapshot of one file, by the way that `cairn run` takes; its id and its manifest.
-async fn snapshot(client: &Client) -> (SnapshotId, String) {
+async fn uploaded(client: &Client) -> (SnapshotId, String) {
     let content = b"print(1)\n";
     let hash = blake3(content);
     let upload = upload(client).await;

@@ -11,14 +11,13 @@ use tokio::time::timeout;
 
 use super::{socket::Socket, workspaces::Address};
 
-/// An answer's body is read up to here.
-const MOST: usize = 1 << 20;
+/// The most bytes of an answer.
+const MOST: usize = 8 << 20;
 
-/// Sends a request and waits for its answer, for at most `patience` in all. Of a body longer than 1 MiB nothing is returned. Dropping the future
-/// hangs up.
+/// Sends a request and waits for its answer, for at most `patience` in all. Dropping the future hangs up.
 ///
 /// # Errors
-/// Where the server cannot be reached, hangs up or is silent.
+/// Where the server cannot be reached, hangs up, is silent, or answers with more than 8 MiB.
 pub(crate) async fn ask(
     address: &Address,
     request: Request<String>,
@@ -34,8 +33,8 @@ pub(crate) async fn ask(
             let (parts, body) = response.map_err(io::Error::other)?.into_parts();
             // To the end, so that the server has done with it.
             let body = Limited::new(body, MOST).collect().await;
-            let body = body.map(http_body_util::Collected::to_bytes);
-            Ok((parts.status, body.unwrap_or_default()))
+            let body = body.map_err(io::Error::other)?;
+            Ok((parts.status, body.to_bytes()))
         };
         tokio::pin!(asked);
         tokio::select! {

@@ -71,7 +71,7 @@ impl Copy {
     /// # Errors
     /// 409 where the job has not ended or left no notebook; 400 where it is too large.
     pub(super) async fn make(&self, app: &App, home: &Home, job: &Job) -> Result<(), ApiError> {
-        if home.has(self).await {
+        if home.has(self).await? {
             return Ok(());
         }
         let content = executed(app, job, &self.name).await?;
@@ -104,23 +104,24 @@ impl Home {
         })
     }
 
-    /// Whether the copy is there now; no where the server does not say so soon.
-    async fn has(&self, copy: &Copy) -> bool {
-        self.get(&copy.path(), "content=0").await.is_some()
+    /// Whether the copy is there now.
+    async fn has(&self, copy: &Copy) -> Result<bool, ApiError> {
+        Ok(self.get(&copy.path(), "content=0").await?.is_some())
     }
 
     /// Which of these copies are there now, in their order; none where the server does not say so soon.
     pub(super) async fn have(&self, copies: &[Copy]) -> Vec<bool> {
         let look = timeout(LOOK, self.look_for(copies)).await;
-        look.unwrap_or_else(|_| vec![false; copies.len()])
+        let look = look.ok().and_then(Result::ok);
+        look.unwrap_or_else(|| vec![false; copies.len()])
     }
 
-    async fn look_for(&self, copies: &[Copy]) -> Vec<bool> {
+    async fn look_for(&self, copies: &[Copy]) -> Result<Vec<bool>, ApiError> {
         // One look tells most of them away.
-        let listing = self.get("jobs", "type=directory").await;
-        let listing: Listing = listing
-            .and_then(|body| serde_json::from_slice(&body).ok())
-            .unwrap_or_default();
+        let Some(listing) = self.get("jobs", "type=directory").await? else {
+            return Ok(vec![false; copies.len()]);
+        };
+        let listing: Listing = serde_json::from_slice(&listing).map_err(ApiError::unavailable)?;
         let folders: HashSet<&str> = listing
             .content
             .iter()
@@ -128,22 +129,22 @@ impl Home {
             .collect();
         let mut there = Vec::with_capacity(copies.len());
         for copy in copies {
-            there.push(folders.contains(copy.folder.as_str()) && self.has(copy).await);
+            there.push(folders.contains(copy.folder.as_str()) && self.has(copy).await?);
         }
-        there
+        Ok(there)
     }
 
-    async fn get(&self, path: &str, query: &str) -> Option<Bytes> {
-        let (status, body) = self
-            .ask(
-                Method::GET,
-                &format!("{}?{query}", encoded(path)),
-                String::new(),
-                LOOK,
-            )
-            .await
-            .ok()?;
-        status.is_success().then_some(body)
+    /// What the server has at a path; none where it says that there is nothing.
+    async fn get(&self, path: &str, query: &str) -> Result<Option<Bytes>, ApiError> {
+        let place = format!("{}?{query}", encoded(path));
+        let (status, body) = self.ask(Method::GET, &place, String::new(), LOOK).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(body)),
+            status => Err(ApiError::unavailable(format!(
+                "the server of a workspace says {status} where its files are asked for"
+            ))),
+        }
     }
 
     async fn put(&self, path: &str, model: &Value) -> Result<(), ApiError> {
@@ -180,7 +181,7 @@ impl Home {
 }
 
 /// What the server says of a folder, as far as it is looked at.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Listing {
     content: Vec<Listed>,
 }

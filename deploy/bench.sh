@@ -17,17 +17,24 @@ build_inside release >&2
 release=$CARGO_TARGET_DIR/release
 # What fails is told at the end, and hides nothing of the rest.
 failed=()
-measure() { "$@" || failed+=("$*"); }
+measure() { "$@" || failed+=("$1"); }
+# Each with `&&`: a function that is asked whether it failed goes on after what does.
+notebooks() {
+  CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh) && export CAIRN_TEST_PYTHON_ENV && "$release/examples/bench_notebook" "$@"
+}
+recorder() {
+  { [ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"; } \
+    && "$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev \
+    && "$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
+}
+service() { python3 -B deploy/bench/service.py "$release/cairn" "$@"; }
+containers() { python3 -B deploy/bench/containers.py "$release/cairn" "$@"; }
 measure "$release/examples/bench_snapshot" "$@"
 measure "$release/examples/bench_home" "$@"
 measure "$release/examples/bench_proxy" "$@"
-CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)
-export CAIRN_TEST_PYTHON_ENV
-measure "$release/examples/bench_notebook" "$@"
-measure python3 -B deploy/bench/service.py "$release/cairn" "$@"
-[ -x "$cache/python/bin/python" ] || "$CAIRN_UV" venv --quiet --clear "$cache/python"
-"$CAIRN_UV" pip install --quiet --python "$cache/python" --group python/pyproject.toml:dev
-measure "$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
+measure notebooks "$@"
+measure service "$@"
+measure recorder "$@"
 
 # Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
 if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then
@@ -39,5 +46,5 @@ if [ -n "${DOCKER_HOST:-}" ]; then
   export DOCKER_HOST
   deploy/testbed/images.sh >/dev/null || { say "Going on without Cairn's own images: they could not be built"; unset DOCKER_HOST; }
 fi
-measure python3 -B deploy/bench/containers.py "$release/cairn" "$@"
+measure containers "$@"
 [ ${#failed[@]} = 0 ] || fail "these could not be measured: ${failed[*]}"

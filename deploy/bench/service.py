@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from common import POLL_S, ROUNDS, Server, answers_at, in_turn, make_workspace, report, start_workspace, wait
+from common import ROUNDS, Server, answers_at, in_turn, make_workspace, report, start_workspace, wait
 
 
 def start_bare(python: str) -> float:
@@ -54,8 +54,7 @@ def queue_cells(server: Server, made: str) -> float:
     job = server.call("POST", "/projects/examples/jobs", body)
     taken = (time.monotonic() - begin) * 1000
     server.call("POST", f"/projects/examples/jobs/{job['number']}/stop")
-    while server.call("GET", f"/projects/examples/jobs/{job['number']}")["ended_ms"] is None:
-        time.sleep(POLL_S)
+    wait("the job", lambda: server.call("GET", f"/projects/examples/jobs/{job['number']}")["ended_ms"] is not None)
     return taken
 
 

@@ -1,7 +1,6 @@
 //! What a headless run of 100 cells costs, beside the bare kernel and beside papermill: the start of the kernel included, and of us and of papermill the
 //! whole process.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -40,15 +39,12 @@ fn environment() -> Option<PathBuf> {
     path.join("bin/papermill").exists().then_some(path)
 }
 
-/// Adds both figures; without a Python environment, neither.
+/// Adds both figures.
+///
+/// # Errors
+/// Without a Python environment.
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
-    let Some(environment) = environment() else {
-        writeln!(
-            std::io::stderr(),
-            "not measured: runs, as CAIRN_TEST_PYTHON_ENV names no environment"
-        )?;
-        return Ok(());
-    };
+    let environment = environment().context("CAIRN_TEST_PYTHON_ENV names no environment")?;
     let folder = tempfile::tempdir()?;
     let stage = Stage {
         environment,

@@ -6,9 +6,10 @@ fn main() {
         return;
     }
     for folder in ["../frontend/labextension/dist", "../python/src"] {
-        // Cargo takes a path that is missing for a change at each build.
-        if std::path::Path::new(folder).exists() {
-            println!("cargo::rerun-if-changed={folder}");
+        // Cargo takes a path that is missing for a change at each build: until it is there, the folder is watched in which it will be.
+        let there = std::path::Path::new(folder).ancestors();
+        if let Some(there) = there.into_iter().find(|path| path.exists()) {
+            println!("cargo::rerun-if-changed={}", there.display());
         }
     }
 }

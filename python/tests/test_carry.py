@@ -158,6 +158,11 @@ def test_tables_that_parquet_changes(project):
     pytest.importorskip("pyarrow")
     assert "another table" in refused(pandas.DataFrame({"a": [(1, 2), (3, 4)]}), project)
     assert "cannot be carried as parquet" in refused(pandas.DataFrame({"a": [object()]}), project)
+    for value in [{"a": [(1, 2), (3, 4)]}, {"a": [1, "x"]}]:
+        back, carried = there_and_back(pandas.DataFrame(value), project, may_pickle=True)
+        assert carried.kinds == {"value": "pickle"}
+        pandas.testing.assert_frame_equal(back, pandas.DataFrame(value))
+        assert "as a pickle" in carried.warnings[0]
     assert "Series" in refused(pandas.Series([1]), project)
 
 

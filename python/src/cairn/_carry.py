@@ -117,24 +117,40 @@ def _fill(folder: Path, values: dict[str, Any], *, may_pickle: bool) -> tuple[di
     total = 0
     for at, (name, value) in enumerate(values.items()):
         kind, write = _writer(name, value, may_pickle=may_pickle)
-        path = folder / _file(at, kind)
-        with path.open("wb") as file:
-            try:
-                write(_Bounded(file, name))
-            except (CairnError, OSError):
+        try:
+            _put(folder, at, name, value, (kind, write))
+        except _InexactError:
+            if kind == "pickle" or not may_pickle:
                 raise
-            except Exception as error:
-                why = printable(error, 300)
-                raise CairnError(f"{name} cannot be carried as {kind}: {type(error).__name__}: {why}.") from None
-        if kind == "parquet":
-            _check_table(name, value, path)
-        total += path.stat().st_size
+            (folder / _file(at, kind)).unlink()
+            kind = "pickle"
+            _put(folder, at, name, value, (kind, _pickled(value)))
+        total += (folder / _file(at, kind)).stat().st_size
         if total > LARGEST_TOTAL_BYTES:
             raise CairnError(f"The values are larger than {LARGEST_TOTAL_BYTES // 1_000_000} MB together.")
         kinds[name] = kind
         if kind == "pickle":
             warnings.append(f"{name} {_PICKLE_WARNING}.")
     return kinds, warnings
+
+
+class _InexactError(CairnError):
+    """This kind of file does not keep the value."""
+
+
+def _put(folder: Path, at: int, name: str, value: Any, how: tuple[str, Write]) -> None:
+    kind, write = how
+    path = folder / _file(at, kind)
+    with path.open("wb") as file:
+        try:
+            write(_Bounded(file, name))
+        except (CairnError, OSError):
+            raise
+        except Exception as error:
+            why = printable(error, 300)
+            raise _InexactError(f"{name} cannot be carried as {kind}: {type(error).__name__}: {why}.") from None
+    if kind == "parquet":
+        _check_table(name, value, path)
 
 
 def _file(at: int, kind: str) -> str:
@@ -198,13 +214,17 @@ def _writer(name: str, value: Any, *, may_pickle: bool) -> tuple[str, Write]:
             return "parquet", lambda file: value.to_parquet(file, engine="pyarrow")
         why = "a table needs the package pyarrow, which this environment does not have"
     if may_pickle:
-        return "pickle", lambda file: pickle.dump(value, file)
+        return "pickle", _pickled(value)
     if isinstance(value, ModuleType):
         raise CairnError(f"{name} is the module {printable(value.__name__)}: import it in the cell instead.")
     raise CairnError(
         f"{name} cannot be carried exactly: {why}. Make it in a cell that the job runs, or add --pickle if you trust "
         "what it holds."
     )
+
+
+def _pickled(value: Any) -> Write:
+    return lambda file: pickle.dump(value, file)
 
 
 def _is_array(numpy: Any, value: Any) -> bool:
@@ -252,12 +272,13 @@ def _check_table(name: str, value: Any, path: Path) -> None:
     import pandas
 
     try:
-        pandas.testing.assert_frame_equal(value, pandas.read_parquet(path, engine="pyarrow"), check_exact=True)
-        is_same = True
+        back = pandas.read_parquet(path, engine="pyarrow")
+        pandas.testing.assert_frame_equal(value, back, check_exact=True)
+        is_same = value.attrs == back.attrs
     except Exception:
         is_same = False
     if not is_same:
-        raise CairnError(
+        raise _InexactError(
             f"{name} cannot be carried exactly: parquet gives another table back. Save it in a cell that the job runs, or add --pickle."
         )
 

@@ -199,8 +199,11 @@ def _submit(client: Client, project: str, request: dict[str, Any]) -> dict[str, 
 
 
 def _is_refusal(error: CairnError) -> bool:
-    """Whether the service itself said no. After all else the job may be accepted, now or in a moment."""
-    return error.status is not None and 400 <= error.status < 500
+    """Whether the service itself said no to this job. After all else it may be accepted, now or in a moment.
+
+    What is said of who asks, or how often, may come after a first try that was accepted, and whose answer was lost.
+    """
+    return error.status in (400, 409, 413, 422)
 
 
 def _workspace(client: Client) -> dict[str, Any]:

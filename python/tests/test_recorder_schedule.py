@@ -1,6 +1,7 @@
 """When the recorder writes, without a server and without kernels."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from types import SimpleNamespace
@@ -19,16 +20,22 @@ class Slow:
     shares = True
 
     def __init__(self):
-        self.ends, self.meanwhile, self.error = [], None, None
+        self.ends, self.meanwhile, self.error, self.saved = [], None, None, 0
+
+    async def save_all(self):
+        self.saved += 1
 
     async def write(self, place, executions):
         self.ends.append(executions[0].over is not None)
-        await asyncio.sleep(0.5)
+        # As saving a document does, it takes no notice of being cancelled.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.5)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()
         if self.error:
             raise self.error
+        return 0.5
 
     def is_stale(self, execution):
         return False
@@ -68,4 +75,30 @@ def test_an_end_that_cannot_be_written_is_not_tried_all_the_time():
     bed.end()
     bed.notebooks.error = BusyError()
     bed.run(3)
-    assert bed.notebooks.ends == [True]
+    assert bed.notebooks.ends in ([True], [True, True])
+
+
+def test_the_end_of_the_server_waits_for_a_write_and_does_what_is_left():
+    bed = Bed()
+
+    async def run():
+        recorder = bed.recorder
+        recorder._loop = asyncio.ensure_future(recorder._run())
+        # In the middle of the first write, which would swallow being cancelled.
+        await asyncio.sleep(0.4)
+        bed.end()
+        await asyncio.wait_for(recorder.stop(), 5)
+
+    asyncio.run(run())
+    assert bed.notebooks.ends == [False, True]
+    assert bed.notebooks.saved == 1
+
+
+def test_what_threads_print_after_the_end_is_not_written_at_every_look():
+    bed = Bed()
+    bed.end()
+    bed.execution.release()
+    bed.recorder._schedules.clear()
+    bed.recorder.take(bed.execution)
+    bed.run(0.7)
+    assert bed.notebooks.ends == []

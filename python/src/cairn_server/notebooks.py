@@ -29,6 +29,10 @@ class GoneError(Exception):
     """The notebook is no more."""
 
 
+class UnsavedError(Exception):
+    """The document has it, the file does not."""
+
+
 class BusyError(Exception):
     """The document is being opened or replaced; it can be written to in a moment."""
 
@@ -116,35 +120,46 @@ class Notebooks:
         if room is None or not room.ready:
             return False
         watch, mark = self._watches.get(room), self._marks.get(execution.id)
-        if watch is None:
+        if watch is None or execution.released or (mark is not None and mark.moves == watch.moves and not watch.cells):
             return False
-        if mark is not None and mark.moves != watch.moves:
-            return True
-        return bool(watch.cells) and _find(room._document.ycells, execution.cell) in watch.cells
+        # A cell that was gone when it was last looked for may be back, as it was before.
+        at = _find(room._document.ycells, execution.cell)
+        return at is not None and (mark is None or mark.moves != watch.moves or at in watch.cells)
 
-    async def write(self, place: Place, executions: list[Execution]) -> None:
-        """Writes what is new of these executions. Cells that are gone are left out.
+    async def write(self, place: Place, executions: list[Execution]) -> float:
+        """Writes what is new of these executions, and says how many seconds that took. Cells that are gone are left out.
 
         Raises:
             GoneError: There is no such notebook any more.
             BusyError: Try again in a moment.
+            UnsavedError: They are in the document, but that could not be saved.
         """
         path = self._path(place)
         if path is None:
             raise GoneError
         async with self._lock(place):
+            started = time.monotonic()
             room = self._room(place)
             if room is None:
                 await self._write_file(path, executions)
-                return
+                return time.monotonic() - started
             if not room.ready or room._update_lock.locked():
                 raise BusyError
             self._write_room(room, executions)
         watch = self._watches[room]
-        over = any(execution.over is not None for execution in executions)
+        # What comes from threads after an end is saved by the document itself, in its next pause.
+        over = any(execution.over is not None and not execution.released for execution in executions)
         if over or time.monotonic() - watch.saved > _SAVE_S:
             watch.saved = time.monotonic()
-            await room._maybe_save_document(None, save_now=True)
+            await self._save(room)
+        return time.monotonic() - started
+
+    async def _save(self, room: Any) -> None:
+        # It only logs what goes wrong.
+        before = room._file.last_modified
+        await room._maybe_save_document(None, save_now=True)
+        if room._file.last_modified == before:
+            raise UnsavedError("the document could not be saved: the server's log says why")
 
     @property
     def shares(self) -> bool:
@@ -203,6 +218,7 @@ class Notebooks:
             cell = document.ycells[at]
             if execution.released:
                 self._amend(watch, document, cell, execution)
+                watch.cells.discard(at)
                 continue
             try:
                 self._write_cell(watch, document, cell, execution, changed=at in watch.cells)

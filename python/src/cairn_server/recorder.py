@@ -34,6 +34,8 @@ _SURE_S = 3.0
 _PAGE_WENT_AWAY = {1000, 1001}
 _MOST_WITHHELD = 10_000
 _LAST_TRIES = 5
+# Who ends the server gives it some ten seconds.
+_PATIENCE_S = 3.0
 # Who is away for longer is not waited for.
 _ABANDONED_S = 3600.0
 
@@ -119,6 +121,7 @@ class Recorder:
         self._schedules: dict[Execution, Schedule] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
+        self._stopping = False
 
     # What connections tell
 
@@ -203,7 +206,10 @@ class Recorder:
             return
         execution.taken = True
         execution.unsettled_until = time.monotonic() + _SURE_S
-        self._schedules[execution] = Schedule()
+        self._schedules[execution] = schedule = Schedule()
+        if execution.released:
+            # Its end was written; what comes from its threads now has time.
+            schedule.ended, schedule.due = True, time.monotonic() + _WRITE_S
         client = self._client(execution)
         client.withheld[execution.id] = None
         if len(client.withheld) > _MOST_WITHHELD:
@@ -213,10 +219,10 @@ class Recorder:
 
     async def stop(self) -> None:
         """Writes all that is known, and saves all documents. The server ends; the kernels will."""
+        self._stopping = True
         if self._loop is not None:
-            # It may be in the middle of a write, which is then done again.
-            self._loop.cancel()
-            await asyncio.wait([self._loop])
+            # Not cancelled: who saves a document may swallow that, and it would never end.
+            await asyncio.wait([self._loop], timeout=_PATIENCE_S)
         try:
             for kernel in list(self._kernels.values()):
                 kernel.close()
@@ -225,12 +231,15 @@ class Recorder:
                         await self._locate(execution)
                         self.take(execution)
             for _ in range(_LAST_TRIES):
-                await self._write(lambda _, schedule: schedule.dirty)
-                if not any(schedule.dirty for schedule in self._schedules.values()):
+                await self._write(self._is_left)
+                if not any(self._is_left(*one) for one in self._schedules.items()):
                     break
                 await asyncio.sleep(_TICK_S)
         finally:
             await self._notebooks.save_all()
+
+    def _is_left(self, execution: Execution, schedule: Schedule) -> bool:
+        return schedule.dirty or self._notebooks.is_stale(execution)
 
     # Who owns what
 
@@ -264,7 +273,7 @@ class Recorder:
     # The loop
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             await asyncio.sleep(_TICK_S)
             try:
                 self._look()
@@ -300,15 +309,14 @@ class Recorder:
             await self._write_batch(place, executions)
 
     async def _write_batch(self, place: Place, executions: list[Execution]) -> None:
-        started = time.monotonic()
         # Some may have been dropped while the others were located.
         schedules = {execution: self._schedules[execution] for execution in executions if execution in self._schedules}
+        if not schedules:
+            return
         for execution, schedule in schedules.items():
             schedule.dirty, schedule.ended = False, execution.over is not None
-        pause = _WRITE_S
         try:
-            if schedules:
-                await self._notebooks.write(place, list(schedules))
+            pause = max(_WRITE_S, 9 * await self._notebooks.write(place, list(schedules)))
         except GoneError:
             # Nothing is left that could hold them.
             for execution in schedules:
@@ -318,9 +326,8 @@ class Recorder:
             pause = self._failed(schedules.values(), error)
             if not isinstance(error, Exception):
                 raise
-        now = time.monotonic()
         for schedule in schedules.values():
-            schedule.due = now + max(pause, 9 * (now - started))
+            schedule.due = time.monotonic() + pause
 
     def _failed(self, schedules: Collection[Schedule], error: BaseException) -> float:
         """Nothing of it counts as written. Says how long to wait before it is tried again."""
@@ -330,7 +337,7 @@ class Recorder:
         for schedule in schedules:
             schedule.dirty = True
             schedule.failed = schedule.failed or is_news
-        return _RETRY_S if is_news else _TICK_S
+        return _RETRY_S if is_news else _WRITE_S
 
     def _settle(self) -> None:
         """Releases what is done with, and looks whether others changed the rest."""

@@ -25,21 +25,33 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.clearAllMocks();
+  files.mockImplementation(async path => ({ path }));
   document.body.replaceChildren();
 });
 
-/** A document that is open and has something unsaved, of a file with this hash. */
-function typed(hash: string | null) {
-  return {
-    path: "work/a.py",
+/** A document that is open and has something unsaved, of a file with this hash; without one it is not shared. */
+function typed(hash: string | null, path = "work/a.py") {
+  const document = {
+    path,
+    text: "typed\n",
     contentsModel: { type: "file", format: "text" as const, hash: "known" },
-    model: { dirty: true, collaborative: hash !== null, toJSON: () => null, toString: () => "typed\n" },
+    model: {
+      dirty: true,
+      collaborative: hash !== null,
+      toJSON: () => null,
+      toString: () => document.text,
+    },
     save: vi.fn(async () => undefined),
     hash,
+    type: (text: string) => {
+      document.text += text;
+      document.model.dirty = true;
+    },
   };
+  return document;
 }
 
-const files = vi.fn(async (path: string, _: object) => ({ path }));
+const files = vi.fn(async (path: string, _: { content?: unknown }) => ({ path }));
 
 /** A tab with these shared documents; null where none can be shared. Nothing of it is marked as not saved but what is open. */
 async function tab(providers: unknown, ...open: ReturnType<typeof typed>[]) {
@@ -155,5 +167,96 @@ test("a mark that goes away while the server does is remembered", async () => {
   open.model.dirty = false;
   await restarts(8000);
   expect(files).toHaveBeenCalledOnce();
+  expect(load).toHaveBeenCalledOnce();
+});
+
+const written = () => files.mock.calls.map(([path, { content }]) => [path, content]);
+
+test.each([
+  ["in its place", "known", "work/a.py"],
+  ["beside it", "another", "work/a-2.py"],
+])("what is typed while it is saved past its connection, %s, is saved too", async (_, hash, path) => {
+  const open = typed(hash);
+  await tab(new Map([["a", link(false)]]), open);
+  files.mockImplementationOnce(async () => {
+    open.type("more\n");
+    return { path };
+  });
+  await restarts(8000);
+  expect(written()).toEqual([
+    [path, "typed\n"],
+    [path, "typed\nmore\n"],
+  ]);
+  expect(open.model.dirty).toBe(false);
+  expect(load).toHaveBeenCalledTimes(hash === "known" ? 1 : 0);
+});
+
+test("where somebody types on and on, the tab stays and the mark too", async () => {
+  const open = typed("known");
+  await tab(new Map([["a", link(false)]]), open);
+  files.mockImplementation(async path => {
+    open.type("more\n");
+    return { path };
+  });
+  await restarts(20_000);
+  expect(files).toHaveBeenCalledTimes(3);
+  expect(open.model.dirty).toBe(true);
+  expect(load).not.toHaveBeenCalled();
+  expect(said()).toContain("could not be saved");
+});
+
+test("what is typed while what is not shared is saved is saved too", async () => {
+  const open = typed(null);
+  await tab(null, open);
+  saveAll.mockImplementationOnce(async () => {
+    open.type("more\n");
+    open.model.dirty = false;
+  });
+  await restarts(500);
+  expect(saveAll).toHaveBeenCalledTimes(2);
+  expect(load).toHaveBeenCalledOnce();
+});
+
+test("a save that never ends leaves it to the person", async () => {
+  const open = typed("known");
+  await tab(new Map([["a", link(false)]]), open);
+  files.mockImplementation(() => new Promise(() => undefined));
+  await restarts(8000);
+  expect(said()).toContain("Saving");
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(said()).toContain("could not be saved");
+  expect(load).not.toHaveBeenCalled();
+});
+
+test("what the same server got after a while is not written past it later", async () => {
+  const provider = link(true);
+  const open = typed("another");
+  await tab(new Map([["a", provider]]), open);
+  started = "";
+  await vi.advanceTimersByTimeAsync(6000);
+  started = "before";
+  await vi.advanceTimersByTimeAsync(6000);
+  open.model.dirty = false;
+  provider.wsProvider = null;
+  await restarts(8000);
+  expect(files).not.toHaveBeenCalled();
+  expect(load).toHaveBeenCalledOnce();
+});
+
+test("what was saved past its connection is not saved again when another server comes", async () => {
+  const failing = typed("known", "work/b.py");
+  await tab(new Map([["a", link(false)]]), typed("known"), failing);
+  files.mockImplementation(async path => {
+    if (path === "work/b.py") throw new Error("The disk is full");
+    return { path };
+  });
+  await restarts(8000);
+  expect(said()).toContain("could not be saved");
+  expect(failing.model.dirty).toBe(true);
+  files.mockClear();
+  files.mockImplementation(async path => ({ path }));
+  started = "a third";
+  await vi.advanceTimersByTimeAsync(13_000);
+  expect(written()).toEqual([["work/b.py", "typed\n"]]);
   expect(load).toHaveBeenCalledOnce();
 });

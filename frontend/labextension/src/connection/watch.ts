@@ -2,7 +2,7 @@
 import type { JupyterLab } from "@jupyterlab/application";
 import { Notice } from "./notice";
 import { isInStep } from "./sharing";
-import { type Document, rescue, unsaved } from "./unsaved";
+import { type Document, rescue, saveSteadily, unsaved } from "./unsaved";
 
 /** How often one looks whether the same server is there: while the tab is looked at, and while it is away. */
 const WATCH_MS = 5000;
@@ -25,6 +25,16 @@ async function comes(isThere: () => boolean, ms: number): Promise<boolean> {
   return isThere();
 }
 
+/** Whether work is done, and well, within a time. */
+const within = (ms: number, work: Promise<unknown>): Promise<boolean> =>
+  Promise.race([
+    work.then(
+      () => true,
+      () => false,
+    ),
+    wait(ms).then(() => false),
+  ]);
+
 /** When the server that answers here began; null while none does. */
 async function startedAt(base: string): Promise<string | null> {
   try {
@@ -46,6 +56,7 @@ export class Watch {
   #isLooking = false;
   /** Why a person is to say when to load again; null where nobody is. */
   #left: string | null = null;
+  /** What was not saved when the server went away. */
   readonly #unsaved = new Set<Document>();
 
   /** `load` loads the tab again. */
@@ -71,6 +82,8 @@ export class Watch {
     try {
       const now = (await startedAt(this.#base)) ?? (await this.#waitForIt());
       if (now !== this.#began) await this.#comeBack(now);
+      // What is in step with the server that had it needs no rescue, and what is marked is remembered again.
+      else if (isInStep(this.#app.serviceManager.contents)) this.#unsaved.clear();
     } finally {
       this.#isLooking = false;
     }
@@ -96,22 +109,46 @@ export class Watch {
     this.#remember();
     if (this.#unsaved.size === 0 && !this.#app.status.isDirty) return this.#load();
     this.#notice.say("The workspace has restarted. Saving, then loading this tab again…");
-    const { commands, serviceManager, status } = this.#app;
+    const { serviceManager, status } = this.#app;
     const { contents } = serviceManager;
     if (await comes(() => isInStep(contents), CONNECTED_WITHIN_MS)) {
-      const saving = commands.execute("docmanager:save-all").catch(() => undefined);
-      await Promise.race([saving, wait(SAVED_WITHIN_MS)]);
+      await within(SAVED_WITHIN_MS, this.#saveAll());
       if (await comes(() => !status.isDirty && isInStep(contents), SAVED_WITHIN_MS)) this.#load();
       else this.#leave(NOT_SAVED);
       return;
     }
     // Saving would do nothing and take the marks away, where a shared document has no connection.
-    const open = [...this.#unsaved].filter(each => !each.isDisposed);
-    const done = await Promise.allSettled(open.map(each => rescue(contents, each)));
-    const copies = done.flatMap(each => (each.status === "fulfilled" && each.value ? [each.value] : []));
-    if (done.some(each => each.status === "rejected") || status.isDirty) this.#leave(NOT_SAVED);
+    const copies: string[] = [];
+    const isSaved = await within(SAVED_WITHIN_MS, this.#rescueAll(copies));
+    if (!isSaved || status.isDirty) this.#leave(NOT_SAVED);
     else if (copies.length > 0) this.#leave(`${CHANGED} ${copies.join(", ")}.`);
     else this.#load();
+  }
+
+  /** Saves in Lab's own way. What is shared and in step is with the server as it is typed. */
+  #saveAll(): Promise<void> {
+    this.#remember();
+    const save = () => this.#app.commands.execute("docmanager:save-all").catch(() => undefined);
+    return saveSteadily(
+      this.#open().filter(each => !each.model.collaborative),
+      save,
+    );
+  }
+
+  /** Saves each document by itself and notes what was put beside one. Rejects where one could not be saved; the others are. */
+  async #rescueAll(copies: string[]): Promise<void> {
+    this.#remember();
+    const saving = this.#open().map(async each => {
+      const copy = await rescue(this.#app.serviceManager.contents, each);
+      this.#unsaved.delete(each);
+      if (copy !== null) copies.push(copy);
+    });
+    const done = await Promise.allSettled(saving);
+    if (done.some(each => each.status === "rejected")) throw new Error("Not all could be saved");
+  }
+
+  #open(): Document[] {
+    return [...this.#unsaved].filter(each => !each.isDisposed);
   }
 
   /** Notes what is not saved: marks may go away by saving that does nothing. */

@@ -10,6 +10,9 @@ import { merge } from "./list";
 const PAGE = 20;
 /** Without the stream one looks now and then, and only while somebody may see it. */
 const POLL_MS = 15_000;
+/** When one tries again what could not be read: soon, then ever later up to here. */
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 15_000;
 /** So many changed jobs are read one by one; more by pages. */
 const SINGLY = 4;
 const LARGE_PAGE = 200;
@@ -17,6 +20,8 @@ const LARGE_PAGE = 200;
 export interface State {
   workspace: Workspace | null;
   jobs: readonly Job[];
+  /** Whether the first page of them was read. */
+  isRead: boolean;
   /** Where the next page begins; null at the end. */
   next: string | null;
   isLive: boolean;
@@ -28,11 +33,24 @@ export interface State {
 
 export class JobStore {
   readonly api: Api;
-  #state: State = { workspace: null, jobs: [], next: null, isLive: false, error: null, open: null };
+  #state: State = {
+    workspace: null,
+    jobs: [],
+    isRead: false,
+    next: null,
+    isLive: false,
+    error: null,
+    open: null,
+  };
   readonly #listeners = new Set<() => void>();
-  /** Changes that came while earlier ones are being read: one after the other, so that an old answer never comes last. */
+  /** What is to be read: everything, and what changes are about. One after the other, so that an old answer never comes last. */
+  #isAllWanted = false;
   #waiting: Change[] = [];
-  #isReading = false;
+  /** Settles when nothing is left to be read, or something could not be. */
+  #reading: Promise<void> | null = null;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #isFollowed = false;
   /** The newest job below which none is missing down to where the next page begins; null before the first page. */
   #gapless: number | null = null;
   readonly #watched = new Set<number>();
@@ -50,28 +68,30 @@ export class JobStore {
 
   /** Reads everything and follows it until the returned function is called. */
   start(): () => void {
+    this.#isFollowed = true;
     void this.reload();
     const poll = setInterval(() => {
       if (!this.#state.isLive && !document.hidden) void this.reload();
     }, POLL_MS);
     const stop = follow({
       open: since => new EventSource(this.api.client.url(["events"], { since })),
-      onChanges: changes => void this.#catchUp(changes),
+      onChanges: changes => this.#changed(changes),
       onLive: isLive => this.#set({ isLive }),
       onReset: () => void this.reload(),
     });
     return () => {
+      this.#isFollowed = false;
+      clearTimeout(this.#retry);
       clearInterval(poll);
       stop();
     };
   }
 
-  reload = (): Promise<void> =>
-    this.#try(async () => {
-      const workspace = await this.api.workspace();
-      await this.#readJobs(workspace.project, []);
-      this.#set({ workspace });
-    });
+  /** Reads everything, at once where nothing is being read. */
+  reload = (): Promise<void> => {
+    this.#isAllWanted = true;
+    return this.#catchUp();
+  };
 
   /** Rejects where the page cannot be read. */
   more = async (): Promise<void> => {
@@ -108,16 +128,53 @@ export class JobStore {
     this.#set({ workspace: await this.api.workspace() });
   }
 
-  async #catchUp(changes: readonly Change[]): Promise<void> {
+  #changed(changes: readonly Change[]): void {
     const project = this.#state.workspace?.project_id;
     this.#waiting.push(...changes.filter(change => !project || change.project_id === project));
-    if (this.#isReading) return;
-    this.#isReading = true;
-    while (this.#waiting.length > 0) {
-      const now = this.#waiting.splice(0);
-      await this.#try(() => this.#read(now));
+    if (this.#waiting.length > 0 && this.#retry === undefined) void this.#catchUp();
+  }
+
+  /** Is called only while something waits to be read. */
+  #catchUp(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#reading ??= this.#readWaiting();
+    return this.#reading;
+  }
+
+  async #readWaiting(): Promise<void> {
+    while (this.#isAllWanted || this.#waiting.length > 0) {
+      if (!(await this.#readNext())) {
+        this.#tryAgain();
+        break;
+      }
+      this.#retryMs = FIRST_RETRY_MS;
     }
-    this.#isReading = false;
+    this.#reading = null;
+  }
+
+  /** Whether it could be read; else it waits on. */
+  async #readNext(): Promise<boolean> {
+    const isAll = this.#isAllWanted;
+    const changes = isAll ? [] : this.#waiting.splice(0);
+    this.#isAllWanted = false;
+    const isRead = await this.#try(() => (isAll ? this.#readAll() : this.#read(changes)));
+    if (isRead) return true;
+    this.#isAllWanted ||= isAll;
+    this.#waiting.unshift(...changes);
+    return false;
+  }
+
+  #tryAgain(): void {
+    if (!this.#isFollowed) return;
+    this.#retry = setTimeout(() => void this.#catchUp(), this.#retryMs);
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+  }
+
+  async #readAll(): Promise<void> {
+    await this.#readWorkspace();
+    const { workspace } = this.#state;
+    if (workspace) await this.#readJobs(workspace.project, []);
   }
 
   /** Reads what changes are about. */
@@ -147,7 +204,7 @@ export class JobStore {
     const isTorn = this.#gapless === null || oldest > this.#gapless + 1;
     if (isTorn) this.#set({ jobs: this.#state.jobs.filter(job => job.number > newest), next });
     this.#gapless = newest;
-    this.#take([...items, ...older]);
+    this.#set({ jobs: merge(this.#state.jobs, [...items, ...older]), isRead: true });
   }
 
   /** Reads jobs with these numbers, which come on the pages after `cursor`. */
@@ -178,12 +235,15 @@ export class JobStore {
     this.#set({ jobs: merge(this.#state.jobs, fresh) });
   }
 
-  async #try(work: () => Promise<void>): Promise<void> {
+  /** Whether it went well. */
+  async #try(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       this.#set({ error: null });
+      return true;
     } catch (error) {
       this.#set({ error: words(error) });
+      return false;
     }
   }
 

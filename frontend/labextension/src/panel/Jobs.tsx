@@ -17,7 +17,7 @@ import { Section } from "./Section";
 const VALUES = 3;
 
 export function Jobs({ store, desk, state }: { store: JobStore; desk: Desk; state: State }) {
-  const { jobs, next, isLive, workspace } = state;
+  const { jobs, isRead, next, isLive, workspace } = state;
   const loading = useAction();
   const aside = (
     <span className="cairn-mod-muted cairn-Live" data-live={isLive}>
@@ -26,13 +26,13 @@ export function Jobs({ store, desk, state }: { store: JobStore; desk: Desk; stat
   );
   return (
     <Section title={workspace ? `Jobs of ${workspace.project}` : "Jobs"} name="jobs" aside={aside}>
-      {workspace && jobs.length === 0 ? (
+      {isRead && jobs.length === 0 ? (
         <p className="cairn-Empty">
           No job ran here yet. Press “Run as job” in a notebook’s toolbar, or select cells and press Ctrl or
           ⌘, Shift and Enter: they run by themselves while you go on working.
         </p>
       ) : null}
-      {workspace ? null : <span className="cairn-Skeleton" />}
+      {isRead ? null : <span className="cairn-Skeleton" />}
       <ul className="cairn-Jobs" aria-label="Jobs, newest first">
         {jobs.map(job => (
           <JobRow key={job.number} job={job} store={store} desk={desk} isOpen={state.open === job.number} />

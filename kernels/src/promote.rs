@@ -6,17 +6,21 @@
 
 mod bound;
 mod call;
+mod define;
 mod expr;
 mod facts;
 mod files;
+mod follow;
 mod known;
 mod lift;
 mod machine;
+mod method;
 mod named;
 mod opened;
 mod sites;
 mod slice;
 mod stmt;
+mod value;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -130,6 +130,6 @@ impl Bed {
     }
 
     fn supervisors(&self) -> usize {
-        rig::supervisors(&self.rig.data(), "")
+        rig::supervisors(&[&self.rig.data()], "")
     }
 }

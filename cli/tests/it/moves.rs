@@ -320,11 +320,7 @@ impl Bed {
 
     /// The same for the servers of one workspace.
     fn supervisors_of(&self, id: &str) -> usize {
-        let machines = [self.rig.data(), self.worker.data.clone()];
-        machines
-            .iter()
-            .map(|data| super::rig::supervisors(data, id))
-            .sum()
+        super::rig::supervisors(&[&self.rig.data(), &self.worker.data], id)
     }
 }
 

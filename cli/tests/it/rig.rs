@@ -1,5 +1,6 @@
 //! A server of its own for a test, and a person with a home of their own.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -82,15 +83,22 @@ pub(crate) fn is_on_postgres() -> bool {
     std::env::var_os("CAIRN_TEST_POSTGRES_URL").is_some()
 }
 
-/// How many supervisors watch over runs of a data directory whose names hold `run`.
-pub(crate) fn supervisors(data: &Path, run: &str) -> usize {
-    let data = data.to_str().unwrap();
+/// How many supervisors watch over runs of data directories whose names hold `run`, all at one moment: what ended while the others
+/// were looked for does not count, and a process that a supervisor is just making, still under its name, is not another one.
+pub(crate) fn supervisors(machines: &[&Path], run: &str) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .filter(|line| line.contains("--detached") && line.contains(data) && line.contains(run))
-        .count()
+    let mut seen: Vec<(PathBuf, Vec<u8>)> = processes
+        .map(|entry| entry.path().join("cmdline"))
+        .filter_map(|path| std::fs::read(&path).ok().map(|line| (path, line)))
+        .filter(|(_, line)| {
+            let line = String::from_utf8_lossy(line);
+            let of = |data: &&Path| line.contains(data.to_str().unwrap());
+            line.contains("--detached") && line.contains(run) && machines.iter().any(of)
+        })
+        .collect();
+    seen.retain(|(path, line)| std::fs::read(path).is_ok_and(|now| now == *line));
+    let runs: HashSet<Vec<u8>> = seen.into_iter().map(|(_, line)| line).collect();
+    runs.len()
 }
 
 impl Rig {

@@ -27,6 +27,8 @@ named! {
         SessionRevoked = "session.revoked",
         /// A token ended before its time; subject: its id.
         TokenRevoked = "token.revoked",
+        /// A dataset was made, changed or deleted, or has another version or alias; subject: its id.
+        DatasetChanged = "dataset.changed",
         /// A machine came, went, or has other room; subject: its id.
         MachineChanged = "machine.changed",
     }

@@ -129,6 +129,12 @@ ids! {
     AttemptId,
     /// A content upload.
     UploadId,
+    /// A dataset.
+    DatasetId,
+    /// A version of a dataset.
+    VersionId,
+    /// One move of an alias of a dataset.
+    AliasMoveId,
     /// A line of the audit record.
     AuditId,
     /// A host that runs work.

@@ -5,6 +5,7 @@ pub mod attempts;
 pub mod audit;
 mod capture;
 pub mod clock;
+pub mod datasets;
 pub mod db;
 pub mod devices;
 pub mod error;

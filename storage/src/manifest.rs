@@ -9,6 +9,7 @@ use crate::objects::Hash;
 
 mod build;
 mod codec;
+mod compose;
 mod diff;
 mod leaf;
 mod path;
@@ -18,6 +19,7 @@ mod serve;
 
 pub(crate) use build::{Builder, Check};
 pub(crate) use codec::{put_bytes, put_number};
+pub use compose::{Clash, Part, compose};
 pub use diff::{Change, Difference};
 pub(crate) use path::check_target;
 pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};

@@ -4,6 +4,8 @@
 
 #[path = "records/bed.rs"]
 mod bed;
+#[path = "records/datasets.rs"]
+mod datasets;
 #[path = "records/devices.rs"]
 mod devices;
 #[path = "records/durability.rs"]

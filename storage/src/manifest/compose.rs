@@ -1,0 +1,430 @@
+//! New manifests out of parts of others: to choose, add, rename, remove and merge files without reading or copying one.
+
+use std::iter::Peekable;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::{Builder, Entries, Entry, Manifest, Node, check_path};
+use crate::capture::Pending;
+use crate::ids::ProjectId;
+use crate::objects::{Hash, Store, blocking};
+use crate::{Error, Result};
+
+/// The most parts of one manifest.
+const MOST_PARTS: usize = 100;
+/// The most patterns of one part.
+const MOST_PATTERNS: usize = 1000;
+/// How many paths of a clash are named.
+const NAMED: usize = 10;
+
+/// Some files of a manifest, and where they are to lie.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The manifest.
+    pub manifest_digest: Hash,
+    /// The folder of it that is taken, or the one file; all of it where there is none.
+    pub from: Option<String>,
+    /// The folder that it becomes; the file's new path where `from` is a file. Where there is none: the top, and the file's own name.
+    pub to: Option<String>,
+    /// Takes only what one of these patterns matches; everything where there are none. They are matched against paths below `from`: `*` and `?`
+    /// stay within a folder, `**` crosses folders, `{a,b}` and `[a-z]` are choices.
+    pub keep: Vec<String>,
+    /// Leaves out what one of these matches.
+    pub drop: Vec<String>,
+    /// Whether the project that the result is for may not be known to hold these files' contents yet.
+    pub is_foreign: bool,
+}
+
+impl Part {
+    /// All of a manifest as it is.
+    pub fn whole(manifest_digest: Hash) -> Self {
+        Self {
+            manifest_digest,
+            from: None,
+            to: None,
+            keep: Vec::new(),
+            drop: Vec::new(),
+            is_foreign: false,
+        }
+    }
+}
+
+/// What happens where two parts have different files at one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clash {
+    /// Nothing is made, and the error names the paths.
+    Refuse,
+    /// The earlier part wins.
+    First,
+    /// The later part wins.
+    Last,
+}
+
+/// Makes a manifest for `project` out of parts of others. Nobody sees it until it is recorded, see [`Pending`].
+///
+/// One leaf of each part is in memory at a time. Dropping the future lets the work run to its end and leaves garbage that no one sees.
+///
+/// # Errors
+/// `NotFound` without such a manifest, or where there is nothing at a part's `from`; `Invalid` for a bad path or pattern, a symbolic link, or a
+/// path that would be both a file and a folder; `Conflict` for clashes that are to be refused; `Unavailable` when the disk is full.
+pub async fn compose(
+    store: &Store,
+    project: ProjectId,
+    parts: Vec<Part>,
+    clash: Clash,
+) -> Result<Pending> {
+    let store = store.clone();
+    blocking(move || compose_now(&store, project, &parts, clash)).await
+}
+
+fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) -> Result<Pending> {
+    if parts.len() > MOST_PARTS {
+        return Err(Error::invalid(format!(
+            "a version is made of at most {MOST_PARTS} parts"
+        )));
+    }
+    let open = |part: &Part| {
+        Manifest::open(store.objects().clone(), &part.manifest_digest)?
+            .ok_or_else(|| Error::not_found("there is no such manifest"))
+    };
+    let manifests = parts.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut lanes = Vec::with_capacity(parts.len());
+    for (part, manifest) in parts.iter().zip(&manifests) {
+        lanes.push(Lane::open(part, manifest)?.peekable());
+    }
+    let batch = store.objects().begin()?;
+    let mut builder = Builder::new(&*batch);
+    let (mut objects, mut clashes) = (Vec::new(), Vec::new());
+    while let Some(taken) = next(&mut lanes, clash)? {
+        if taken.clashes && clash == Clash::Refuse {
+            clashes.push(taken.entry.path);
+            continue;
+        }
+        if let Node::File { hash, size, .. } = &taken.entry.node
+            && parts[taken.lane].is_foreign
+        {
+            objects.push((*hash, *size));
+        }
+        builder.push(taken.entry)?;
+    }
+    if !clashes.is_empty() {
+        return Err(clashing(&clashes));
+    }
+    let summary = builder.finish()?;
+    batch.commit()?;
+    Ok(Pending::plain(project, summary, objects))
+}
+
+/// The next entry of the whole.
+struct Taken {
+    lane: usize,
+    entry: Entry,
+    clashes: bool,
+}
+
+fn next(lanes: &mut [Peekable<Lane<'_>>], clash: Clash) -> Result<Option<Taken>> {
+    let mut first: Option<String> = None;
+    for lane in &mut *lanes {
+        if lane.peek().is_some_and(std::result::Result::is_err) {
+            // The error itself is what `next` gives.
+            lane.next().transpose()?;
+        }
+        if let Some(Ok(entry)) = lane.peek()
+            && first.as_ref().is_none_or(|first| entry.path < *first)
+        {
+            first = Some(entry.path.clone());
+        }
+    }
+    let Some(path) = first else { return Ok(None) };
+    let mut taken: Option<Taken> = None;
+    for (number, lane) in lanes.iter_mut().enumerate() {
+        let Some(Ok(entry)) = lane.next_if(|entry| entry.as_ref().is_ok_and(|e| e.path == path))
+        else {
+            continue;
+        };
+        match &mut taken {
+            None => {
+                taken = Some(Taken {
+                    lane: number,
+                    entry,
+                    clashes: false,
+                });
+            }
+            Some(taken) => {
+                taken.clashes |= taken.entry.node != entry.node;
+                if clash == Clash::Last {
+                    (taken.lane, taken.entry) = (number, entry);
+                }
+            }
+        }
+    }
+    Ok(taken)
+}
+
+fn clashing(paths: &[String]) -> Error {
+    let mut text = paths.iter().take(NAMED).fold(String::new(), |text, path| {
+        format!("{text}{}{path:?}", if text.is_empty() { "" } else { ", " })
+    });
+    if paths.len() > NAMED {
+        text = format!("{text} and {} more", paths.len() - NAMED);
+    }
+    Error::conflict(format!(
+        "{} differ between the sources: {text}",
+        if paths.len() == 1 { "a path" } else { "paths" }
+    ))
+}
+
+/// The entries of one part, with their new paths, in order.
+struct Lane<'a> {
+    entries: Entries<'a>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    keep: Option<GlobSet>,
+    drop: GlobSet,
+    over: bool,
+}
+
+impl<'a> Lane<'a> {
+    fn open(part: &'a Part, manifest: &'a Manifest) -> Result<Self> {
+        for path in [&part.from, &part.to].into_iter().flatten() {
+            check_path(path)?;
+        }
+        let from = part.from.as_deref();
+        if let Some(from) = from {
+            let is_there = manifest.get(from)?.is_some() || {
+                let inside = format!("{from}/");
+                let first = manifest.entries_from(&inside).next().transpose()?;
+                first.is_some_and(|entry| entry.path.starts_with(&inside))
+            };
+            if !is_there {
+                return Err(Error::not_found(format!("there is nothing at {from:?}")));
+            }
+        }
+        Ok(Self {
+            entries: from.map_or_else(|| manifest.entries(), |from| manifest.entries_from(from)),
+            from,
+            to: part.to.as_deref(),
+            keep: (!part.keep.is_empty())
+                .then(|| patterns(&part.keep))
+                .transpose()?,
+            drop: patterns(&part.drop)?,
+            over: false,
+        })
+    }
+
+    /// The entry as it is to be; none where it is not taken.
+    fn place(&self, entry: Entry) -> Result<Option<Entry>> {
+        let Entry { path, node } = entry;
+        let (below, is_file) = match self.from {
+            None => (path.as_str(), false),
+            Some(from) => match path.strip_prefix(from) {
+                Some("") => (path.rsplit('/').next().unwrap_or(&path), true),
+                Some(rest) => match rest.strip_prefix('/') {
+                    Some(below) => (below, false),
+                    // Names such as `a-b` stand between `a` and what is in it.
+                    None => return Ok(None),
+                },
+                None => return Ok(None),
+            },
+        };
+        let is_kept = self.keep.as_ref().is_none_or(|keep| keep.is_match(below));
+        if !is_kept || self.drop.is_match(below) {
+            return Ok(None);
+        }
+        if matches!(node, Node::Symlink { .. }) {
+            return Err(Error::invalid(format!(
+                "{path:?} is a symbolic link, which a dataset does not hold"
+            )));
+        }
+        let path = match self.to {
+            None => below.to_owned(),
+            Some(to) if is_file => to.to_owned(),
+            Some(to) => format!("{to}/{below}"),
+        };
+        Ok(Some(Entry { path, node }))
+    }
+}
+
+impl Iterator for Lane<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.over {
+            let entry = match self.entries.next()? {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            };
+            if self.from.is_some_and(|from| !entry.path.starts_with(from)) {
+                self.over = true;
+                return None;
+            }
+            match self.place(entry).transpose() {
+                None => {}
+                Some(placed) => {
+                    self.over = placed.is_err();
+                    return Some(placed);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn patterns(texts: &[String]) -> Result<GlobSet> {
+    if texts.len() > MOST_PATTERNS {
+        return Err(Error::invalid(format!(
+            "there are more than {MOST_PATTERNS} patterns"
+        )));
+    }
+    let mut set = GlobSetBuilder::new();
+    for text in texts {
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        set.add(glob.map_err(|error| {
+            Error::invalid(format!(
+                "the pattern {text:?} cannot be read: {}",
+                error.kind()
+            ))
+        })?);
+    }
+    set.build()
+        .map_err(|error| Error::invalid(format!("the patterns are too large: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::capture::testing::Fixture;
+    use crate::{manifest, outputs};
+
+    async fn made(here: &Fixture, files: &[(&str, &str)]) -> Hash {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let captured = outputs::capture(&here.store, here.project, folder.path());
+        let captured = captured.await.unwrap().commit(&here.store).await.unwrap();
+        captured.summary.manifest_digest
+    }
+
+    async fn told(here: &Fixture, parts: Vec<Part>, clash: Clash) -> Result<Vec<String>> {
+        let pending = compose(&here.store, here.project, parts, clash).await?;
+        let digest = pending.commit(&here.store).await?.summary.manifest_digest;
+        let manifest = Manifest::open(here.store.objects().clone(), &digest)?.unwrap();
+        let mut lines = Vec::new();
+        for entry in manifest.entries() {
+            let path = entry?.path;
+            let content = manifest::read(&here.store, digest, &path, None).await?;
+            let text = content.unwrap().collect().await?;
+            lines.push(format!("{path}={}", String::from_utf8(text).unwrap()));
+        }
+        Ok(lines)
+    }
+
+    fn part(digest: Hash, from: Option<&str>, to: Option<&str>) -> Part {
+        Part {
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+            ..Part::whole(digest)
+        }
+    }
+
+    #[tokio::test]
+    async fn parts_are_chosen_renamed_and_merged() {
+        let here = Fixture::new().await;
+        let base = made(
+            &here,
+            &[
+                ("a-b", "0"),
+                ("a/x.csv", "1"),
+                ("a/y.txt", "2"),
+                ("b", "3"),
+                ("c/d/e.csv", "4"),
+            ],
+        )
+        .await;
+        let whole = told(&here, vec![Part::whole(base)], Clash::Refuse)
+            .await
+            .unwrap();
+        assert_eq!(
+            whole,
+            ["a-b=0", "a/x.csv=1", "a/y.txt=2", "b=3", "c/d/e.csv=4"]
+        );
+        let folder = told(&here, vec![part(base, Some("a"), None)], Clash::Refuse).await;
+        assert_eq!(folder.unwrap(), ["x.csv=1", "y.txt=2"]);
+        let file = told(
+            &here,
+            vec![part(base, Some("b"), Some("n/m"))],
+            Clash::Refuse,
+        )
+        .await;
+        assert_eq!(file.unwrap(), ["n/m=3"]);
+        let chosen = Part {
+            keep: vec!["**/*.csv".to_owned()],
+            drop: vec!["a/*".to_owned()],
+            ..part(base, None, Some("all"))
+        };
+        let chosen = told(&here, vec![chosen], Clash::Refuse).await.unwrap();
+        assert_eq!(chosen, ["all/c/d/e.csv=4"]);
+        let both = vec![
+            part(base, Some("c"), Some("a")),
+            part(base, Some("a"), Some("z")),
+        ];
+        let both = told(&here, both, Clash::Refuse).await.unwrap();
+        assert_eq!(both, ["a/d/e.csv=4", "z/x.csv=1", "z/y.txt=2"]);
+        assert_eq!(
+            told(&here, Vec::new(), Clash::Refuse).await.unwrap(),
+            [""; 0]
+        );
+    }
+
+    #[tokio::test]
+    async fn clashes_are_refused_or_settled() {
+        let here = Fixture::new().await;
+        let one = made(&here, &[("same", "s"), ("x", "1"), ("y", "1")]).await;
+        let two = made(&here, &[("same", "s"), ("x", "2"), ("z", "2")]).await;
+        let parts = || vec![Part::whole(one), Part::whole(two)];
+        let refused = told(&here, parts(), Clash::Refuse).await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Conflict(text) if text.contains("\"x\"")),
+            "{refused}"
+        );
+        let first = told(&here, parts(), Clash::First).await.unwrap();
+        assert_eq!(first, ["same=s", "x=1", "y=1", "z=2"]);
+        let last = told(&here, parts(), Clash::Last).await.unwrap();
+        assert_eq!(last, ["same=s", "x=2", "y=1", "z=2"]);
+        let three = made(&here, &[("x/y", "3")]).await;
+        let parts = vec![Part::whole(one), Part::whole(three)];
+        let both = told(&here, parts, Clash::Last).await.unwrap_err();
+        assert!(matches!(both, Error::Invalid(_)), "{both}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_and_what_cannot_be_read_is_told() {
+        let here = Fixture::new().await;
+        let base = made(&here, &[("a/b", "1"), ("a.c", "2")]).await;
+        for from in ["b", "a/c", "a/b/c", "A"] {
+            let error = told(&here, vec![part(base, Some(from), None)], Clash::Last).await;
+            assert!(
+                matches!(error, Err(Error::NotFound(_))),
+                "{from}: {error:?}"
+            );
+        }
+        for (from, to) in [("../a", "x"), ("a", "../x"), ("a", "/x"), ("a//b", "x")] {
+            let error = told(&here, vec![part(base, Some(from), Some(to))], Clash::Last).await;
+            assert!(matches!(error, Err(Error::Invalid(_))), "{from}: {error:?}");
+        }
+        let bad = Part {
+            keep: vec!["[".to_owned()],
+            ..Part::whole(base)
+        };
+        let error = told(&here, vec![bad], Clash::Last).await;
+        assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    }
+}

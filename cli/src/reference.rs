@@ -50,12 +50,8 @@ pub(crate) struct InputRef {
 impl InputRef {
     /// The name it is mounted under: the one given, else `vision-12` for `vision#12`, as the server would choose.
     pub(crate) fn name_or_default(&self) -> String {
-        let Reference::Outputs {
-            project, number, ..
-        } = &self.parsed;
-        self.name
-            .clone()
-            .unwrap_or_else(|| format!("{}-{number}", project.as_deref().unwrap_or("job")))
+        let name = self.name.clone();
+        name.unwrap_or_else(|| self.parsed.default_name())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use storage::{
-    ids::ProjectId,
+    datasets,
+    ids::{JobId, ProjectId, VersionId},
     jobs,
     manifest::{self, FileKind},
     objects::Hash,
@@ -27,11 +28,23 @@ pub struct NewInput {
     pub reference: String,
 }
 
-/// What an input amounts to.
-struct Found {
-    manifest_digest: Hash,
+/// What a reference means.
+pub(crate) struct Found {
+    /// The same reference, with the number of a version in place of its alias: what it means for ever.
+    pub(crate) reference: Reference,
+    pub(crate) project_id: ProjectId,
+    /// The whole that the reference's path lies in.
+    pub(crate) manifest_digest: Hash,
+    pub(crate) of: Of,
     files: i64,
     bytes: i64,
+}
+
+/// The record that has what a reference names.
+#[derive(Clone, Copy)]
+pub(crate) enum Of {
+    Job(JobId),
+    Version(VersionId),
 }
 
 impl Control {
@@ -45,17 +58,21 @@ impl Control {
         new: &NewInput,
     ) -> Result<Input> {
         let reference: Reference = new.reference.parse()?;
-        let name = new.name.clone().unwrap_or_else(|| default_name(&reference));
+        let name = new.name.clone();
+        let name = name.unwrap_or_else(|| reference.default_name());
         check_input_name(&name)?;
-        let Found {
-            manifest_digest,
-            files,
-            bytes,
-        } = self.find(project_id, &reference).await?;
+        let found = self.find(project_id, &reference).await?;
+        let (files, bytes) = match reference.path() {
+            None => (found.files, found.bytes),
+            Some(path) => {
+                let part = self.part(found.manifest_digest, path).await?;
+                part.ok_or_else(|| cannot(&reference, "there is no such file or folder in it"))?
+            }
+        };
         Ok(Input {
             name,
-            reference: reference.to_string(),
-            manifest_digest: manifest_digest.to_string(),
+            reference: found.reference.to_string(),
+            manifest_digest: found.manifest_digest.to_string(),
             files,
             bytes,
         })
@@ -75,49 +92,91 @@ impl Control {
         Ok(inputs)
     }
 
-    async fn find(&self, project_id: ProjectId, reference: &Reference) -> Result<Found> {
-        let Reference::Outputs {
-            project,
-            number,
-            path,
-        } = reference;
-        let nothing =
-            |why: &str| Error::invalid(format!("`{reference}` cannot be an input: {why}"));
-        let project_id = match project {
+    /// Finds the manifest that a reference of a project is about, whatever its path.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the reference, where there is none, or none any more.
+    pub(crate) async fn find(&self, project_id: ProjectId, reference: &Reference) -> Result<Found> {
+        let project_id = match reference.project() {
             None => project_id,
             Some(name) => {
                 projects::by_name(self.db(), name)
                     .await?
-                    .ok_or_else(|| nothing("there is no such job"))?
+                    .ok_or_else(|| cannot(reference, "there is no such project"))?
                     .id
             }
         };
-        let job = jobs::by_number(self.db(), project_id, *number)
-            .await?
-            .ok_or_else(|| nothing("there is no such job"))?;
-        let Some(outputs) = job.outputs else {
-            return Err(nothing(if job.state.is_final() {
-                "the job left no outputs"
-            } else {
-                "the job has not ended yet"
-            }));
-        };
-        let whole = Found {
-            manifest_digest: outputs.manifest_digest.parse()?,
-            files: outputs.files,
-            bytes: outputs.bytes,
-        };
-        match path {
-            None => Ok(whole),
-            Some(path) => self
-                .part(whole.manifest_digest, path)
-                .await?
-                .ok_or_else(|| nothing("the job's outputs have no such file or folder")),
+        match reference {
+            Reference::Outputs { number, .. } => {
+                self.find_outputs(project_id, reference, *number).await
+            }
+            Reference::Version { dataset, which, .. } => {
+                self.find_version(project_id, reference, (dataset, which))
+                    .await
+            }
         }
     }
 
-    /// What lies at `path` of a manifest: a file, or all that is in a folder.
-    async fn part(&self, manifest_digest: Hash, path: &str) -> Result<Option<Found>> {
+    async fn find_outputs(
+        &self,
+        project_id: ProjectId,
+        reference: &Reference,
+        number: i64,
+    ) -> Result<Found> {
+        let job = jobs::by_number(self.db(), project_id, number)
+            .await?
+            .ok_or_else(|| cannot(reference, "there is no such job"))?;
+        let Some(outputs) = job.outputs else {
+            let why = if job.state.is_final() {
+                "the job left no outputs"
+            } else {
+                "the job has not ended yet"
+            };
+            return Err(cannot(reference, why));
+        };
+        Ok(Found {
+            reference: reference.clone(),
+            project_id,
+            manifest_digest: outputs.manifest_digest.parse()?,
+            of: Of::Job(job.id),
+            files: outputs.files,
+            bytes: outputs.bytes,
+        })
+    }
+
+    async fn find_version(
+        &self,
+        project_id: ProjectId,
+        reference: &Reference,
+        (name, which): (&str, &str),
+    ) -> Result<Found> {
+        let dataset = datasets::by_name(self.db(), project_id, name)
+            .await?
+            .ok_or_else(|| cannot(reference, "there is no such dataset"))?;
+        let version = datasets::find(self.db(), dataset.id, which)
+            .await?
+            .ok_or_else(|| cannot(reference, "the dataset has no such version"))?;
+        if version.retracted_ms.is_some() {
+            return Err(cannot(reference, "the version was taken back"));
+        }
+        let reference = Reference::Version {
+            project: reference.project().map(str::to_owned),
+            dataset: name.to_owned(),
+            which: version.number.to_string(),
+            path: reference.path().map(str::to_owned),
+        };
+        Ok(Found {
+            reference,
+            project_id,
+            manifest_digest: version.manifest_digest.parse()?,
+            of: Of::Version(version.id),
+            files: version.files,
+            bytes: version.bytes,
+        })
+    }
+
+    /// How many files and bytes lie at `path` of a manifest: a file, or all that is in a folder.
+    async fn part(&self, manifest_digest: Hash, path: &str) -> Result<Option<(i64, i64)>> {
         let Some(top) = manifest::file(self.store(), manifest_digest, path).await? else {
             return Ok(None);
         };
@@ -151,18 +210,10 @@ impl Control {
                 }
             }
         }
-        Ok(Some(Found {
-            manifest_digest,
-            files,
-            bytes,
-        }))
+        Ok(Some((files, bytes)))
     }
 }
 
-/// `vision-12` for `vision#12`, `job-12` for `#12`.
-fn default_name(reference: &Reference) -> String {
-    let Reference::Outputs {
-        project, number, ..
-    } = reference;
-    format!("{}-{number}", project.as_deref().unwrap_or("job"))
+fn cannot(reference: &Reference, why: &str) -> Error {
+    Error::invalid(format!("`{reference}` cannot be used: {why}"))
 }

@@ -5,6 +5,7 @@
 pub mod cells;
 mod control;
 mod crash;
+pub mod datasets;
 pub mod environments;
 mod error;
 pub mod example;

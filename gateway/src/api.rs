@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod catalog;
+mod datasets;
 mod devices;
 mod files;
 mod info;
@@ -113,6 +114,24 @@ fn work() -> OpenApiRouter<App> {
         .routes(routes!(uploads::create_upload))
         .routes(routes!(uploads::declare_entries))
         .routes(routes!(uploads::delete_upload))
+        .routes(routes!(datasets::list_datasets, datasets::create_dataset))
+        .routes(routes!(
+            datasets::get_dataset,
+            datasets::update_dataset,
+            datasets::delete_dataset
+        ))
+        .routes(routes!(datasets::list_dataset_versions))
+        .routes(routes!(
+            datasets::get_dataset_version,
+            datasets::retract_dataset_version
+        ))
+        .routes(routes!(datasets::list_dataset_files))
+        .routes(routes!(datasets::diff_dataset_versions))
+        .routes(routes!(datasets::list_dataset_alias_moves))
+        .routes(routes!(
+            datasets::put_dataset_alias,
+            datasets::delete_dataset_alias
+        ))
         .routes(routes!(catalog::list_environments))
         .routes(routes!(catalog::get_environment_log))
         .routes(routes!(catalog::build_environment))
@@ -132,6 +151,8 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(files::get_job_file))
         .routes(routes!(files::get_job_output))
         .routes(routes!(files::get_job_notebook_page))
+        .routes(routes!(datasets::create_dataset_version))
+        .routes(routes!(datasets::get_dataset_file))
         .routes(routes!(jobs::create_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
         .routes(routes!(jobs::rerun_job))
         .routes(objects.layer(DefaultBodyLimit::disable()))

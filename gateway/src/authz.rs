@@ -13,7 +13,7 @@ use crate::{
 
 mod load;
 
-pub(crate) use load::{decide_workspace, job, project, upload, workspace};
+pub(crate) use load::{dataset, decide_workspace, job, project, upload, workspace};
 
 /// Everything that a caller can want to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,12 @@ pub enum Action {
     StopJob,
     /// Send content into a project.
     Upload,
+    /// See a dataset with its versions and files.
+    ReadDataset,
+    /// Make and change datasets, versions and aliases.
+    ChangeDatasets,
+    /// Delete datasets, and say who else may read them.
+    ManageDatasets,
 }
 
 /// What the action is done to. Only the parts that apply are set.
@@ -91,6 +97,8 @@ pub struct Resource {
     pub job: Option<JobId>,
     /// The workspace whose code the job runs.
     pub origin: Option<WorkspaceId>,
+    /// Whether everybody who is signed in may see it.
+    pub shared: bool,
 }
 
 /// The answer.
@@ -126,18 +134,18 @@ impl Action {
             A::Administer => (Scope::Admin, None),
             A::ReadSelf | A::ReadCatalog | A::ReadEvents | A::ListProjects => (Scope::Read, None),
             A::CreateProject | A::BuildEnvironment => (Scope::Write, None),
-            A::ReadProject | A::ListJobs | A::ReadJob | A::ReadWorkspace => {
+            A::ReadProject | A::ListJobs | A::ReadJob | A::ReadWorkspace | A::ReadDataset => {
                 (Scope::Read, Some(Role::Viewer))
             }
             A::LeaveProject => (Scope::Write, Some(Role::Viewer)),
-            A::ChangeProject | A::DeleteProject | A::ManageMembers => {
+            A::ChangeProject | A::DeleteProject | A::ManageMembers | A::ManageDatasets => {
                 (Scope::Write, Some(Role::Owner))
             }
             A::CreateWorkspace | A::StartWorkspace | A::ChangeInputs | A::OpenWorkspace => {
                 (Scope::Workspaces, Some(Role::Editor))
             }
             A::StopWorkspace | A::DeleteWorkspace => (Scope::Workspaces, Some(Role::Viewer)),
-            A::SubmitJob | A::RunFromWorkspace | A::StopJob | A::Upload => {
+            A::SubmitJob | A::RunFromWorkspace | A::StopJob | A::Upload | A::ChangeDatasets => {
                 (Scope::Write, Some(Role::Editor))
             }
         };
@@ -156,12 +164,17 @@ impl Action {
                 | A::StopJob
                 | A::SubmitJob
                 | A::Upload
+                | A::ReadDataset
+                | A::ChangeDatasets
         );
         Rule {
             scope,
             least,
             by_workspace,
-            by_job: matches!(self, A::ReadSelf | A::ReadProject | A::ReadJob),
+            by_job: matches!(
+                self,
+                A::ReadSelf | A::ReadProject | A::ReadJob | A::ReadDataset
+            ),
         }
     }
 
@@ -187,7 +200,7 @@ pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Dec
     let needs = action.rule();
     let role = effective_role(principal, resource);
     if resource.project.is_some() && (role.is_none() || !is_visible(principal, role, resource)) {
-        return Decision::NotFound;
+        return from_outside(principal, action, resource);
     }
     let is_in_bounds = match principal.bound() {
         Bound::None => true,
@@ -218,6 +231,16 @@ pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Dec
         Decision::Allow
     } else {
         Decision::Forbidden
+    }
+}
+
+/// Whether `principal` may do `action` to what lies in a project that is none of theirs.
+fn from_outside(principal: &Principal, action: Action, resource: &Resource) -> Decision {
+    let reads = action == Action::ReadDataset && principal.has_scope(action.rule().scope);
+    match (resource.shared, reads) {
+        (true, true) => Decision::Allow,
+        (true, false) => Decision::Forbidden,
+        (false, _) => Decision::NotFound,
     }
 }
 

@@ -6,6 +6,7 @@ mod suite {
     mod authz;
     mod client;
     mod content;
+    mod datasets;
     mod devices;
     mod forgery;
     mod machines;

@@ -13,7 +13,9 @@ use crate::list::{List, Page};
 use crate::names::{self, named};
 use crate::projects;
 
-pub use aliases::{Alias, Move, aliases, find, move_alias, moves, remove_alias};
+pub use aliases::{
+    Alias, Move, aliases, check as check_alias, find, move_alias, moves, remove_alias,
+};
 pub use versions::{
     Made, NewVersion, Origin, Source, Version, add, by_number, latest, list as list_versions,
     of_job, of_manifest, retract, sources, used_by, version,
@@ -238,8 +240,11 @@ async fn lock(tx: &mut Tx, id: DatasetId) -> Result<Held> {
     optional(tx, sql(text).bind(id)).await?.ok_or_else(missing)
 }
 
-/// A name also stands in references, where `:`, `#` and `/` mean something: the common rule leaves them out.
-fn check_name(name: &str) -> Result<()> {
+/// Checks the name of a dataset. It also stands in references, where `:`, `#` and `/` mean something: the common rule leaves them out.
+///
+/// # Errors
+/// `Invalid`, which says the rule.
+pub fn check_name(name: &str) -> Result<()> {
     names::check("dataset", name)?;
     if name.parse::<DatasetId>().is_ok() {
         return Err(Error::invalid("a dataset cannot be named like an id"));

@@ -10,6 +10,7 @@ use storage::{
 use super::signed;
 use crate::{
     Control, Result,
+    datasets::noted,
     machine::{Left, Machine},
 };
 
@@ -29,7 +30,10 @@ pub(super) async fn finish(
     } = machine.capture(attempt.id, job.project_id).await?;
     let captured = pending.captured();
     let summary = &captured.summary;
+    let noted = noted(control, job, summary.manifest_digest).await?;
+    let plain = plain(job, exit, report);
     let ending = Ending {
+        message: said(plain.message.as_deref(), noted.remark()),
         outputs: Some(Outputs {
             manifest_digest: summary.manifest_digest.to_string(),
             content_digest: summary.content_digest.to_string(),
@@ -39,22 +43,32 @@ pub(super) async fn finish(
         }),
         log_hash: log.map(|(hash, _)| hash.to_string()),
         log_bytes: log.map_or(0, |(_, size)| signed(size)),
-        ..plain(job, exit, report)
+        ..plain
     };
-    let (pending_ref, ending, id) = (&pending, &ending, attempt.id);
+    let (pending_ref, noted_ref, ending, id) = (&pending, &noted, &ending, attempt.id);
     let ended = control.db().write(move |mut tx| async move {
         if ending.state == State::Error && jobs::retry(&mut tx, id, ending).await? {
             return Ok(false);
         }
         pending_ref.record(&mut tx).await?;
+        noted_ref.record(&mut tx, job).await?;
         jobs::finish(&mut tx, id, ending).await?;
         Ok(true)
     });
     // Of an attempt that is followed by another nothing was recorded.
     if ended.await? {
         pending.recorded();
+        noted.recorded();
     }
     machine.remove(&attempt.run_id).await
+}
+
+/// What is said of an end: how it came, then what could not be done with what was left.
+fn said(plain: Option<&str>, remark: Option<String>) -> Option<String> {
+    match (plain, remark) {
+        (Some(plain), Some(remark)) => Some(format!("{plain} {remark}")),
+        (plain, remark) => plain.map(str::to_owned).or(remark),
+    }
 }
 
 /// Ends a job whose attempt could not be started.

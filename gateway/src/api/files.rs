@@ -1,4 +1,4 @@
-//! Files of jobs: the code that they ran and what they left, as listings and as content.
+//! Files of manifests, as listings and as content; and those of jobs: the code that they ran and what they left.
 
 use axum::{body::Body, extract::State, response::Response};
 use control::page;
@@ -214,12 +214,12 @@ fn outputs(job: &Job) -> Result<Option<Hash>, ApiError> {
 }
 
 /// A digest as it is recorded.
-fn digest(text: &str) -> Result<Hash, ApiError> {
+pub(super) fn digest(text: &str) -> Result<Hash, ApiError> {
     text.parse()
         .map_err(|_| ApiError::internal("a recorded digest cannot be read"))
 }
 
-async fn list(
+pub(super) async fn list(
     app: &App,
     manifest: Hash,
     query: FilesQuery,
@@ -236,7 +236,7 @@ async fn list(
     Ok(Json(list.into()))
 }
 
-async fn send(
+pub(super) async fn send(
     app: &App,
     manifest: Hash,
     query: &ContentQuery,

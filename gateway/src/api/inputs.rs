@@ -46,7 +46,7 @@ impl From<records::Input> for Input {
 pub(crate) struct NewInput {
     /// The name of its folder; made from the reference where left out.
     name: Option<String>,
-    /// What to attach: `[PROJECT]#NUMBER[/PATH]`.
+    /// What to attach: `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`.
     #[serde(rename = "ref")]
     reference: String,
 }
@@ -77,20 +77,33 @@ async fn readable_one(
     home: &Project,
     input: NewInput,
 ) -> Result<control::NewInput, ApiError> {
-    let reference: Reference = input.reference.parse()?;
-    let Reference::Outputs {
-        project, number, ..
-    } = &reference;
-    let project = project.clone().unwrap_or_else(|| home.name.clone());
-    authz::job(
-        app,
-        principal,
-        Action::ReadJob,
-        (&project, &number.to_string()),
-    )
-    .await?;
+    readable_reference(app, principal, &home.name, &input.reference).await?;
     let (name, reference) = (input.name, input.reference);
     Ok(control::NewInput { name, reference })
+}
+
+/// Reads a reference of the project called `home`, and sees that the caller may read what it refers to.
+///
+/// # Errors
+/// Those of [`readable`].
+pub(super) async fn readable_reference(
+    app: &App,
+    principal: &Principal,
+    home: &str,
+    text: &str,
+) -> Result<Reference, ApiError> {
+    let reference: Reference = text.parse()?;
+    let project = reference.project().unwrap_or(home);
+    match &reference {
+        Reference::Outputs { number, .. } => {
+            let number = number.to_string();
+            authz::job(app, principal, Action::ReadJob, (project, &number)).await?;
+        }
+        Reference::Version { dataset, .. } => {
+            authz::dataset(app, principal, Action::ReadDataset, (project, dataset)).await?;
+        }
+    }
+    Ok(reference)
 }
 
 /// Like [`readable`], for one input of a name that is known.

@@ -59,6 +59,6 @@ fn concerns_rights(kind: Kind) -> bool {
         | Kind::UserChanged
         | Kind::SessionRevoked
         | Kind::TokenRevoked => true,
-        Kind::JobChanged | Kind::JobMetadata | Kind::MachineChanged => false,
+        Kind::JobChanged | Kind::JobMetadata | Kind::DatasetChanged | Kind::MachineChanged => false,
     }
 }

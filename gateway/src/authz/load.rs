@@ -1,6 +1,7 @@
 //! Finds what a path names and lets the caller at it, or not. What they may not see looks as if it did not exist.
 
 use storage::{
+    datasets::{self, Dataset, Visibility},
     ids::{UploadId, WorkspaceId},
     jobs::{self, Job},
     members::{self, Role},
@@ -108,6 +109,34 @@ pub(crate) async fn job(
     };
     require(principal, action, &resource, "job")?;
     Ok(job)
+}
+
+/// The dataset with this name in the project called `text`, if the caller may do `action` to it. Who is no member of the project learns of nothing but what
+/// is open to all.
+///
+/// # Errors
+/// 404 where there is none that the caller may see, 403 where they may not do this.
+pub(crate) async fn dataset(
+    app: &App,
+    principal: &Principal,
+    action: Action,
+    (text, name): (&str, &str),
+) -> Result<Dataset, ApiError> {
+    let found = projects::find(app.db(), text).await?;
+    let project = found.ok_or_else(|| ApiError::not_found("project"))?;
+    let member = members::role(app.db(), project.id, principal.user.id).await?;
+    let found = datasets::by_name(app.db(), project.id, name).await?;
+    let shared = found
+        .as_ref()
+        .is_some_and(|dataset| dataset.visibility != Visibility::Project);
+    let resource = Resource {
+        project: Some((project.id, member)),
+        shared,
+        ..Resource::default()
+    };
+    let what = if shared { "dataset" } else { "project" };
+    require(principal, action, &resource, what)?;
+    found.ok_or_else(|| ApiError::not_found("dataset"))
 }
 
 /// The upload with the id `text`, if it is the caller's own and they may still send into its project.

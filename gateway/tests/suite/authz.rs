@@ -110,6 +110,21 @@ const TABLE: &[Row] = &[
     row("list_job_outputs", "GET /projects/vision/jobs/2/outputs", "", "-0++++--+0"),
     row("get_job_notebook_page", "GET /projects/vision/jobs/2/outputs/page?path=train.py", "", "-0++++--+0"),
     row("get_job_output", "GET /projects/vision/jobs/2/outputs/content?path=train.py", "", "-0++++--+0"),
+    row("list_datasets", "GET /projects/vision/datasets", "", "-0++++--++"),
+    once("create_dataset", "POST /projects/vision/datasets", r#"{"name":"new"}"#, "-03+++--+3"),
+    row("get_dataset", "GET /projects/vision/datasets/digits", "", "-0++++--++"),
+    row("update_dataset", "PATCH /projects/vision/datasets/digits", r#"{"description":"x"}"#, "-03+++--+3"),
+    once("delete_dataset", "DELETE /projects/vision/datasets/digits", "", "-033++--33"),
+    row("list_dataset_versions", "GET /projects/vision/datasets/digits/versions", "", "-0++++--++"),
+    row("create_dataset_version", "POST /projects/vision/datasets/digits/versions", r##"{"sources":[{"ref":"#2"}]}"##, "-03+++--+3"),
+    row("get_dataset_version", "GET /projects/vision/datasets/digits/versions/latest", "", "-0++++--++"),
+    row("list_dataset_files", "GET /projects/vision/datasets/digits/versions/1/files", "", "-0++++--++"),
+    row("get_dataset_file", "GET /projects/vision/datasets/digits/versions/kept/files/content?path=train.py", "", "-0++++--++"),
+    row("diff_dataset_versions", "GET /projects/vision/datasets/digits/versions/1/diff", "", "-0++++--++"),
+    row("list_dataset_alias_moves", "GET /projects/vision/datasets/digits/aliases", "", "-0++++--++"),
+    row("put_dataset_alias", "PUT /projects/vision/datasets/digits/aliases/best", r#"{"number":1}"#, "-03+++--+3"),
+    once("delete_dataset_alias", "DELETE /projects/vision/datasets/digits/aliases/kept", "", "-03+++--+3"),
+    row("retract_dataset_version", "DELETE /projects/vision/datasets/digits/versions/1", "", "-03+++--+3"),
     row("create_upload", "POST /projects/vision/uploads", r#"{"kind":"snapshot"}"#, "-03+++--+3"),
     row("declare_entries", "POST /uploads/{upload}/entries", "[]", "-00+00--+3"),
     row("get_upload_offset", "HEAD /uploads/{upload}/objects/{hash}", "", "-00+00--+3"),
@@ -237,6 +252,7 @@ async fn names(world: &World) -> BTreeMap<&'static str, String> {
     let attach = format!("/api/v1/workspaces/{}/inputs/kept", world.workspace);
     editor.put(&attach, json!({"ref": "#2"})).await.expect(200);
     let full = super::world::upload(editor).await;
+    super::datasets::digits(editor).await;
     BTreeMap::from([
         ("{token}", world.token.clone()),
         ("{user_code}", world.user_code.clone()),

@@ -197,8 +197,11 @@ async fn note(
     execute(tx, query.bind(tx.now_ms())).await.map(|_| ())
 }
 
-/// An alias must not look like a version's number, and `latest` is taken.
-fn check(name: &str) -> Result<()> {
+/// Checks the name of an alias: it must not look like a version's number, and `latest` is taken.
+///
+/// # Errors
+/// `Invalid`, which says the rule.
+pub fn check(name: &str) -> Result<()> {
     names::check("alias", name)?;
     if name == LATEST {
         return Err(Error::invalid(

@@ -1,5 +1,6 @@
 //! New manifests out of parts of others: to choose, add, rename, remove and merge files without reading or copying one.
 
+use std::collections::HashSet;
 use std::iter::Peekable;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -31,6 +32,8 @@ pub struct Part {
     pub keep: Vec<String>,
     /// Leaves out what one of these matches.
     pub drop: Vec<String>,
+    /// Takes only these paths below `from`.
+    pub only: Option<HashSet<String>>,
     /// Whether the project that the result is for may not be known to hold these files' contents yet.
     pub is_foreign: bool,
 }
@@ -44,6 +47,7 @@ impl Part {
             to: None,
             keep: Vec::new(),
             drop: Vec::new(),
+            only: None,
             is_foreign: false,
         }
     }
@@ -181,6 +185,7 @@ struct Lane<'a> {
     to: Option<&'a str>,
     keep: Option<GlobSet>,
     drop: GlobSet,
+    only: Option<&'a HashSet<String>>,
     over: bool,
 }
 
@@ -208,6 +213,7 @@ impl<'a> Lane<'a> {
                 .then(|| patterns(&part.keep))
                 .transpose()?,
             drop: patterns(&part.drop)?,
+            only: part.only.as_ref(),
             over: false,
         })
     }
@@ -227,7 +233,8 @@ impl<'a> Lane<'a> {
                 None => return Ok(None),
             },
         };
-        let is_kept = self.keep.as_ref().is_none_or(|keep| keep.is_match(below));
+        let is_kept = self.keep.as_ref().is_none_or(|keep| keep.is_match(below))
+            && self.only.is_none_or(|only| only.contains(below));
         if !is_kept || self.drop.is_match(below) {
             return Ok(None);
         }

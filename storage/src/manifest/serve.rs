@@ -133,6 +133,33 @@ pub async fn file(store: &Store, manifest_digest: Hash, path: &str) -> Result<Op
     .await
 }
 
+/// The paths of the regular files whose names end with `suffix`, in order, at most `limit`; none when there is no such manifest.
+pub async fn paths(
+    store: &Store,
+    manifest_digest: Hash,
+    suffix: &str,
+    limit: usize,
+) -> Result<Option<Vec<String>>> {
+    let (objects, suffix) = (store.objects().clone(), suffix.to_owned());
+    blocking(move || {
+        let Some(manifest) = Manifest::open(objects, &manifest_digest)? else {
+            return Ok(None);
+        };
+        let mut found = Vec::new();
+        for entry in manifest.entries() {
+            let Entry { path, node } = entry?;
+            if found.len() == limit {
+                break;
+            }
+            if path.ends_with(&suffix) && matches!(node, Node::File { .. }) {
+                found.push(path);
+            }
+        }
+        Ok(Some(found))
+    })
+    .await
+}
+
 /// Opens a range of a file's bytes (`None`: all of it); what it brings has been checked against the file's hash.
 ///
 /// Returns `None` when the path is no regular file of the manifest. A range is cut to the file's size.

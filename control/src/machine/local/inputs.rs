@@ -19,13 +19,13 @@ pub(super) async fn mount(
     let mut mounts = Vec::with_capacity(inputs.len());
     for input in inputs {
         let folder = materialise::farm(store, input.manifest_digest.parse()?, link).await?;
-        let Reference::Outputs { path, .. } = input.reference.parse()?;
-        let (target, source) = match path {
+        let reference: Reference = input.reference.parse()?;
+        let (target, source) = match reference.path() {
             None => (input.name.clone(), folder),
-            Some(path) if folder.join(&path).is_dir() => (input.name.clone(), folder.join(path)),
+            Some(path) if folder.join(path).is_dir() => (input.name.clone(), folder.join(path)),
             Some(path) => (
-                format!("{}/{}", input.name, last_part(&path)),
-                folder.join(&path),
+                format!("{}/{}", input.name, last_part(path)),
+                folder.join(path),
             ),
         };
         mounts.push((target, source));

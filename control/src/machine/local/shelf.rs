@@ -120,11 +120,11 @@ impl Shelf {
 
     /// Makes an input's files appear, in place of what has its name.
     async fn replace(&self, store: &Store, input: &Input, link: Link) -> Result<()> {
-        let Reference::Outputs { path, .. } = input.reference.parse()?;
+        let reference: Reference = input.reference.parse()?;
         let digest = input.manifest_digest.parse()?;
         let fresh = self.folder.join("fresh");
         remove_tree(fresh.clone()).await?;
-        materialise::tree(store, digest, path.as_deref(), &fresh, link).await?;
+        materialise::tree(store, digest, reference.path(), &fresh, link).await?;
         self.clear(&input.name).await?;
         let there = self.inside().join(&input.name);
         fs::rename(&fresh, &there)

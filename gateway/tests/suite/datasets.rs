@@ -1,0 +1,312 @@
+//! Datasets: versions out of uploads, jobs and other versions; aliases; what is open to others.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    client::Client,
+    world::{World, blake3},
+};
+
+const DIGITS: &str = "/api/v1/projects/vision/datasets/digits";
+
+/// A dataset `digits` whose version 1 is what job 2 left, with an alias `kept`.
+pub(crate) async fn digits(editor: &Client) {
+    let new = json!({"name": "digits", "tags": ["images"]});
+    editor
+        .post("/api/v1/projects/vision/datasets", new)
+        .await
+        .expect(201);
+    let version = json!({"sources": [{"ref": "#2"}], "aliases": ["kept"], "message": "first"});
+    editor
+        .post(&format!("{DIGITS}/versions"), version)
+        .await
+        .expect(201);
+}
+
+/// An upload of the editor's with these files, sent and not sealed.
+async fn sent(editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
+    let made = editor
+        .post("/api/v1/projects/vision/uploads", json!({"kind": kind}))
+        .await
+        .expect(201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    let entry = |(path, text): &(&str, &str)| json!({"path": path, "hash": blake3(text.as_bytes()), "size": text.len()});
+    let entries: Vec<Value> = files.iter().map(entry).collect();
+    let missing = editor
+        .post(&format!("/api/v1/uploads/{id}/entries"), json!(entries))
+        .await
+        .expect(200);
+    for (_, text) in files {
+        let hash = blake3(text.as_bytes());
+        if missing["missing"]
+            .as_array()
+            .unwrap()
+            .contains(&json!(hash))
+        {
+            let path = format!("/api/v1/uploads/{id}/objects/{hash}");
+            let body = text.as_bytes().to_vec();
+            editor.bytes(Method::PUT, &path, body).await.expect(200);
+        }
+    }
+    id
+}
+
+async fn make(client: &Client, version: Value) -> super::client::Reply {
+    client.post(&format!("{DIGITS}/versions"), version).await
+}
+
+async fn paths(client: &Client, version: &str) -> Vec<String> {
+    let list = client
+        .get(&format!("{DIGITS}/versions/{version}/files"))
+        .await
+        .expect(200);
+    let items = list["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item["path"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn versions_are_made_of_uploads_jobs_and_each_other() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let upload = sent(
+        editor,
+        "outputs",
+        &[("a.csv", "1"), ("b/c.csv", "2"), ("b/d.txt", "3")],
+    )
+    .await;
+    let second = make(
+        editor,
+        json!({"upload_id": upload, "metadata": {"labels": 3}}),
+    )
+    .await
+    .expect(201);
+    assert_eq!(
+        (
+            &second["number"],
+            &second["files"],
+            &second["metadata"]["labels"]
+        ),
+        (&json!(2), &json!(3), &json!(3))
+    );
+    assert_eq!(
+        second["content_digest"],
+        expected_digest(&[("a.csv", "1"), ("b/c.csv", "2"), ("b/d.txt", "3")])
+    );
+    let again = make(editor, json!({"upload_id": upload})).await;
+    assert_eq!(again.expect(200)["number"], 2);
+    let third = json!({"sources": [{"ref": "digits:latest", "keep": ["**/*.csv"]}, {"ref": "digits:kept", "to": "code"}]});
+    make(editor, third).await.expect(201);
+    assert_eq!(paths(editor, "3").await, ["a.csv", "b", "code"]);
+    let details = editor
+        .get(&format!("{DIGITS}/versions/3"))
+        .await
+        .expect(200);
+    assert_eq!(details["version"]["origin"], "derived");
+    assert_eq!(details["sources"][0]["ref"], "digits:2");
+    assert_eq!(details["sources"][1]["ref"], "digits:1");
+    let diff = editor
+        .get(&format!("{DIGITS}/versions/latest/diff"))
+        .await
+        .expect(200);
+    assert_eq!(diff["from"], 2);
+    assert_eq!(
+        diff["changes"],
+        json!([{"path": "b/d.txt", "change": "removed"}, {"path": "code/train.py", "change": "added"}])
+    );
+    let file = editor
+        .get(&format!("{DIGITS}/versions/2/files/content?path=b/c.csv"))
+        .await;
+    assert_eq!(file.text(), "2");
+    let shown = editor.get(DIGITS).await.expect(200);
+    assert_eq!(shown["latest"]["number"], 3);
+    assert_eq!(shown["aliases"][0]["name"], "kept");
+}
+
+/// As the documentation says: `b3sum` over the lines of `b3sum`.
+fn expected_digest(files: &[(&str, &str)]) -> String {
+    let lines = files
+        .iter()
+        .map(|(path, text)| format!("{}  {path}\n", blake3(text.as_bytes())));
+    blake3(lines.collect::<String>().as_bytes())
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_version_is_refused() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let code = sent(editor, "snapshot", &[("a", "1")]).await;
+    let both = json!({"upload_id": code, "sources": []});
+    for (body, status, code) in [
+        (json!({}), 400, "invalid"),
+        (both, 400, "invalid"),
+        (json!({"upload_id": world.upload}), 409, "conflict"),
+        (json!({"upload_id": "x"}), 404, "not_found"),
+        (json!({"sources": [{"ref": "digits:9"}]}), 400, "invalid"),
+        (json!({"sources": [{"ref": "nothing:1"}]}), 404, "not_found"),
+        (json!({"sources": [{"ref": "#1"}]}), 400, "invalid"),
+        (
+            json!({"sources": [{"ref": "digits:1/nothing"}]}),
+            404,
+            "not_found",
+        ),
+        (
+            json!({"sources": [{"ref": "digits:1", "to": "../x"}]}),
+            400,
+            "invalid",
+        ),
+        (
+            json!({"sources": [{"ref": "digits:1", "keep": ["["]}]}),
+            400,
+            "invalid",
+        ),
+        (
+            json!({"sources": [{"ref": "digits:1"}], "aliases": ["latest"]}),
+            400,
+            "invalid",
+        ),
+    ] {
+        let refused = make(editor, body.clone()).await;
+        assert_eq!(refused.refused(status), code, "{body}");
+    }
+    let list = editor.get(&format!("{DIGITS}/versions")).await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    let clash = sent(editor, "outputs", &[("train.py", "other")]).await;
+    make(editor, json!({"upload_id": clash})).await.expect(201);
+    let merge = |on_clash: &str| json!({"sources": [{"ref": "digits:1"}, {"ref": "digits:2"}], "on_clash": on_clash});
+    let refused = make(editor, merge("refuse")).await;
+    assert!(refused.text().contains("train.py"), "{}", refused.text());
+    assert_eq!(refused.refused(409), "conflict");
+    let last = make(editor, merge("last")).await;
+    assert_eq!(last.expect(200)["number"], 2, "the same files as version 2");
+}
+
+#[tokio::test]
+async fn a_version_is_an_input_that_says_which_it_was() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let attach = format!("/api/v1/workspaces/{}/inputs/data", world.workspace);
+    let attached = editor
+        .put(&attach, json!({"ref": "digits:latest"}))
+        .await
+        .expect(200);
+    let inputs = attached["inputs"].as_array().unwrap();
+    let input = inputs.iter().find(|input| input["name"] == "data").unwrap();
+    assert_eq!(
+        (&input["ref"], &input["files"]),
+        (&json!("digits:1"), &json!(1))
+    );
+    for nothing in ["digits:7", "digits:1/nothing"] {
+        let refused = editor.put(&attach, json!({"ref": nothing})).await;
+        assert_eq!(refused.refused(400), "invalid", "{nothing}");
+    }
+    let retract = format!("{DIGITS}/versions/1");
+    editor.delete(&retract).await.expect(204);
+    let refused = editor.put(&attach, json!({"ref": "digits:1"})).await;
+    assert_eq!(refused.refused(400), "invalid");
+}
+
+#[tokio::test]
+async fn an_alias_moves_only_from_where_it_is_believed_to_be() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let upload = sent(editor, "outputs", &[("a", "1")]).await;
+    make(editor, json!({"upload_id": upload})).await.expect(201);
+    let kept = format!("{DIGITS}/aliases/kept");
+    let wrong = editor.put(&kept, json!({"number": 2, "from": 2})).await;
+    assert_eq!(wrong.refused(409), "conflict");
+    editor
+        .put(&kept, json!({"number": 2, "from": 1}))
+        .await
+        .expect(204);
+    editor.delete(&kept).await.expect(204);
+    assert_eq!(editor.delete(&kept).await.refused(404), "not_found");
+    let moves = editor.get(&format!("{DIGITS}/aliases")).await.expect(200);
+    let told: Vec<&Value> = moves["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| &m["number"])
+        .collect();
+    assert_eq!(told, [&Value::Null, &json!(2), &json!(1)]);
+}
+
+#[tokio::test]
+async fn an_open_dataset_is_read_by_others_and_a_private_one_is_not_there() {
+    let world = World::new().await;
+    let (editor, owner, stranger) = (
+        world.client("editor"),
+        world.client("owner"),
+        world.client("stranger"),
+    );
+    digits(editor).await;
+    for path in [
+        DIGITS.to_owned(),
+        format!("{DIGITS}/versions/1/files"),
+        DIGITS.replace("digits", "nothing"),
+    ] {
+        assert_eq!(
+            stranger.get(&path).await.refused(404),
+            "not_found",
+            "{path}"
+        );
+    }
+    let hidden = (
+        stranger.get(DIGITS).await.text(),
+        stranger.get(&DIGITS.replace("digits", "x")).await.text(),
+    );
+    let message = |text: &str| serde_json::from_str::<Value>(text).unwrap()["message"].clone();
+    assert_eq!(message(&hidden.0), message(&hidden.1));
+    let open = json!({"visibility": "organisation"});
+    assert_eq!(
+        editor.patch(DIGITS, open.clone()).await.refused(403),
+        "forbidden"
+    );
+    owner.patch(DIGITS, open).await.expect(200);
+    stranger.get(DIGITS).await.expect(200);
+    let file = stranger
+        .get(&format!("{DIGITS}/versions/1/files/content?path=train.py"))
+        .await;
+    assert_eq!(file.text(), "print(1)\n");
+    assert_eq!(
+        make(stranger, json!({"sources": []})).await.refused(403),
+        "forbidden"
+    );
+    assert_eq!(
+        stranger.get("/api/v1/projects/vision").await.refused(404),
+        "not_found"
+    );
+    assert_eq!(
+        world.app.anonymous().get(DIGITS).await.refused(401),
+        "unauthenticated"
+    );
+    stranger
+        .post("/api/v1/projects", json!({"name": "own"}))
+        .await
+        .expect(201);
+    let own = "/api/v1/projects/own/datasets";
+    stranger
+        .post(own, json!({"name": "copy"}))
+        .await
+        .expect(201);
+    let copy = stranger
+        .post(
+            &format!("{own}/copy/versions"),
+            json!({"sources": [{"ref": "vision/digits:1"}]}),
+        )
+        .await;
+    assert_eq!(copy.expect(201)["files"], 1);
+    let refused = stranger
+        .post(
+            &format!("{own}/copy/versions"),
+            json!({"sources": [{"ref": "vision#2"}]}),
+        )
+        .await;
+    assert_eq!(refused.refused(404), "not_found");
+}

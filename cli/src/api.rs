@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
     }
 
     /// Adds a query parameter.
-    pub(crate) fn query(mut self, name: &'static str, value: u64) -> Self {
+    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }

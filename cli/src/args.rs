@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    cells, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, run,
-    serve, token, up, user, worker, workspace,
+    cells, data, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project,
+    run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Logs(logs::Args),
     /// List or fetch what a job left.
     Outputs(outputs::Args),
+    /// Datasets: send, fetch, list, compare, derive, name and take back versions.
+    #[command(subcommand)]
+    Data(data::Action),
     /// Stop a job; what it left is kept.
     Stop(jobs::StopArgs),
     /// Environments: list, build.

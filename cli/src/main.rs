@@ -9,11 +9,13 @@ mod capacity;
 mod cells;
 mod clock;
 mod config;
+mod data;
 mod doctor;
 mod down;
 mod enter;
 mod environment;
 mod exit;
+mod files;
 mod home;
 mod host;
 mod jobs;
@@ -31,6 +33,7 @@ mod service;
 mod session;
 mod token;
 mod up;
+mod upload;
 mod user;
 mod worker;
 mod workspace;
@@ -79,6 +82,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => jobs::run(&args, json),
         Command::Logs(args) => logs::run(&args, json),
         Command::Outputs(args) => outputs::run(args, json),
+        Command::Data(action) => data::run(action, json),
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),

@@ -1,25 +1,17 @@
 //! `cairn outputs`: what a job left, listed or fetched into a folder.
 
-mod download;
-mod fetch;
-mod tree;
-
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
 
-use crate::api::types::{self, File, Job};
-use crate::api::{Call, Client};
+use crate::api::Call;
+use crate::api::types::Job;
 use crate::exit;
-use crate::output::{self, Table};
+use crate::files::{Listing, Wanted};
+use crate::output;
 use crate::reference::JobRef;
 use crate::session::{Place, Session, block_on};
-
-/// The most files that are listed or fetched at once.
-const MAX_FILES: usize = 1_000_000;
 
 /// Arguments of `cairn outputs`.
 #[derive(Debug, clap::Args)]
@@ -71,17 +63,12 @@ pub(crate) fn run(args: Args, json: bool) -> anyhow::Result<ExitCode> {
                 path,
                 force,
             }) => {
-                get(
-                    &session,
-                    &place,
-                    fetch::Wanted {
-                        folder,
-                        path,
-                        force,
-                    },
-                    json,
-                )
-                .await
+                let wanted = Wanted {
+                    folder,
+                    path,
+                    force,
+                };
+                get(&session, &place, wanted, json).await
             }
         }
     })?;
@@ -95,44 +82,17 @@ async fn list(
     recursive: bool,
     json: bool,
 ) -> anyhow::Result<()> {
-    let path = path.trim_matches('/');
-    let items = if recursive {
-        walk(&session.client, place, path).await?
-    } else {
-        folder(&session.client, place, path).await?
-    };
-    if json {
-        return output::json(&json!({ "items": items, "next": null }));
+    let listing = Listing::at(&place.path(&["outputs"]));
+    listing
+        .print(&session.client, path, recursive, json)
+        .await?;
+    if !json {
+        note_skipped(&session.client.fetch(Call::get(&place.path(&[]))).await?);
     }
-    let mut table = Table::new(&["PATH", "SIZE"]);
-    for item in &items {
-        let file: File = types::read(item)?;
-        let is_folder = file.kind == "directory";
-        let size = if is_folder {
-            String::new()
-        } else {
-            output::bytes(file.bytes)
-        };
-        table.row([
-            if is_folder {
-                format!("{}/", file.path)
-            } else {
-                file.path
-            },
-            size,
-        ]);
-    }
-    table.print("No outputs.")?;
-    note_skipped(&session.client.fetch(Call::get(&place.path(&[]))).await?);
     Ok(())
 }
 
-async fn get(
-    session: &Session,
-    place: &Place,
-    wanted: fetch::Wanted,
-    json: bool,
-) -> anyhow::Result<()> {
+async fn get(session: &Session, place: &Place, wanted: Wanted, json: bool) -> anyhow::Result<()> {
     let job: Job = session.client.fetch(Call::get(&place.path(&[]))).await?;
     let outputs = job.outputs.as_ref().with_context(|| {
         if job.is_over() {
@@ -141,35 +101,12 @@ async fn get(
             format!("{place} has not ended yet: its outputs are kept when it does")
         }
     })?;
-    let items = walk(&session.client, place, wanted.path.trim_matches('/')).await?;
-    let files: Vec<File> = items
-        .iter()
-        .map(types::read)
-        .collect::<anyhow::Result<_>>()?;
-    let folder = wanted.folder.clone();
-    let got = fetch::all(
-        &session.client,
-        place,
-        files,
-        wanted,
-        &outputs.manifest_digest,
-    )
-    .await?;
-    if json {
-        return output::json(&json!({ "items": items, "next": null }));
+    let listing = Listing::at(&place.path(&["outputs"]));
+    let digest = &outputs.manifest_digest;
+    listing.get(&session.client, wanted, digest, json).await?;
+    if !json {
+        note_skipped(&job);
     }
-    let unchanged = if got.unchanged > 0 {
-        format!(", {} more were there already", got.unchanged)
-    } else {
-        String::new()
-    };
-    output::note(format!(
-        "{} files, {}, in {}{unchanged}",
-        got.files,
-        output::bytes(got.bytes),
-        folder.display()
-    ));
-    note_skipped(&job);
     Ok(())
 }
 
@@ -193,45 +130,4 @@ pub(crate) fn note_skipped(job: &Job) {
             skipped.len() - SHOWN
         ));
     }
-}
-
-/// Every file at or below a path.
-async fn walk(client: &Client, place: &Place, path: &str) -> anyhow::Result<Vec<Value>> {
-    let mut files = Vec::new();
-    let mut folders = VecDeque::from([path.to_owned()]);
-    while let Some(path) = folders.pop_front() {
-        for item in folder(client, place, &path).await? {
-            let file: File = types::read(&item)?;
-            if file.kind == "directory" {
-                // Only what lies below: a listing must not lead in circles.
-                anyhow::ensure!(
-                    path.is_empty() || file.path.starts_with(&format!("{path}/")),
-                    "the server's listing of {path:?} is not below it"
-                );
-                anyhow::ensure!(
-                    file.path.len() > path.len(),
-                    "the server's listing of {path:?} holds itself"
-                );
-                folders.push_back(file.path);
-            } else {
-                files.push(item);
-            }
-            anyhow::ensure!(
-                files.len() + folders.len() <= MAX_FILES,
-                "more than {MAX_FILES} files: fetch one folder at a time with --path"
-            );
-        }
-    }
-    Ok(files)
-}
-
-async fn folder(client: &Client, place: &Place, path: &str) -> anyhow::Result<Vec<Value>> {
-    let list = client
-        .list(
-            &place.path(&["outputs"]),
-            &[("path", path.to_owned())],
-            MAX_FILES,
-        )
-        .await?;
-    types::items(&list)
 }

@@ -133,6 +133,17 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     }
 }
 
+/// A version's number, where it has to be one.
+///
+/// # Errors
+/// When it is an alias: that may have moved since it was looked at.
+pub(crate) fn version_number(text: &str) -> Result<String, String> {
+    match text.parse::<u64>() {
+        Ok(number) if number > 0 => Ok(number.to_string()),
+        _ => Err(format!("`{text}` is not the number of a version")),
+    }
+}
+
 /// A span of time in milliseconds: `90s`, `15m`, `12h`, `30d`.
 pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {
     let wrong = || format!("`{text}` is not a span of time: say 90s, 15m, 12h or 30d");

@@ -1,7 +1,6 @@
 //! `cairn run`: the folder one stands in, or a workspace, as a job.
 
 mod follow;
-mod upload;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use crate::api::Call;
 use crate::api::types::{self, Job, Workspace};
 use crate::reference::{self, InputRef, Parameter};
 use crate::session::{Place, Session, block_on};
+use crate::upload;
 use crate::workspace::In;
 use crate::{exit, output};
 

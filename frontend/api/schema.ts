@@ -381,6 +381,165 @@ export interface paths {
         patch: operations["update_project"];
         trace?: never;
     };
+    "/projects/{project}/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the datasets of a project. */
+        get: operations["list_datasets"];
+        put?: never;
+        /** Makes a dataset, without versions. */
+        post: operations["create_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a dataset. */
+        get: operations["get_dataset"];
+        put?: never;
+        post?: never;
+        /** Deletes a dataset with all its versions. What was made of it, and what runs with it, keeps its files. */
+        delete: operations["delete_dataset"];
+        options?: never;
+        head?: never;
+        /** Changes what is said of a dataset. */
+        patch: operations["update_dataset"];
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the moves of a dataset's aliases. */
+        get: operations["list_dataset_alias_moves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Lets an alias name a version, wherever it was before. */
+        put: operations["put_dataset_alias"];
+        post?: never;
+        /** Removes an alias. The version stays. */
+        delete: operations["delete_dataset_alias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the versions of a dataset, also those that were taken back. */
+        get: operations["list_dataset_versions"];
+        put?: never;
+        /** Makes a version. Where the newest one holds the very same files, that one is the answer, with status 200. */
+        post: operations["create_dataset_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a version and what it was made of. */
+        get: operations["get_dataset_version"];
+        put?: never;
+        post?: never;
+        /** Takes a version back: nothing new can use it. What already does keeps its files, and its number is not given again. */
+        delete: operations["retract_dataset_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/versions/{version}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares a version with an older one. */
+        get: operations["diff_dataset_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/versions/{version}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a folder of a version. */
+        get: operations["list_dataset_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/versions/{version}/files/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a file of a version. Ranges are honoured. Only types that can carry no script are shown in the browser. */
+        get: operations["get_dataset_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/jobs": {
         parameters: {
             query?: never;
@@ -1021,6 +1180,38 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A name of a version, which people move. `latest` is always there, and is not listed. */
+        Alias: {
+            /**
+             * Format: int64
+             * @description Since when, in milliseconds since 1970, UTC.
+             */
+            moved_ms: number;
+            /** @description In references: `NAME:ALIAS`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The number of the version that it names.
+             */
+            number: number;
+        };
+        /** @description A move of an alias. */
+        AliasMove: {
+            /**
+             * Format: int64
+             * @description When, in milliseconds since 1970, UTC.
+             */
+            moved_ms: number;
+            /** @description The alias. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The number of the version that it named from then on; null where it was removed.
+             */
+            number: number | null;
+            /** @description Who moved it. */
+            user: string;
+        };
         /** @description A line of the audit record. */
         AuditEntry: {
             /** @description What they did: the name of an operation of this API, or of a command on the server's machine (`host_…`). */
@@ -1109,12 +1300,46 @@ export interface components {
             /** @description The id of what it happened to. */
             subject: string;
         };
+        /** @description A path that differs. */
+        ChangedPath: {
+            /** @description How it differs. */
+            change: components["schemas"]["HowChanged"];
+            /** @description The path. */
+            path: string;
+        };
         /** @description A machine that was made known. */
         CreatedMachine: {
             /** @description The machine. */
             machine: components["schemas"]["Machine"];
             /** @description What its worker signs in with. Shown once. */
             token: string;
+        };
+        /** @description Data under one name, in versions that never change. */
+        Dataset: {
+            /** @description Names of versions. */
+            aliases: components["schemas"]["Alias"][];
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /** @description What it is. */
+            description: string;
+            /** @description Never changes. */
+            id: string;
+            latest: components["schemas"]["Version"] | null;
+            /** @description In references: `NAME:VERSION`. */
+            name: string;
+            /** @description That project's name. */
+            project: string;
+            /** @description The project that owns it. */
+            project_id: string;
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description Who made it. */
+            user: string;
+            /** @description Who may read it. */
+            visibility: components["schemas"]["Visibility"];
         };
         /** @description A program that waits for approval. */
         Device: {
@@ -1255,6 +1480,11 @@ export interface components {
             /** @description The folder in the home. */
             name: string;
         };
+        /**
+         * @description How a path differs.
+         * @enum {string}
+         */
+        HowChanged: "added" | "removed" | "modified";
         /** @description What is mounted, read-only, as the folder `inputs/NAME`. */
         Input: {
             /**
@@ -1415,6 +1645,28 @@ export interface components {
          */
         JobState: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
         /** @description One page of a list, newest first. */
+        Listing_AliasMove: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When, in milliseconds since 1970, UTC.
+                 */
+                moved_ms: number;
+                /** @description The alias. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description The number of the version that it named from then on; null where it was removed.
+                 */
+                number?: number | null;
+                /** @description Who moved it. */
+                user: string;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
         Listing_AuditEntry: {
             /** @description The items. */
             items: {
@@ -1435,6 +1687,38 @@ export interface components {
                 user?: string | null;
                 /** @description Who; null for the server itself and for those who work on its machine. */
                 user_id?: string | null;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_Dataset: {
+            /** @description The items. */
+            items: {
+                /** @description Names of versions. */
+                aliases: components["schemas"]["Alias"][];
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970, UTC.
+                 */
+                created_ms: number;
+                /** @description What it is. */
+                description: string;
+                /** @description Never changes. */
+                id: string;
+                latest?: components["schemas"]["Version"] | null;
+                /** @description In references: `NAME:VERSION`. */
+                name: string;
+                /** @description That project's name. */
+                project: string;
+                /** @description The project that owns it. */
+                project_id: string;
+                /** @description Words to find it by. */
+                tags: string[];
+                /** @description Who made it. */
+                user: string;
+                /** @description Who may read it. */
+                visibility: components["schemas"]["Visibility"];
             }[];
             /** @description The cursor of the next page; null after the last one. */
             next: string | null;
@@ -1855,6 +2139,53 @@ export interface components {
             next: string | null;
         };
         /** @description One page of a list, newest first. */
+        Listing_Version: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description How many bytes.
+                 */
+                bytes: number;
+                /** @description What anybody can compute of its files with `b3sum`. */
+                content_digest: string;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970, UTC.
+                 */
+                created_ms: number;
+                /**
+                 * Format: int64
+                 * @description How many files.
+                 */
+                files: number;
+                /** @description Never changes. */
+                id: string;
+                /** @description Its identity. */
+                manifest_digest: string;
+                /** @description What is new in it. */
+                message: string;
+                /** @description What its maker says of it. */
+                metadata: Record<string, never>;
+                /**
+                 * Format: int64
+                 * @description Its number in the dataset, from 1.
+                 */
+                number: number;
+                /** @description Where it came from. */
+                origin: components["schemas"]["Origin"];
+                /**
+                 * Format: int64
+                 * @description When it was taken back, in milliseconds since 1970, UTC; null while it is good.
+                 */
+                retracted_ms?: number | null;
+                /** @description Who made it. */
+                user: string;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
         Listing_Workspace: {
             /** @description The items. */
             items: {
@@ -2156,6 +2487,19 @@ export interface components {
             /** @description The hashes that this project does not hold. */
             missing: string[];
         };
+        /** @description Where to move an alias. */
+        NewAlias: {
+            /**
+             * Format: int64
+             * @description Only where it names this version now; 0: only where it is new.
+             */
+            from?: number | null;
+            /**
+             * Format: int64
+             * @description The number of the version that it is to name.
+             */
+            number: number;
+        };
         /** @description The cells of a notebook that a job runs. The notebook that they make lies beside the original in the job's code: `a.cells.ipynb`. */
         NewCells: {
             /** @description The positions of the cells to run, among all cells from 0, in the order to run them. */
@@ -2168,6 +2512,17 @@ export interface components {
             path: string;
             /** @description Code that runs before everything else. */
             prelude?: string | null;
+        };
+        /** @description A dataset to make. */
+        NewDataset: {
+            /** @description What it is. */
+            description?: string;
+            /** @description In references: lower-case letters, digits, dots, underscores, hyphens. */
+            name: string;
+            /** @description Words to find it by. */
+            tags?: string[];
+            /** @description Who may read it. Only owners of the project open it to others. */
+            visibility?: components["schemas"]["Visibility"];
         };
         /** @description A program that wants to sign in. */
         NewDevice: {
@@ -2194,7 +2549,7 @@ export interface components {
         NewInput: {
             /** @description The name of its folder; made from the reference where left out. */
             name?: string | null;
-            /** @description What to attach: `[PROJECT]#NUMBER[/PATH]`. */
+            /** @description What to attach: `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`. */
             ref: string;
         };
         /** @description A job to run: a command or a notebook, on the code of a workspace or of a snapshot. */
@@ -2263,6 +2618,17 @@ export interface components {
             /** @description The password, with a name. */
             password?: string | null;
         };
+        /** @description Some files for a new version. */
+        NewSource: {
+            /** @description Leaves out what one of these matches. */
+            drop?: string[];
+            /** @description Takes only what one of these patterns matches: `**\/*.csv`. */
+            keep?: string[];
+            /** @description Where they are: `NAME:VERSION[/PATH]` or `[PROJECT]#NUMBER[/PATH]`. */
+            ref: string;
+            /** @description The folder that they go to; the new path where `ref` is a single file. The top where left out. */
+            to?: string | null;
+        };
         /** @description A token to make. */
         NewToken: {
             /**
@@ -2289,6 +2655,21 @@ export interface components {
             /** @description In paths and commands: lower-case letters, digits, dots, underscores, hyphens. */
             name: string;
         };
+        /** @description A version to make: of an upload, or of sources, which copies nothing. */
+        NewVersion: {
+            /** @description Aliases that are moved to it. */
+            aliases?: string[];
+            /** @description What is new in it. */
+            message?: string;
+            /** @description What is to be known of it. */
+            metadata?: Record<string, never>;
+            /** @description What happens where two sources have different files at one path. */
+            on_clash?: components["schemas"]["OnClash"];
+            /** @description Or parts of other versions and of what jobs left. One with a `keep` is a subset, one with a `drop` a removal, several are a merge. */
+            sources?: components["schemas"]["NewSource"][] | null;
+            /** @description What was sent, in an upload of kind `outputs` in the same project. */
+            upload_id?: string | null;
+        };
         /** @description A workspace to make. */
         NewWorkspace: {
             /** @description The name of an environment; `default` where left out. */
@@ -2300,6 +2681,11 @@ export interface components {
             /** @description Lower-case letters, digits, dots, underscores, hyphens. */
             name: string;
         };
+        /**
+         * @description What happens where two sources have different files at one path.
+         * @enum {string}
+         */
+        OnClash: "refuse" | "first" | "last";
         /** @description Where in the workspace to go. */
         OpenRequest: {
             /** @description A path below `/w/{workspace}/`; JupyterLab where left out. */
@@ -2310,6 +2696,11 @@ export interface components {
             /** @description Good once, for a minute. */
             url: string;
         };
+        /**
+         * @description Where a version came from.
+         * @enum {string}
+         */
+        Origin: "upload" | "job" | "derived" | "adopted" | "workspace";
         /** @description What a job left. */
         Outputs: {
             /**
@@ -2568,6 +2959,16 @@ export interface components {
             /** @description What it may do at most. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description What to change about a dataset; what is left out stays. */
+        UpdateDataset: {
+            /** @description What it is. */
+            description?: string | null;
+            /** @description In references. */
+            name?: string | null;
+            /** @description Words to find it by. */
+            tags?: string[] | null;
+            visibility?: components["schemas"]["Visibility"] | null;
+        };
         /** @description Where to start. */
         UpdateMachine: {
             /**
@@ -2663,6 +3064,84 @@ export interface components {
             /** @description In paths and commands. */
             name: string;
         };
+        /** @description A version of a dataset. It never changes. */
+        Version: {
+            /**
+             * Format: int64
+             * @description How many bytes.
+             */
+            bytes: number;
+            /** @description What anybody can compute of its files with `b3sum`. */
+            content_digest: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description How many files.
+             */
+            files: number;
+            /** @description Never changes. */
+            id: string;
+            /** @description Its identity. */
+            manifest_digest: string;
+            /** @description What is new in it. */
+            message: string;
+            /** @description What its maker says of it. */
+            metadata: Record<string, never>;
+            /**
+             * Format: int64
+             * @description Its number in the dataset, from 1.
+             */
+            number: number;
+            /** @description Where it came from. */
+            origin: components["schemas"]["Origin"];
+            /**
+             * Format: int64
+             * @description When it was taken back, in milliseconds since 1970, UTC; null while it is good.
+             */
+            retracted_ms: number | null;
+            /** @description Who made it. */
+            user: string;
+        };
+        /** @description A version with where it came from. */
+        VersionDetails: {
+            /** @description What it was made of; empty for what somebody sent. */
+            sources: components["schemas"]["VersionSource"][];
+            /** @description The version. */
+            version: components["schemas"]["Version"];
+        };
+        /** @description What changed between two versions. */
+        VersionDiff: {
+            /** @description The paths that differ, in order; at most 10,000. */
+            changes: components["schemas"]["ChangedPath"][];
+            /**
+             * Format: int64
+             * @description The number of the older one; null where there is none.
+             */
+            from: number | null;
+            /** @description Whether there are more. */
+            more: boolean;
+            /**
+             * Format: int64
+             * @description The number of the newer one.
+             */
+            to: number;
+        };
+        /** @description What a version was made of. */
+        VersionSource: {
+            /** @description The manifest that it meant. */
+            manifest_digest: string;
+            /** @description The reference; one to an alias names the version that it was. */
+            ref: string;
+        };
+        /**
+         * @description Who may read a dataset, besides the members of its project.
+         * @enum {string}
+         */
+        Visibility: "project" | "organisation" | "public";
         /** @description Not yet. */
         Waiting: {
             /**
@@ -3578,6 +4057,551 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_datasets: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Dataset"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDataset"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    delete_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    update_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateDataset"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_dataset_alias_moves: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_AliasMove"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    put_dataset_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlias"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    delete_dataset_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_dataset_versions: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Version"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_dataset_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"];
+            };
+        };
+        responses: {
+            /** @description Nothing is new */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_dataset_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetails"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    retract_dataset_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    diff_dataset_versions: {
+        parameters: {
+            query?: {
+                /** @description The number or an alias of the older version; the one before where left out. */
+                from?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDiff"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_dataset_files: {
+        parameters: {
+            query?: {
+                /** @description A folder; the top one where left out. */
+                path?: string;
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_File"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_dataset_file: {
+        parameters: {
+            query: {
+                /** @description The file's whole path. */
+                path: string;
+                /** @description `1`: as a download, whatever its type. */
+                download?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description A range of it */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             "4XX": {

@@ -10,7 +10,7 @@ use crate::objects::Store;
 #[cfg(test)]
 mod tests;
 
-pub use crate::capture::{Captured, Pending, Reason, Skipped};
+pub use crate::capture::{Captured, Pending, Reason, Scan, Skipped};
 
 /// Captures the folder that a job left; its objects are durable when this returns.
 ///
@@ -23,11 +23,22 @@ pub use crate::capture::{Captured, Pending, Reason, Skipped};
 /// # Errors
 /// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files, `Unavailable` when the disk is full.
 pub async fn capture(store: &Store, project: ProjectId, folder: &Path) -> Result<Pending> {
-    let policy = Policy {
+    captures::capture(store, project, folder, policy()).await
+}
+
+/// Says what a capture of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere. Blocks.
+///
+/// # Errors
+/// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files.
+pub fn scan(folder: &Path) -> Result<Scan> {
+    captures::scan(folder, policy())
+}
+
+fn policy() -> Policy {
+    Policy {
         links: Links::Skip,
         rules: false,
         max_file_bytes: None,
         index: None,
-    };
-    captures::capture(store, project, folder, policy).await
+    }
 }

@@ -219,7 +219,9 @@ impl Rig {
 
     /// Writes a file into the project folder.
     pub(crate) fn write(&self, path: &str, text: &str) {
-        std::fs::write(self.path(path), text).unwrap();
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     /// The address of the server.

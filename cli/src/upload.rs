@@ -1,4 +1,4 @@
-//! Sends a folder as a snapshot: says what it holds, sends what the project does not have yet, goes on where a connection broke.
+//! Sends a folder, as a snapshot or as data: says what it holds, sends what the project does not have yet, goes on where a connection broke.
 
 mod send;
 
@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use storage::outputs;
 use storage::snapshot::{self, Reason, Scan};
 use storage::uploads::Declared;
 
@@ -24,15 +25,15 @@ const SHOWN: usize = 10;
 
 /// A folder that was sent.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// The snapshot's id.
-    pub(super) id: String,
+    pub(crate) id: String,
     entries: Vec<Declared>,
 }
 
 impl Sent {
     /// Is there a file at this path?
-    pub(super) fn holds(&self, path: &str) -> bool {
+    pub(crate) fn holds(&self, path: &str) -> bool {
         self.entries
             .iter()
             .any(|entry| entry.path == path && entry.target.is_none())
@@ -49,27 +50,62 @@ struct Missing {
     missing: Vec<String>,
 }
 
+/// What a folder is sent as.
+#[derive(Debug, Clone, Copy)]
+enum As {
+    /// Code: ignore files count, and large files stay.
+    Snapshot,
+    /// Data: every regular file.
+    Data,
+}
+
 /// Sends the folder and returns the snapshot that it became. Says on stderr what was left out.
 ///
 /// # Errors
 /// When the folder cannot be read, goes on changing while it is sent, or the server refuses.
-pub(super) async fn folder(client: &Client, project: &str, folder: &Path) -> anyhow::Result<Sent> {
+pub(crate) async fn folder(client: &Client, project: &str, folder: &Path) -> anyhow::Result<Sent> {
+    let (upload, entries) = filled(client, project, folder, As::Snapshot).await?;
+    let path = ["uploads", &upload, "seal"];
+    let call = Call::post(&path);
+    let sealed = client.call(call.body(json!({}))?.repeats()).await?;
+    let id = sealed
+        .pointer("/snapshot/id")
+        .or_else(|| sealed.get("snapshot_id"))
+        .and_then(Value::as_str);
+    let id = id
+        .map(str::to_owned)
+        .context("the server gave no snapshot")?;
+    Ok(Sent { id, entries })
+}
+
+/// Sends every regular file of the folder and returns the id of the upload, which has everything and is not sealed. Says on stderr what was left out.
+///
+/// # Errors
+/// As [`folder`].
+pub(crate) async fn data(client: &Client, project: &str, folder: &Path) -> anyhow::Result<String> {
+    let (upload, _) = filled(client, project, folder, As::Data).await?;
+    Ok(upload)
+}
+
+async fn filled(
+    client: &Client,
+    project: &str,
+    folder: &Path,
+    kind: As,
+) -> anyhow::Result<(String, Vec<Declared>)> {
+    let name = match kind {
+        As::Snapshot => "snapshot",
+        As::Data => "outputs",
+    };
     for attempt in 1..=TRIES {
-        let scan = scan(folder).await?;
-        let opened: Opened = client
-            .fetch(
-                Call::post(&["projects", project, "uploads"])
-                    .body(json!({ "kind": "snapshot" }))?,
-            )
-            .await?;
-        let result = fill_and_seal(client, &opened.id, folder, &scan.entries).await;
-        match result {
-            Ok(id) => {
+        let scan = scan(folder, kind).await?;
+        let path = ["projects", project, "uploads"];
+        let call = Call::post(&path);
+        let opened: Opened = client.fetch(call.body(json!({ "kind": name }))?).await?;
+        match fill(client, &opened.id, folder, &scan.entries).await {
+            Ok(()) => {
                 note_skipped(&scan);
-                return Ok(Sent {
-                    id,
-                    entries: scan.entries,
-                });
+                return Ok((opened.id, scan.entries));
             }
             Err(error) => {
                 // What was sent of it is of no use to anyone; if this fails too, the server drops it after a day.
@@ -83,21 +119,24 @@ pub(super) async fn folder(client: &Client, project: &str, folder: &Path) -> any
     unreachable!("the last try returns")
 }
 
-async fn scan(folder: &Path) -> anyhow::Result<Scan> {
+async fn scan(folder: &Path, kind: As) -> anyhow::Result<Scan> {
     let spinner = Spinner::new();
     spinner.say("reading the folder".to_owned());
     let path = folder.to_owned();
-    let scan = tokio::task::spawn_blocking(move || snapshot::scan(&path, snapshot::MAX_FILE_BYTES))
-        .await?;
-    scan.with_context(|| format!("cannot read {}", folder.display()))
+    let scan = tokio::task::spawn_blocking(move || match kind {
+        As::Snapshot => snapshot::scan(&path, snapshot::MAX_FILE_BYTES),
+        As::Data => outputs::scan(&path),
+    });
+    scan.await?
+        .with_context(|| format!("cannot read {}", folder.display()))
 }
 
-async fn fill_and_seal(
+async fn fill(
     client: &Client,
     upload: &str,
     folder: &Path,
     entries: &[Declared],
-) -> anyhow::Result<String> {
+) -> anyhow::Result<()> {
     let mut missing = Vec::new();
     for some in entries.chunks(DECLARED_AT_ONCE) {
         let path = ["uploads", upload, "entries"];
@@ -118,28 +157,13 @@ async fn fill_and_seal(
     });
     let wanted: Vec<&Declared> = wanted.collect::<anyhow::Result<_>>()?;
     let bar = Bytes::new("sending", wanted.iter().map(|entry| entry.size).sum());
-    send::all(
-        &send::Target {
-            client,
-            upload,
-            folder,
-            bar: &bar,
-        },
-        wanted,
-    )
-    .await?;
-    let sealed = client
-        .call(
-            Call::post(&["uploads", upload, "seal"])
-                .body(json!({}))?
-                .repeats(),
-        )
-        .await?;
-    let id = sealed
-        .pointer("/snapshot/id")
-        .or_else(|| sealed.get("snapshot_id"))
-        .and_then(Value::as_str);
-    id.map(str::to_owned).context("the server gave no snapshot")
+    let target = send::Target {
+        client,
+        upload,
+        folder,
+        bar: &bar,
+    };
+    send::all(&target, wanted).await
 }
 
 fn note_skipped(scan: &Scan) {

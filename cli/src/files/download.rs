@@ -9,11 +9,11 @@ use futures_util::StreamExt as _;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
+use super::Listing;
 use super::tree::{self, Tree};
 use crate::api::types::File;
 use crate::api::{Client, Error, is_passing};
 use crate::progress::Bytes;
-use crate::session::Place;
 
 /// How often a file is tried without a byte of progress.
 const TRIES: u32 = 5;
@@ -22,7 +22,7 @@ const TRIES: u32 = 5;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) client: &'a Client,
-    pub(super) place: &'a Place,
+    pub(super) listing: &'a Listing,
     pub(super) tree: &'a Tree,
     pub(super) bar: &'a Bytes,
 }
@@ -103,7 +103,7 @@ async fn receive(source: &Source<'_>, file: &File, transfer: &mut Transfer) -> a
     }
     let mut request = source
         .client
-        .request(Method::GET, &source.place.path(&["outputs", "content"]))
+        .request(Method::GET, &source.listing.path(&["content"]))
         .query(&[("path", &file.path)]);
     if transfer.have > 0 {
         request = request.header(RANGE, format!("bytes={}-", transfer.have));

@@ -1,28 +1,19 @@
 //! Fetches many files at once, and says at the end which could not be.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
 use futures_util::{StreamExt as _, stream};
 
 use super::download::{self, Source};
 use super::tree::{self, Present, Tree};
+use super::{Listing, Wanted};
 use crate::api::Client;
 use crate::api::types::File;
 use crate::output;
 use crate::progress::Bytes;
-use crate::session::Place;
 
 /// How many files are on their way at the same time.
 const AT_ONCE: usize = 8;
-
-/// What to fetch, and where to.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) folder: PathBuf,
-    pub(super) path: String,
-    pub(super) force: bool,
-}
 
 /// What was fetched.
 #[derive(Debug, Default, Clone, Copy)]
@@ -44,7 +35,7 @@ enum One {
 /// on where it ended.
 pub(super) async fn all(
     client: &Client,
-    place: &Place,
+    listing: &Listing,
     files: Vec<File>,
     wanted: Wanted,
     digest: &str,
@@ -57,7 +48,7 @@ pub(super) async fn all(
     let bar = Bytes::new("fetching", total);
     let source = Source {
         client,
-        place,
+        listing,
         tree: &tree,
         bar: &bar,
     };

@@ -1,0 +1,188 @@
+//! `cairn data`: folders become versions, versions inputs, and outputs versions again.
+
+use std::fs;
+
+use super::rig::{Rig, has_uv};
+
+/// Reads an input and leaves a version of another dataset, as a job of Valohai's would ask for it.
+const REFINE: &str = r#"
+import json, os
+source = os.environ["CAIRN_INPUTS"] + "/digits"
+outputs = os.environ["CAIRN_OUTPUTS"]
+names = sorted(os.listdir(source))
+print(names)
+os.makedirs(outputs + "/clean")
+with open(outputs + "/valohai.metadata.jsonl", "w") as notes:
+    for name in names:
+        with open(source + "/" + name) as file, open(outputs + "/clean/" + name, "w") as clean:
+            clean.write(file.read().upper())
+        wish = {"valohai.dataset-versions": ["dataset://refined/gold"]}
+        notes.write(json.dumps({"file": "clean/" + name, "metadata": wish}) + "\n")
+with open(outputs + "/report.txt", "w") as report:
+    report.write("done")
+with open(outputs + "/report.txt.metadata.json", "w") as notes:
+    json.dump({"valohai.dataset-versions": ["s3://elsewhere/x", {"uri": "dataset://reports/"}]}, notes)
+try:
+    open(source + "/new", "w")
+except OSError as error:
+    print("read-only")
+"#;
+
+fn count(rig: &Rig) -> usize {
+    rig.cairn(&["data", "ls", "digits", "--json"]).json()["items"]
+        .as_array()
+        .unwrap()
+        .len()
+}
+
+#[test]
+fn a_folder_becomes_versions_and_comes_back() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in();
+    rig.write("../data-a/one.txt", "one");
+    rig.write("../data-a/deep/two.txt", "two");
+    rig.write("../data-a/.env", "kept: data is not code");
+    let push = |arguments: &[&str]| {
+        let words = [
+            &["data", "push", "digits", "../data-a", "--json"],
+            arguments,
+        ]
+        .concat();
+        rig.cairn(&words)
+    };
+    let first = push(&["-m", "first", "--metadata", "labels=10"]).json();
+    assert_eq!(
+        (first["number"].as_i64(), first["files"].as_i64()),
+        (Some(1), Some(3))
+    );
+    assert_eq!(first["metadata"]["labels"], 10);
+    assert_eq!(push(&[]).json()["id"], first["id"], "nothing is new");
+    rig.write("../data-a/one.txt", "another");
+    let second = push(&["--alias", "best"]).json();
+    assert_eq!(second["number"], 2);
+    assert_eq!(count(&rig), 2);
+
+    let diff = rig.cairn(&["data", "diff", "digits:1", "digits:latest"]);
+    assert_eq!(diff.out, "~ one.txt\n");
+    for (which, one) in [("digits:1", "one"), ("digits:best", "another")] {
+        let to = format!("../back-{}", which.replace(':', "-"));
+        let pulled = rig.cairn(&["data", "pull", which, &to]);
+        assert_eq!(pulled.code, 0, "{}", pulled.err);
+        assert_eq!(
+            fs::read_to_string(rig.path(&format!("{to}/one.txt"))).unwrap(),
+            one
+        );
+    }
+    let part = rig.cairn(&["data", "pull", "digits:1/deep", "../part"]);
+    assert_eq!(part.code, 0, "{}", part.err);
+    assert_eq!(
+        fs::read_to_string(rig.path("../part/deep/two.txt")).unwrap(),
+        "two"
+    );
+
+    let words = [
+        "data",
+        "make",
+        "letters",
+        "digits:1/deep=words",
+        "digits:2",
+        "--keep",
+        "*.txt",
+        "--json",
+    ];
+    let made = rig.cairn(&words).json();
+    assert_eq!(
+        (made["number"].as_i64(), made["files"].as_i64()),
+        (Some(1), Some(2))
+    );
+    let files = rig.cairn(&["data", "ls", "letters:1", "-r"]).out;
+    assert!(
+        files.contains("words/two.txt") && files.contains("one.txt"),
+        "{files}"
+    );
+
+    assert_eq!(
+        rig.cairn(&["data", "rm", "digits:best"]).code,
+        1,
+        "an alias may have moved"
+    );
+    assert_eq!(rig.cairn(&["data", "rm", "digits:2"]).code, 0);
+    let gone = rig.cairn(&["data", "make", "letters", "digits:2"]);
+    assert!(gone.err.contains("taken back"), "{}", gone.err);
+    let latest = rig.cairn(&["data", "ls", "digits:latest", "--json"]).json();
+    assert_eq!(latest["items"].as_array().unwrap().len(), 3, "{latest}");
+    let listed = rig.cairn(&["data", "ls"]).out;
+    assert!(
+        listed.contains("digits") && listed.contains("letters"),
+        "{listed}"
+    );
+    assert_eq!(rig.cairn(&["data", "rm", "letters", "--all"]).code, 0);
+    assert_eq!(rig.cairn(&["data", "ls", "letters"]).code, 1);
+}
+
+#[test]
+fn a_job_reads_a_version_and_leaves_others() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in();
+    rig.write("../numbers/a.txt", "alpha");
+    rig.write("../numbers/b.txt", "beta");
+    assert_eq!(rig.cairn(&["data", "push", "digits", "../numbers"]).code, 0);
+    rig.write("refine.py", REFINE);
+    let words = [
+        "run",
+        "--wait",
+        "--input",
+        "digits:latest",
+        "--",
+        "python",
+        "refine.py",
+    ];
+    let said = rig.cairn(&words);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out, "['a.txt', 'b.txt']\nread-only\n");
+    let job = rig.cairn(&["jobs", "--json"]).json()["items"][0].clone();
+    assert_eq!(
+        job["inputs"][0]["ref"], "digits:1",
+        "the record says which version it was"
+    );
+    let message = job["message"].as_str().unwrap_or_default();
+    assert!(message.contains("s3://elsewhere/x"), "{message}");
+
+    let pulled = rig.cairn(&["data", "pull", "refined:gold", "../gold"]);
+    assert_eq!(pulled.code, 0, "{}", pulled.err);
+    assert_eq!(
+        fs::read_to_string(rig.path("../gold/clean/b.txt")).unwrap(),
+        "BETA"
+    );
+    assert_eq!(
+        fs::read_dir(rig.path("../gold")).unwrap().count(),
+        1,
+        "only what was asked for"
+    );
+    let reports = rig.cairn(&["data", "ls", "reports", "--json"]).json();
+    assert_eq!(reports["items"][0]["origin"], "job");
+    assert_eq!(
+        reports["items"][0]["message"],
+        "From job #1: python refine.py"
+    );
+    let again = rig.cairn(&[
+        "run",
+        "--wait",
+        "--input",
+        "in=refined:gold/clean",
+        "--",
+        "sh",
+        "-c",
+        "cat $CAIRN_INPUTS/in/*",
+    ]);
+    assert_eq!(
+        (again.code, again.out.as_str()),
+        (0, "ALPHABETA"),
+        "{}",
+        again.err
+    );
+}

@@ -46,6 +46,8 @@ if [ "$only" = all ]; then
   else
     say "Going on without a Docker engine (root can start one): tests of containers are skipped"
   fi
+  # The kernel of R, where it can be had: tests that need it say so where it cannot.
+  [ -e /usr/share/jupyter/kernels/ir/kernel.json ] || { [ "$(uname)" = Linux ] && packages r-cran-irkernel; } || true
   say "Rust: tests, records on SQLite"
   run
 

@@ -9,5 +9,6 @@ mod notebooks {
     mod parameters;
     mod peer;
     mod promote;
+    mod r;
     mod start;
 }

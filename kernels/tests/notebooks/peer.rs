@@ -157,7 +157,7 @@ for path in sys.argv[1:]:
 ";
 
 /// Notebooks of different shape: name, kernel, cells. No `Output` widget: nbclient sometimes waits for ever for one.
-const TWELVE: [(&str, &str, &[&str]); 12] = [
+const NOTEBOOKS: [(&str, &str, &[&str]); 13] = [
     ("empty", "python3", &["", "  \n", "# nothing"]),
     (
         "values",
@@ -240,10 +240,19 @@ const TWELVE: [(&str, &str, &[&str]); 12] = [
             "printf 'é'",
         ],
     ),
+    (
+        "r",
+        "ir",
+        &[
+            "x <- 1:3\nprint(x)",
+            "data.frame(x = x)",
+            "message('err')\nplot(x)",
+        ],
+    ),
 ];
 
 #[test]
-fn twelve_notebooks_give_what_papermill_and_nbclient_give() {
+fn notebooks_give_what_papermill_and_nbclient_give() {
     let Some(bed) = Bed::new() else { return };
     let python = bed.environment.join("bin/python");
     let path = format!("{}:/usr/bin:/bin", bed.environment.join("bin").display());
@@ -257,11 +266,17 @@ fn twelve_notebooks_give_what_papermill_and_nbclient_give() {
         String::from_utf8(output.stdout).unwrap()
     };
     let mut names = Vec::new();
-    for (name, kernel, cells) in TWELVE {
+    for (name, kernel, cells) in NOTEBOOKS {
         let mut notebook = notebook(cells);
         if kernel == "bash" {
             notebook["metadata"]["kernelspec"] =
                 json!({"display_name": "Bash", "language": "bash", "name": "bash"});
+        }
+        if kernel == "ir" {
+            if !super::r::is_there() {
+                continue;
+            }
+            notebook = super::r::in_r(cells);
         }
         bed.write("in.ipynb", &notebook.to_string());
         bed.write(&format!("{name}.ipynb"), &notebook.to_string());

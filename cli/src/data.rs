@@ -64,7 +64,7 @@ impl Place {
 /// Carries it out.
 pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
     let session = Session::open()?;
-    block_on(async {
+    let sound = block_on(async {
         match action {
             Action::Push {
                 name,
@@ -79,15 +79,17 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
             } => pull(&session, &reference, (&folder, force), json).await,
             Action::Ls { what, recursive } => show::list(&session, what, recursive, json).await,
             Action::Diff { from, to } => show::diff(&session, &from, &to, json).await,
-            Action::Alias {
-                version,
-                alias,
-                remove,
-            } => name_version(&session, &version, &alias, remove).await,
+            Action::Alias { of, alias, remove } => {
+                name_version(&session, &of, &alias, remove).await
+            }
+            Action::Verify { of, full } => {
+                return show::verify(&session, &of, full, json).await;
+            }
             Action::Rm { what, all } => remove(&session, &what, all).await,
         }
+        .map(|()| true)
     })?;
-    Ok(exit::code(0))
+    Ok(exit::code(u8::from(!sound)))
 }
 
 async fn push(

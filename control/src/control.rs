@@ -12,6 +12,8 @@ use storage::{
     workspaces::Workspace,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{
     Error, Result,
     locks::Locks,
@@ -33,6 +35,8 @@ struct Inner {
     turns: Turns,
     /// For what a running server sees of its inputs.
     inputs: Locks<WorkspaceId>,
+    /// For checks that read everything.
+    full_check: Semaphore,
 }
 
 /// What control works with.
@@ -55,6 +59,7 @@ impl Control {
             settings,
             turns: Turns::default(),
             inputs: Locks::default(),
+            full_check: Semaphore::new(1),
         }))
     }
 
@@ -104,6 +109,10 @@ impl Control {
             Some(id) => self.hosts().get(id),
             None => Ok(Arc::clone(self.hosts().local())),
         }
+    }
+
+    pub(crate) fn full_check(&self) -> &Semaphore {
+        &self.0.full_check
     }
 
     pub(crate) fn turns(&self) -> &Turns {

@@ -1,6 +1,7 @@
 //! Versions of datasets: made of what was sent, of what jobs left and of other versions, without copying a byte.
 
 mod noted;
+mod verify;
 
 use serde_json::{Map, Value};
 use storage::{
@@ -14,6 +15,7 @@ use storage::{
 use crate::{Control, Error, Result, inputs::Of, reference::Reference};
 
 pub(crate) use noted::noted;
+pub use verify::Verified;
 
 /// A version to make.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use storage::{
-    datasets,
+    datasets::{self, Integrity},
     ids::{JobId, ProjectId, VersionId},
     jobs,
     manifest::{self, FileKind},
@@ -158,6 +158,11 @@ impl Control {
             .ok_or_else(|| cannot(reference, "the dataset has no such version"))?;
         if version.retracted_ms.is_some() {
             return Err(cannot(reference, "the version was taken back"));
+        }
+        if version.integrity != Integrity::Ok {
+            let why =
+                "a check found files of it missing or damaged; `cairn data verify` says which";
+            return Err(cannot(reference, why));
         }
         let reference = Reference::Version {
             project: reference.project().map(str::to_owned),

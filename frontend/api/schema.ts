@@ -540,6 +540,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/datasets/{dataset}/versions/{version}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks that a version's files are all there, and with `full` that they are what they were. */
+        post: operations["verify_dataset_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/jobs": {
         parameters: {
             query?: never;
@@ -1307,6 +1324,18 @@ export interface components {
             /** @description The path. */
             path: string;
         };
+        /** @description Something in this project that has to do with what is wrong. */
+        Concern: {
+            /** @description How. */
+            kind: components["schemas"]["ConcernKind"];
+            /** @description What: `digits:3`, `#12`, or the name of a workspace. */
+            name: string;
+        };
+        /**
+         * @description How something has to do with what is wrong.
+         * @enum {string}
+         */
+        ConcernKind: "version" | "left" | "read" | "workspace";
         /** @description A machine that was made known. */
         CreatedMachine: {
             /** @description The machine. */
@@ -1418,6 +1447,20 @@ export interface components {
             /** @description What to call the token, such as the machine's name. */
             name: string;
         };
+        /** @description Something that is wrong. */
+        Fault: {
+            /** @description What is wrong. */
+            fault: components["schemas"]["FaultKind"];
+            /** @description The BLAKE3 of the content that should be there. */
+            hash: string;
+            /** @description The file; null where the list of files itself is at fault. */
+            path: string | null;
+        };
+        /**
+         * @description What is wrong with a file.
+         * @enum {string}
+         */
+        FaultKind: "missing" | "damaged";
         /** @description A file or folder. */
         File: {
             /**
@@ -1509,6 +1552,11 @@ export interface components {
             /** @description `[PROJECT]#NUMBER[/PATH]`. */
             ref: string;
         };
+        /**
+         * @description What a check of a version's files found.
+         * @enum {string}
+         */
+        Integrity: "ok" | "partial" | "broken";
         /** @description A person and the link with which they sign in first. */
         Invitation: {
             /** @description Shown this once; one use. */
@@ -2147,6 +2195,11 @@ export interface components {
                  * @description How many bytes.
                  */
                 bytes: number;
+                /**
+                 * Format: int64
+                 * @description When that was, in milliseconds since 1970, UTC; null before the first.
+                 */
+                checked_ms?: number | null;
                 /** @description What anybody can compute of its files with `b3sum`. */
                 content_digest: string;
                 /**
@@ -2161,6 +2214,8 @@ export interface components {
                 files: number;
                 /** @description Never changes. */
                 id: string;
+                /** @description What the last check of its files found. */
+                integrity: components["schemas"]["Integrity"];
                 /** @description Its identity. */
                 manifest_digest: string;
                 /** @description What is new in it. */
@@ -3064,6 +3119,37 @@ export interface components {
             /** @description In paths and commands. */
             name: string;
         };
+        /** @description What a check found. */
+        Verification: {
+            /**
+             * Format: int64
+             * @description How many bytes were read and hashed.
+             */
+            bytes: number;
+            /** @description Who has to do with it in this project. */
+            concerns: components["schemas"]["Concern"][];
+            /** @description How many have in other projects. */
+            elsewhere: number;
+            /** @description What is wrong, at most 1000. */
+            faults: components["schemas"]["Fault"][];
+            /**
+             * Format: int64
+             * @description How many files were looked at.
+             */
+            files: number;
+            /** @description What follows for the version: no new work can use it until it is `ok` again. */
+            integrity: components["schemas"]["Integrity"];
+            /**
+             * Format: int64
+             * @description How much more is.
+             */
+            more: number;
+        };
+        /** @description How to check. */
+        VerifyRequest: {
+            /** @description Reads and hashes every file; else only that each is there with its size. */
+            full?: boolean;
+        };
         /** @description A version of a dataset. It never changes. */
         Version: {
             /**
@@ -3071,6 +3157,11 @@ export interface components {
              * @description How many bytes.
              */
             bytes: number;
+            /**
+             * Format: int64
+             * @description When that was, in milliseconds since 1970, UTC; null before the first.
+             */
+            checked_ms: number | null;
             /** @description What anybody can compute of its files with `b3sum`. */
             content_digest: string;
             /**
@@ -3085,6 +3176,8 @@ export interface components {
             files: number;
             /** @description Never changes. */
             id: string;
+            /** @description What the last check of its files found. */
+            integrity: components["schemas"]["Integrity"];
             /** @description Its identity. */
             manifest_digest: string;
             /** @description What is new in it. */
@@ -4602,6 +4695,44 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    verify_dataset_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
                 };
             };
             "4XX": {

@@ -152,6 +152,7 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(files::get_job_output))
         .routes(routes!(files::get_job_notebook_page))
         .routes(routes!(datasets::create_dataset_version))
+        .routes(routes!(datasets::verify_dataset_version))
         .routes(routes!(datasets::get_dataset_file))
         .routes(routes!(jobs::create_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
         .routes(routes!(jobs::rerun_job))

@@ -30,6 +30,9 @@ CREATE TABLE dataset_versions (
     user_id TEXT NOT NULL REFERENCES users (id),
     created_ms BIGINT NOT NULL,
     retracted_ms BIGINT,
+    -- What the last check found: every file, not every file, or not even the list of them.
+    integrity TEXT NOT NULL DEFAULT 'ok' CHECK (integrity IN ('ok', 'partial', 'broken')),
+    checked_ms BIGINT,
     UNIQUE (dataset_id, number)
 );
 CREATE INDEX dataset_versions_manifest ON dataset_versions (manifest_digest);

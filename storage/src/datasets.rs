@@ -1,6 +1,7 @@
 //! Datasets: names for data that last, each with versions that never change.
 
 mod aliases;
+mod uses;
 mod versions;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,10 @@ use crate::projects;
 pub use aliases::{
     Alias, Move, aliases, check as check_alias, find, move_alias, moves, remove_alias,
 };
+pub use uses::{Use, User, uses};
 pub use versions::{
-    Made, NewVersion, Origin, Source, Version, add, by_number, latest, list as list_versions,
-    of_job, of_manifest, retract, sources, used_by, version,
+    Integrity, Made, NewVersion, Origin, Source, Version, add, by_number, checked, latest,
+    list as list_versions, of_job, of_manifest, retract, sources, used_by, version,
 };
 
 const DESCRIPTION_BYTES: usize = 10_000;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::db::{Record, Row, all, sql};
+use crate::db::{Record, Row, all, optional, sql};
 use crate::manifest::{Check, Entry, Manifest, Node};
 use crate::objects::{Hash, Objects, Space, Store, blocking, read_whole};
 use crate::{Error, Result};
@@ -126,12 +126,7 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
     let recorded = objects(store).await?;
     let store = store.clone();
     blocking(move || {
-        let mut run = Run {
-            objects: store.objects().clone(),
-            mode,
-            states: BTreeMap::new(),
-            report: Report::default(),
-        };
+        let mut run = Run::new(store.objects().clone(), mode);
         for root in &roots {
             run.manifest(root)?;
         }
@@ -139,6 +134,50 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
         run.orphans(&recorded)?;
         run.report.objects = run.states.len() as u64;
         Ok(run.report)
+    })
+    .await
+}
+
+/// Checks one manifest and everything in it. Captures and readers go on meanwhile.
+///
+/// # Errors
+/// `NotFound` where no such manifest is recorded; else as [`check`].
+pub async fn verify(store: &Store, manifest_digest: Hash, mode: Mode) -> Result<Report> {
+    let text = "SELECT digest, content_digest, files, bytes FROM manifest_roots WHERE digest = $1";
+    let query = sql(text).bind(manifest_digest.to_hex());
+    let root: Root = optional(store.db(), query)
+        .await?
+        .ok_or_else(|| Error::not_found("there is no such manifest"))?;
+    let objects = store.objects().clone();
+    blocking(move || {
+        let mut run = Run::new(objects, mode);
+        run.manifest(&root)?;
+        run.report.objects = run.states.len() as u64;
+        Ok(run.report)
+    })
+    .await
+}
+
+/// The digests of the recorded manifests that hold one of these objects, at most 1000. Manifests that cannot be read are passed over.
+pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<Hash>> {
+    let roots = roots(store).await?;
+    let store = store.objects().clone();
+    blocking(move || {
+        let holds =
+            |entry: Entry| matches!(&entry.node, Node::File { hash, .. } if objects.contains(hash));
+        let mut holders = Vec::new();
+        for root in roots {
+            let Ok(Some(manifest)) = Manifest::open(Arc::clone(&store), &root.digest) else {
+                continue;
+            };
+            if manifest.entries().map_while(Result::ok).any(holds) {
+                holders.push(root.digest);
+            }
+            if holders.len() == MAX_FINDINGS {
+                break;
+            }
+        }
+        Ok(holders)
     })
     .await
 }
@@ -182,6 +221,15 @@ struct Run {
 }
 
 impl Run {
+    fn new(objects: Arc<dyn Objects>, mode: Mode) -> Self {
+        Self {
+            objects,
+            mode,
+            states: BTreeMap::new(),
+            report: Report::default(),
+        }
+    }
+
     /// Checks one manifest: its nodes, its totals, its content digest, its files.
     fn manifest(&mut self, root: &Root) -> Result<()> {
         self.report.manifests += 1;

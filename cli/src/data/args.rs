@@ -58,13 +58,22 @@ pub(crate) enum Action {
     Alias {
         /// The version: NAME:VERSION.
         #[arg(value_name = "VERSION")]
-        version: Which,
+        of: Which,
         /// The alias.
         #[arg(value_parser = reference::name)]
         alias: String,
         /// Take the alias away instead.
         #[arg(long)]
         remove: bool,
+    },
+    /// Check that a version's files are all there, and with --full that they are what they were. Exits 1 where they are not.
+    Verify {
+        /// The version: NAME:VERSION.
+        #[arg(value_name = "REF")]
+        of: Which,
+        /// Read and hash every file.
+        #[arg(long)]
+        full: bool,
     },
     /// Take a version back: nothing new can use it. What already does keeps its files.
     Rm {

@@ -2,7 +2,7 @@
 
 use control::reference::Reference;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::{DatasetRef, Which};
 use super::{Place, Version};
@@ -26,6 +26,29 @@ struct Dataset {
 struct Alias {
     name: String,
     number: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Verification {
+    integrity: String,
+    files: u64,
+    bytes: u64,
+    faults: Vec<Fault>,
+    more: u64,
+    concerns: Vec<Concern>,
+    elsewhere: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Fault {
+    path: Option<String>,
+    fault: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Concern {
+    kind: String,
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +143,53 @@ async fn versions(session: &Session, place: &Place, json: bool) -> anyhow::Resul
     }
     table.print("No versions yet: `cairn data push NAME DIR` makes one.")?;
     Ok(())
+}
+
+/// Checks a version, and says whether all is well.
+pub(super) async fn verify(
+    session: &Session,
+    version: &Which,
+    full: bool,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let place = Place::of(session, &version.dataset).await?;
+    let path = place.path(&["versions", &version.which, "verify"]);
+    let call = Call::post(&path).body(json!({ "full": full }))?.repeats();
+    let value = session.client.call(call).await?;
+    let found: Verification = types::read(&value)?;
+    let sound = found.integrity == "ok";
+    if json {
+        output::json(&value)?;
+        return Ok(sound);
+    }
+    for fault in &found.faults {
+        let path = fault.path.as_deref().unwrap_or("the list of files");
+        output::line(format!("{} {}", fault.fault, output::clean(path)))?;
+    }
+    if found.more > 0 {
+        output::note(format!("And {} more.", found.more));
+    }
+    for one in &found.concerns {
+        let how = match one.kind.as_str() {
+            "version" => "held by",
+            "left" => "left by job",
+            "read" => "read by job",
+            _ => "shown in workspace",
+        };
+        output::note(format!("{how} {}", output::clean(&one.name)));
+    }
+    if found.elsewhere > 0 {
+        output::note(format!("and by {} in other projects", found.elsewhere));
+    }
+    if sound {
+        let read = if full {
+            format!(", {} read", output::bytes(found.bytes))
+        } else {
+            String::new()
+        };
+        output::note(format!("{} files are there{read}.", found.files));
+    }
+    Ok(sound)
 }
 
 pub(super) async fn diff(

@@ -113,6 +113,8 @@ fn a_folder_becomes_versions_and_comes_back() {
     assert!(gone.err.contains("taken back"), "{}", gone.err);
     let latest = rig.cairn(&["data", "ls", "digits:latest", "--json"]).json();
     assert_eq!(latest["items"].as_array().unwrap().len(), 3, "{latest}");
+    let sound = rig.cairn(&["data", "verify", "digits:1", "--full"]);
+    assert_eq!(sound.code, 0, "{}", sound.err);
     let listed = rig.cairn(&["data", "ls"]).out;
     assert!(
         listed.contains("digits") && listed.contains("letters"),
@@ -181,7 +183,7 @@ fn a_job_reads_a_version_and_leaves_others() {
     ]);
     assert_eq!(
         (again.code, again.out.as_str()),
-        (0, "ALPHABETA"),
+        (0, "ALPHABETA\n"),
         "{}",
         again.err
     );

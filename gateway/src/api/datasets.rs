@@ -1,6 +1,7 @@
 //! Datasets of projects.
 
 mod aliases;
+mod verify;
 mod versions;
 
 use axum::extract::State;
@@ -13,6 +14,7 @@ use storage::{
 use utoipa::ToSchema;
 
 pub(crate) use aliases::*;
+pub(crate) use verify::*;
 pub(crate) use versions::*;
 
 use super::types::{Listing, PageQuery};

@@ -40,7 +40,7 @@ pub(crate) struct TestApp {
     port: u16,
     shutdown: CancellationToken,
     schema: Option<Schema>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A schema of its own on a PostgreSQL server, dropped with this.
@@ -80,8 +80,13 @@ impl TestApp {
             port,
             shutdown,
             schema,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Where its store keeps objects.
+    pub(crate) fn store_path(&self) -> std::path::PathBuf {
+        Layout::new(self.folder.path()).store()
     }
 
     pub(crate) fn port(&self) -> u16 {

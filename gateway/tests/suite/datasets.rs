@@ -310,3 +310,71 @@ async fn an_open_dataset_is_read_by_others_and_a_private_one_is_not_there() {
         .await;
     assert_eq!(refused.refused(404), "not_found");
 }
+
+#[tokio::test]
+async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_concerns() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let upload = sent(editor, "outputs", &[("a", "1"), ("b", "22")]).await;
+    make(editor, json!({"upload_id": upload})).await.expect(201);
+    let attach = format!("/api/v1/workspaces/{}/inputs/data", world.workspace);
+    editor
+        .put(&attach, json!({"ref": "digits:2"}))
+        .await
+        .expect(200);
+    make(
+        editor,
+        json!({"sources": [{"ref": "digits:2", "keep": ["b"]}]}),
+    )
+    .await
+    .expect(201);
+    let verify = |version: i64, full: bool| {
+        let path = format!("{DIGITS}/versions/{version}/verify");
+        async move { editor.post(&path, json!({"full": full})).await.expect(200) }
+    };
+    let sound = verify(2, true).await;
+    assert_eq!(
+        (&sound["integrity"], &sound["bytes"]),
+        (&json!("ok"), &json!(3))
+    );
+
+    let hash = blake3(b"22");
+    let object = world
+        .app
+        .store_path()
+        .join("objects")
+        .join(&hash[..2])
+        .join(&hash[2..]);
+    std::fs::remove_file(&object).unwrap();
+    std::fs::write(&object, "xx").unwrap();
+    assert_eq!(
+        verify(2, false).await["integrity"],
+        "ok",
+        "the size is right"
+    );
+    let found = verify(2, true).await;
+    assert_eq!(found["integrity"], "partial");
+    assert_eq!(
+        found["faults"],
+        json!([{"path": "b", "hash": hash, "fault": "damaged"}])
+    );
+    let concerns = json!([{"kind": "version", "name": "digits:2"}, {"kind": "version", "name": "digits:3"},
+        {"kind": "workspace", "name": "desk"}]);
+    assert_eq!(found["concerns"], concerns);
+    let refused = editor.put(&attach, json!({"ref": "digits:2"})).await;
+    assert_eq!(refused.refused(400), "invalid", "nothing new uses it");
+    std::fs::remove_file(&object).unwrap();
+    assert_eq!(verify(3, false).await["faults"][0]["fault"], "missing");
+    std::fs::write(&object, "22").unwrap();
+    assert_eq!(verify(2, true).await["integrity"], "ok");
+    editor
+        .put(&attach, json!({"ref": "digits:2"}))
+        .await
+        .expect(200);
+    let shown = editor
+        .get(&format!("{DIGITS}/versions/2"))
+        .await
+        .expect(200);
+    assert_eq!(shown["version"]["integrity"], "ok");
+}

@@ -43,7 +43,10 @@ fn a_notebook_that_holds_100_mb_of_outputs_runs_as_any_other() {
     let ran = bed.run(&[]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.stdout, "2\n");
-    assert!(ran.outputs(0).is_empty(), "what an earlier run gave is gone");
+    assert!(
+        ran.outputs(0).is_empty(),
+        "what an earlier run gave is gone"
+    );
 }
 
 #[test]

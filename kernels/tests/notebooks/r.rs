@@ -95,7 +95,13 @@ fn an_error_ends_the_run_with_its_traceback() {
 
 #[test]
 fn a_kernel_that_quits_is_reported() {
-    let Some(ran) = run(&["cat('so far')", "tools::pskill(Sys.getpid(), 9); Sys.sleep(60)"], &[]) else {
+    let Some(ran) = run(
+        &[
+            "cat('so far')",
+            "tools::pskill(Sys.getpid(), 9); Sys.sleep(60)",
+        ],
+        &[],
+    ) else {
         return;
     };
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);

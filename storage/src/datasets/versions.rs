@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{changed, lock, missing};
-use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, sql};
+use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, required, sql};
 use crate::error::{Error, Result};
 use crate::ids::{DatasetId, JobId, UserId, VersionId};
 use crate::list::{List, Page};
@@ -28,6 +28,18 @@ named! {
         Adopted = "adopted",
         /// It was taken out of a workspace.
         Workspace = "workspace",
+    }
+}
+
+named! {
+    /// What the last check of a version's files found.
+    Integrity {
+        /// All of them; or there was no check since they came in, each proven by its hash.
+        Ok = "ok",
+        /// Some are missing or damaged.
+        Partial = "partial",
+        /// The list of them is.
+        Broken = "broken",
     }
 }
 
@@ -64,6 +76,10 @@ pub struct Version {
     pub created_ms: i64,
     /// When it was taken back: what it was used for stays, nothing new can use it.
     pub retracted_ms: Option<i64>,
+    /// What the last check found.
+    pub integrity: Integrity,
+    /// When that was, in milliseconds UTC.
+    pub checked_ms: Option<i64>,
 }
 
 impl Record for Version {
@@ -84,6 +100,8 @@ impl Record for Version {
             user: row.text("user_name")?,
             created_ms: row.int("created_ms")?,
             retracted_ms: row.maybe_int("retracted_ms")?,
+            integrity: row.parsed("integrity")?,
+            checked_ms: row.maybe_int("checked_ms")?,
         })
     }
 }
@@ -210,7 +228,7 @@ macro_rules! select {
     ($rest:literal) => {
         sql(concat!(
             "SELECT v.id, v.dataset_id, v.number, v.manifest_digest, v.content_digest, v.files, v.bytes, v.message, v.metadata, v.origin, \
-             v.job_id, v.user_id, u.name AS user_name, v.created_ms, v.retracted_ms \
+             v.job_id, v.user_id, u.name AS user_name, v.created_ms, v.retracted_ms, v.integrity, v.checked_ms \
              FROM dataset_versions v JOIN users u ON u.id = v.user_id ",
             $rest
         ))
@@ -286,6 +304,28 @@ pub async fn of_job<'c>(from: impl Read<'c>, id: JobId) -> Result<Vec<Version>> 
 pub async fn of_manifest<'c>(from: impl Read<'c>, manifest_digest: &Hash) -> Result<Vec<Version>> {
     let query = select!("WHERE v.manifest_digest = $1 ORDER BY v.id LIMIT 1000");
     all(from, query.bind(manifest_digest.to_hex())).await
+}
+
+/// Records what a check of a manifest found, for every version that holds it. Returns those versions.
+pub async fn checked(
+    tx: &mut Tx,
+    manifest_digest: &Hash,
+    integrity: Integrity,
+) -> Result<Vec<Version>> {
+    let text =
+        "UPDATE dataset_versions SET integrity = $2, checked_ms = $3 WHERE manifest_digest = $1";
+    let query = sql(text)
+        .bind(manifest_digest.to_hex())
+        .bind(integrity.as_str())
+        .bind(tx.now_ms());
+    execute(tx, query).await?;
+    let versions = of_manifest(&mut *tx, manifest_digest).await?;
+    for version in &versions {
+        let text = "SELECT project_id FROM datasets WHERE id = $1";
+        let project: String = required(&mut *tx, sql(text).bind(version.dataset_id)).await?;
+        changed(tx, project.parse()?, version.dataset_id);
+    }
+    Ok(versions)
 }
 
 /// Takes a version back: aliases leave it, and no new job or workspace can use it. Its record and its number stay. Twice is fine.

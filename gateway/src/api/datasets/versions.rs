@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
+        datasets::Integrity,
         files::{self, ContentQuery, File, FilesQuery},
         inputs,
         types::{Listing, PageQuery},
@@ -82,6 +83,10 @@ pub(crate) struct Version {
     created_ms: i64,
     /// When it was taken back, in milliseconds since 1970, UTC; null while it is good.
     retracted_ms: Option<i64>,
+    /// What the last check of its files found.
+    integrity: Integrity,
+    /// When that was, in milliseconds since 1970, UTC; null before the first.
+    checked_ms: Option<i64>,
 }
 
 impl From<records::Version> for Version {
@@ -99,6 +104,8 @@ impl From<records::Version> for Version {
             user: version.user,
             created_ms: version.created_ms,
             retracted_ms: version.retracted_ms,
+            integrity: version.integrity.into(),
+            checked_ms: version.checked_ms,
         }
     }
 }

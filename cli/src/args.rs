@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    cells, data, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project,
-    run, serve, token, up, user, worker, workspace,
+    cells, data, doctor, down, enter, environment, jobs, lineage, login, logs, machines, outputs,
+    project, run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     /// Datasets: send, fetch, list, compare, derive, name and take back versions.
     #[command(subcommand)]
     Data(data::Action),
+    /// Say what a version or a job came from, and what came from it.
+    Lineage(lineage::Args),
     /// Stop a job; what it left is kept.
     Stop(jobs::StopArgs),
     /// Environments: list, build.

@@ -19,6 +19,7 @@ mod files;
 mod home;
 mod host;
 mod jobs;
+mod lineage;
 mod login;
 mod logs;
 mod machines;
@@ -83,6 +84,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Logs(args) => logs::run(&args, json),
         Command::Outputs(args) => outputs::run(args, json),
         Command::Data(action) => data::run(action, json),
+        Command::Lineage(args) => lineage::run(&args, json),
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),

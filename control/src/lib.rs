@@ -14,6 +14,7 @@ mod janitor;
 pub mod jobs;
 mod keeper;
 mod layout;
+pub mod lineage;
 mod locks;
 pub mod log;
 mod logs;

@@ -773,6 +773,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what a version or a job came from, and what came from it. */
+        get: operations["get_lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/members": {
         parameters: {
             query?: never;
@@ -1407,6 +1424,11 @@ export interface components {
             verification_url: string;
         };
         /**
+         * @description How something came of something.
+         * @enum {string}
+         */
+        EdgeKind: "read" | "left" | "made_of" | "repeats" | "code";
+        /**
          * @description The body of every error. With the code `home_unreachable` it also has `machine_name`, `snapshot_id` and `snapshot_age_ms`: to go on from
          *     that snapshot, send the request again with it as `accept_snapshot`.
          */
@@ -1692,6 +1714,60 @@ export interface components {
          * @enum {string}
          */
         JobState: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
+        /** @description What something came from and what came of it. */
+        Lineage: {
+            /** @description Every edge between them. */
+            edges: components["schemas"]["LineageEdge"][];
+            /** @description How many neighbours the caller may not see. */
+            hidden: number;
+            /** @description Whether there is more beyond the depth or the 500 nodes of an answer. */
+            more: boolean;
+            /** @description Every node, the start first, then by distance. */
+            nodes: components["schemas"]["LineageNode"][];
+            /** @description The node that was asked for. */
+            start: string;
+        };
+        /** @description That something came of something. */
+        LineageEdge: {
+            /** @description The node that was there first. */
+            from: string;
+            /** @description How. */
+            how: components["schemas"]["EdgeKind"];
+            /** @description The node that came of it. */
+            to: string;
+        };
+        /** @description Something with a past or a future. */
+        LineageNode: {
+            /** @description The content digest of the code that a job ran. */
+            code_digest: string | null;
+            /** @description What a job has cost, as a decimal number. */
+            cost: string | null;
+            /**
+             * Format: int64
+             * @description When, in milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /** @description The environment that a job ran in. */
+            environment: string | null;
+            /** @description Its name in this graph. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["NodeKind"];
+            /** @description The machine type that a job ran on. */
+            machine: string | null;
+            /** @description The manifest of a version, or of what a job left. */
+            manifest_digest: string | null;
+            /** @description What people call it: `vision/digits:3`, `vision#12`, or a workspace's name. */
+            name: string;
+            /** @description The project's name. */
+            project: string;
+            /** @description How far a job is. */
+            state: string | null;
+            /** @description What is said of it: a version's message, a job's name. */
+            title: string;
+            /** @description Who made it. */
+            user: string;
+        };
         /** @description One page of a list, newest first. */
         Listing_AliasMove: {
             /** @description The items. */
@@ -2736,6 +2812,11 @@ export interface components {
             /** @description Lower-case letters, digits, dots, underscores, hyphens. */
             name: string;
         };
+        /**
+         * @description What a node is.
+         * @enum {string}
+         */
+        NodeKind: "version" | "job" | "workspace";
         /**
          * @description What happens where two sources have different files at one path.
          * @enum {string}
@@ -5231,6 +5312,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_lineage: {
+        parameters: {
+            query: {
+                /** @description A version or a job: `NAME:VERSION` or `[PROJECT]#NUMBER`. */
+                ref: string;
+                /** @description How many steps back and forth, at most 50. Usually 5. */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lineage"];
                 };
             };
             "4XX": {

@@ -9,6 +9,7 @@ mod files;
 mod info;
 mod inputs;
 mod jobs;
+mod lineage;
 mod logs;
 mod machines;
 mod members;
@@ -127,6 +128,7 @@ fn work() -> OpenApiRouter<App> {
         ))
         .routes(routes!(datasets::list_dataset_files))
         .routes(routes!(datasets::diff_dataset_versions))
+        .routes(routes!(lineage::get_lineage))
         .routes(routes!(datasets::list_dataset_alias_moves))
         .routes(routes!(
             datasets::put_dataset_alias,

@@ -1,6 +1,7 @@
 //! Datasets: names for data that last, each with versions that never change.
 
 mod aliases;
+mod readers;
 mod uses;
 mod versions;
 
@@ -17,10 +18,11 @@ use crate::projects;
 pub use aliases::{
     Alias, Move, aliases, check as check_alias, find, move_alias, moves, remove_alias,
 };
+pub use readers::{Reader, Reading, readers};
 pub use uses::{Use, User, uses};
 pub use versions::{
     Integrity, Made, NewVersion, Origin, Source, Version, add, by_number, checked, latest,
-    list as list_versions, of_job, of_manifest, retract, sources, used_by, version,
+    list as list_versions, made_of_job, of_job, of_manifest, retract, sources, used_by, version,
 };
 
 const DESCRIPTION_BYTES: usize = 10_000;

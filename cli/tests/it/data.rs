@@ -165,6 +165,11 @@ fn a_job_reads_a_version_and_leaves_others() {
         1,
         "only what was asked for"
     );
+    let lineage = rig.cairn(&["lineage", "refined:gold"]).out;
+    assert!(
+        lineage.contains("left by admin#1") && lineage.contains("read admin/digits:1"),
+        "{lineage}"
+    );
     let reports = rig.cairn(&["data", "ls", "reports", "--json"]).json();
     assert_eq!(reports["items"][0]["origin"], "job");
     assert_eq!(

@@ -59,6 +59,11 @@ impl Placed {
         Self::of(app, &subjects, waits).await
     }
 
+    /// Only for what things cost.
+    pub(crate) async fn costs(app: &App, subjects: &[Subject]) -> Result<Self, ApiError> {
+        Self::of(app, subjects, false).await
+    }
+
     async fn of(app: &App, subjects: &[Subject], waits: bool) -> Result<Self, ApiError> {
         let queue = if waits {
             app.control().queue().await?

@@ -122,6 +122,7 @@ const TABLE: &[Row] = &[
     row("get_dataset_file", "GET /projects/vision/datasets/digits/versions/kept/files/content?path=train.py", "", "-0++++--++"),
     row("diff_dataset_versions", "GET /projects/vision/datasets/digits/versions/1/diff", "", "-0++++--++"),
     row("list_dataset_alias_moves", "GET /projects/vision/datasets/digits/aliases", "", "-0++++--++"),
+    row("get_lineage", "GET /projects/vision/lineage?ref=digits:1", "", "-0++++--++"),
     row("verify_dataset_version", "POST /projects/vision/datasets/digits/versions/1/verify", "{}", "-03+++--+3"),
     row("put_dataset_alias", "PUT /projects/vision/datasets/digits/aliases/best", r#"{"number":1}"#, "-03+++--+3"),
     once("delete_dataset_alias", "DELETE /projects/vision/datasets/digits/aliases/kept", "", "-03+++--+3"),

@@ -378,3 +378,108 @@ async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_conce
         .expect(200);
     assert_eq!(shown["version"]["integrity"], "ok");
 }
+
+#[tokio::test]
+async fn lineage_leads_back_and_forth_and_shows_nobody_more_than_they_may_see() {
+    let world = World::new().await;
+    let (editor, stranger) = (world.client("editor"), world.client("stranger"));
+    digits(editor).await;
+    let upload = sent(editor, "outputs", &[("a", "1")]).await;
+    make(editor, json!({"upload_id": upload})).await.expect(201);
+    let third = json!({"sources": [{"ref": "digits:1"}, {"ref": "digits:2"}], "message": "both"});
+    make(editor, third).await.expect(201);
+    let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [{"ref": "digits:3"}]});
+    let job = editor
+        .post("/api/v1/projects/vision/jobs", job)
+        .await
+        .expect(201);
+    let attach = format!("/api/v1/workspaces/{}/inputs/data", world.workspace);
+    editor
+        .put(&attach, json!({"ref": "digits:3"}))
+        .await
+        .expect(200);
+    let lineage = |of: &str, depth: usize| {
+        let path = format!(
+            "/api/v1/projects/vision/lineage?ref={}&depth={depth}",
+            of.replace('#', "%23")
+        );
+        async move { editor.get(&path).await.expect(200) }
+    };
+    let whole = lineage("digits:3", 5).await;
+    let names: Vec<&str> = whole["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names[0], "vision/digits:3");
+    let reader = format!("vision#{}", job["number"]);
+    for name in [
+        "vision/digits:1",
+        "vision/digits:2",
+        "vision#2",
+        reader.as_str(),
+        "desk",
+    ] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    assert_eq!(
+        (names.len(), &whole["more"], &whole["hidden"]),
+        (6, &json!(false), &json!(0))
+    );
+    let node = |name: &str| {
+        whole["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|n| n["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert!(node("vision#2")["code_digest"].is_string());
+    let edge = |from: &str, to: &str, how: &str| json!({"from": node(from)["id"], "to": node(to)["id"], "how": how});
+    let edges = whole["edges"].as_array().unwrap();
+    for wanted in [
+        edge("vision#2", "vision/digits:1", "left"),
+        edge("vision/digits:1", "vision/digits:3", "made_of"),
+        edge("vision/digits:2", "vision/digits:3", "made_of"),
+        edge("vision/digits:3", &reader, "read"),
+        edge("vision/digits:3", "desk", "read"),
+    ] {
+        assert!(edges.contains(&wanted), "{wanted} in {edges:?}");
+    }
+    let near = lineage("digits:3", 1).await;
+    assert_eq!(
+        (near["nodes"].as_array().unwrap().len(), &near["more"]),
+        (5, &json!(true))
+    );
+    let back = lineage(&format!("#{}", job["number"]), 9).await;
+    assert_eq!(
+        back["nodes"].as_array().unwrap().len(),
+        5,
+        "not the workspace that reads the same"
+    );
+
+    let open = json!({"visibility": "organisation"});
+    world.client("owner").patch(DIGITS, open).await.expect(200);
+    stranger
+        .post("/api/v1/projects", json!({"name": "own"}))
+        .await
+        .expect(201);
+    let seen = stranger
+        .get("/api/v1/projects/own/lineage?ref=vision/digits:3")
+        .await
+        .expect(200);
+    let kinds: Vec<&Value> = seen["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| &n["kind"])
+        .collect();
+    assert_eq!(kinds, ["version"; 3]);
+    assert_eq!(seen["hidden"], 3);
+    let missing = editor
+        .get("/api/v1/projects/vision/lineage?ref=digits:9")
+        .await;
+    assert_eq!(missing.refused(400), "invalid");
+}

@@ -294,6 +294,14 @@ pub async fn used_by<'c>(from: impl Read<'c>, id: VersionId) -> Result<Vec<Versi
     all(from, query.bind(id)).await
 }
 
+/// The versions that were made of what a job left, oldest first, at most 1000.
+pub async fn made_of_job<'c>(from: impl Read<'c>, id: JobId) -> Result<Vec<Version>> {
+    let query = select!(
+        "WHERE v.id IN (SELECT version_id FROM dataset_version_sources WHERE source_job_id = $1) ORDER BY v.id LIMIT 1000"
+    );
+    all(from, query.bind(id)).await
+}
+
 /// The versions that a job left, oldest first.
 pub async fn of_job<'c>(from: impl Read<'c>, id: JobId) -> Result<Vec<Version>> {
     let query = select!("WHERE v.job_id = $1 ORDER BY v.id");

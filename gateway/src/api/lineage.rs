@@ -1,0 +1,272 @@
+//! What versions and jobs came from, and what came from them.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use control::lineage::{self as walk, How, Key, Node, Sight};
+use serde::{Deserialize, Serialize};
+use storage::{Page, ids::ProjectId, jobs::Job as JobRecord, leases::Subject, projects, snapshots};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{inputs, placed::Placed};
+use crate::{
+    app::App,
+    auth::{Bound, Principal},
+    authz::{self, Action},
+    error::{ApiError, Envelope},
+    extract::{Json, Path, Query},
+};
+
+/// How far a walk goes where the caller does not say, and at most.
+const USUAL_DEPTH: usize = 5;
+const MOST_DEPTH: usize = 50;
+
+/// Where to begin, and how far to go.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LineageQuery {
+    /// A version or a job: `NAME:VERSION` or `[PROJECT]#NUMBER`.
+    #[serde(rename = "ref")]
+    reference: String,
+    /// How many steps back and forth, at most 50. Usually 5.
+    depth: Option<usize>,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NodeKind {
+    /// A version of a dataset.
+    Version,
+    /// A job.
+    Job,
+    /// A workspace.
+    Workspace,
+}
+
+/// How something came of something.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EdgeKind {
+    /// `to` read `from` as an input.
+    Read,
+    /// `from` left `to`.
+    Left,
+    /// `to` is made of `from`.
+    MadeOf,
+    /// `to` repeats `from`.
+    Repeats,
+    /// The code of `to` was taken in `from`.
+    Code,
+}
+
+impl From<How> for EdgeKind {
+    fn from(how: How) -> Self {
+        match how {
+            How::Read => Self::Read,
+            How::Left => Self::Left,
+            How::MadeOf => Self::MadeOf,
+            How::Repeats => Self::Repeats,
+            How::Code => Self::Code,
+        }
+    }
+}
+
+/// Something with a past or a future.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LineageNode {
+    /// Its name in this graph.
+    id: String,
+    /// What it is.
+    kind: NodeKind,
+    /// What people call it: `vision/digits:3`, `vision#12`, or a workspace's name.
+    name: String,
+    /// The project's name.
+    project: String,
+    /// What is said of it: a version's message, a job's name.
+    title: String,
+    /// Who made it.
+    user: String,
+    /// When, in milliseconds since 1970, UTC.
+    created_ms: i64,
+    /// How far a job is.
+    state: Option<String>,
+    /// The manifest of a version, or of what a job left.
+    manifest_digest: Option<String>,
+    /// The content digest of the code that a job ran.
+    code_digest: Option<String>,
+    /// The environment that a job ran in.
+    environment: Option<String>,
+    /// The machine type that a job ran on.
+    machine: Option<String>,
+    /// What a job has cost, as a decimal number.
+    cost: Option<String>,
+}
+
+/// That something came of something.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LineageEdge {
+    /// The node that was there first.
+    from: String,
+    /// The node that came of it.
+    to: String,
+    /// How.
+    how: EdgeKind,
+}
+
+/// What something came from and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Lineage {
+    /// The node that was asked for.
+    start: String,
+    /// Every node, the start first, then by distance.
+    nodes: Vec<LineageNode>,
+    /// Every edge between them.
+    edges: Vec<LineageEdge>,
+    /// Whether there is more beyond the depth or the 500 nodes of an answer.
+    more: bool,
+    /// How many neighbours the caller may not see.
+    hidden: usize,
+}
+
+/// Says what a version or a job came from, and what came from it.
+#[utoipa::path(get, path = "/projects/{project}/lineage", operation_id = "get_lineage", tag = "datasets",
+    params(("project" = String, Path, description = "Id or name"), LineageQuery),
+    responses((status = 200, body = Lineage), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_lineage(
+    State(app): State<App>,
+    principal: Principal,
+    Path(project): Path<String>,
+    Query(query): Query<LineageQuery>,
+) -> Result<Json<Lineage>, ApiError> {
+    let (project, _) = authz::project(&app, &principal, Action::ReadProject, &project).await?;
+    let depth = query.depth.unwrap_or(USUAL_DEPTH);
+    if depth > MOST_DEPTH {
+        return Err(ApiError::invalid("`depth` is a number from 0 to 50."));
+    }
+    let reference =
+        inputs::readable_reference(&app, &principal, &project.name, &query.reference).await?;
+    let sight = sight(&app, &principal).await?;
+    let control = app.control();
+    let graph = control
+        .lineage(project.id, &reference, depth, &sight)
+        .await?;
+    let jobs = graph.nodes.iter().filter_map(|node| match node {
+        Node::Job(job) => Some(Subject::Job(job.id)),
+        _ => None,
+    });
+    let placed = Placed::costs(&app, &jobs.collect::<Vec<_>>()).await?;
+    let mut nodes = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        nodes.push(shown(&app, &placed, node).await?);
+    }
+    let edges = graph.edges.into_iter().map(|edge| LineageEdge {
+        from: name(edge.from),
+        to: name(edge.to),
+        how: edge.how.into(),
+    });
+    Ok(Json(Lineage {
+        start: name(graph.start),
+        nodes,
+        edges: edges.collect(),
+        more: graph.more,
+        hidden: graph.hidden,
+    }))
+}
+
+/// What the caller may see on the way.
+async fn sight(app: &App, principal: &Principal) -> Result<Sight, ApiError> {
+    match principal.bound() {
+        Bound::Workspace { project, .. } | Bound::Job { project, .. } => {
+            return Ok(Sight::Projects(HashSet::from([project])));
+        }
+        Bound::None if principal.is_admin() => return Ok(Sight::All),
+        Bound::None => {}
+    }
+    let mut seen: HashSet<ProjectId> = HashSet::new();
+    let mut page = Page::first(1000);
+    loop {
+        let list = projects::list(app.db(), principal.user.id, false, &page).await?;
+        seen.extend(list.items.iter().map(|one| one.project.id));
+        page.cursor = list.next;
+        if page.cursor.is_none() {
+            return Ok(Sight::Projects(seen));
+        }
+    }
+}
+
+fn name(key: Key) -> String {
+    match key {
+        Key::Version(id) => format!("version:{id}"),
+        Key::Job(id) => format!("job:{id}"),
+        Key::Workspace(id) => format!("workspace:{id}"),
+    }
+}
+
+async fn shown(app: &App, placed: &Placed, node: &walk::Node) -> Result<LineageNode, ApiError> {
+    let id = name(node.key());
+    Ok(match node {
+        Node::Version(both) => {
+            let (dataset, version) = &**both;
+            LineageNode {
+                id,
+                kind: NodeKind::Version,
+                name: format!("{}/{}:{}", dataset.project, dataset.name, version.number),
+                project: dataset.project.clone(),
+                title: version.message.clone(),
+                user: version.user.clone(),
+                created_ms: version.created_ms,
+                state: None,
+                manifest_digest: Some(version.manifest_digest.clone()),
+                code_digest: None,
+                environment: None,
+                machine: None,
+                cost: None,
+            }
+        }
+        Node::Job(job) => of_job(app, placed, id, job).await?,
+        Node::Workspace(workspace) => LineageNode {
+            id,
+            kind: NodeKind::Workspace,
+            name: workspace.name.clone(),
+            project: workspace.project.clone(),
+            title: String::new(),
+            user: workspace.user.clone(),
+            created_ms: workspace.created_ms,
+            state: None,
+            manifest_digest: None,
+            code_digest: None,
+            environment: Some(workspace.environment.clone()),
+            machine: Some(workspace.machine.clone()),
+            cost: None,
+        },
+    })
+}
+
+async fn of_job(
+    app: &App,
+    placed: &Placed,
+    id: String,
+    job: &JobRecord,
+) -> Result<LineageNode, ApiError> {
+    let code = snapshots::get(app.db(), job.snapshot_id).await?;
+    Ok(LineageNode {
+        id,
+        kind: NodeKind::Job,
+        name: format!("{}#{}", job.project, job.number),
+        project: job.project.clone(),
+        title: job.name.clone(),
+        user: job.user.clone(),
+        created_ms: job.created_ms,
+        state: Some(job.state.to_string()),
+        manifest_digest: job
+            .outputs
+            .as_ref()
+            .map(|outputs| outputs.manifest_digest.clone()),
+        code_digest: code.map(|code| code.content_digest),
+        environment: Some(job.environment.clone()),
+        machine: Some(job.machine.clone()),
+        cost: placed.cost(Subject::Job(job.id)),
+    })
+}

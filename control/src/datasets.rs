@@ -5,7 +5,7 @@ mod verify;
 
 use serde_json::{Map, Value};
 use storage::{
-    datasets::{self, Dataset, Made, Origin, Source},
+    datasets::{self, Dataset, Made, Origin, Source, Target},
     ids::{ProjectId, UploadId, UserId},
     manifest::{Clash, Part, compose},
     outputs::Pending,
@@ -85,7 +85,8 @@ impl Control {
             }
             let made = datasets::add(&mut tx, id, record).await?;
             for alias in aliases {
-                datasets::move_alias(&mut tx, id, alias, made.version.number, None, by).await?;
+                let target = Target::version(made.version.number);
+                datasets::move_alias(&mut tx, id, alias, target, by).await?;
             }
             Ok(made)
         });

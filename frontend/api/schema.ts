@@ -1360,6 +1360,15 @@ export interface components {
             /** @description What its worker signs in with. Shown once. */
             token: string;
         };
+        /** @description Something that is wrong. */
+        DamagedFile: {
+            /** @description What is wrong. */
+            fault: components["schemas"]["FaultKind"];
+            /** @description The BLAKE3 of the content that should be there. */
+            hash: string;
+            /** @description The file; null where the list of files itself is at fault. */
+            path: string | null;
+        };
         /** @description Data under one name, in versions that never change. */
         Dataset: {
             /** @description Names of versions. */
@@ -1468,15 +1477,6 @@ export interface components {
             link: string;
             /** @description What to call the token, such as the machine's name. */
             name: string;
-        };
-        /** @description Something that is wrong. */
-        Fault: {
-            /** @description What is wrong. */
-            fault: components["schemas"]["FaultKind"];
-            /** @description The BLAKE3 of the content that should be there. */
-            hash: string;
-            /** @description The file; null where the list of files itself is at fault. */
-            path: string | null;
         };
         /**
          * @description What is wrong with a file.
@@ -3212,7 +3212,7 @@ export interface components {
             /** @description How many have in other projects. */
             elsewhere: number;
             /** @description What is wrong, at most 1000. */
-            faults: components["schemas"]["Fault"][];
+            faults: components["schemas"]["DamagedFile"][];
             /**
              * Format: int64
              * @description How many files were looked at.

@@ -16,7 +16,7 @@ use crate::names::{self, named};
 use crate::projects;
 
 pub use aliases::{
-    Alias, Move, aliases, check as check_alias, find, move_alias, moves, remove_alias,
+    Alias, Move, Target, aliases, check as check_alias, find, move_alias, moves, remove_alias,
 };
 pub use readers::{Reader, Reading, readers};
 pub use uses::{Use, User, uses};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Map;
 use storage::{
     Tx,
-    datasets::{self, NewDataset, Origin, Source, Visibility},
+    datasets::{self, NewDataset, Origin, Source, Target, Visibility},
     jobs::Job,
     manifest::{Clash, Part, compose},
     objects::Hash,
@@ -117,19 +117,19 @@ impl Noted {
 
 async fn record(tx: &mut Tx, job: &Job, ready: &Ready) -> storage::Result<()> {
     ready.pending.record(tx).await?;
-    let dataset = match datasets::by_name(&mut *tx, job.project_id, &ready.dataset).await? {
-        Some(dataset) => dataset,
-        None => {
-            let new = NewDataset {
-                project_id: job.project_id,
-                user_id: job.user_id,
-                name: ready.dataset.clone(),
-                description: String::new(),
-                tags: Vec::new(),
-                visibility: Visibility::Project,
-            };
-            datasets::create(tx, &new).await?
-        }
+    let found = datasets::by_name(&mut *tx, job.project_id, &ready.dataset).await?;
+    let dataset = if let Some(dataset) = found {
+        dataset
+    } else {
+        let new = NewDataset {
+            project_id: job.project_id,
+            user_id: job.user_id,
+            name: ready.dataset.clone(),
+            description: String::new(),
+            tags: Vec::new(),
+            visibility: Visibility::Project,
+        };
+        datasets::create(tx, &new).await?
     };
     let new = datasets::NewVersion {
         user_id: job.user_id,
@@ -142,8 +142,8 @@ async fn record(tx: &mut Tx, job: &Job, ready: &Ready) -> storage::Result<()> {
     };
     let made = datasets::add(tx, dataset.id, &new).await?;
     for alias in &ready.aliases {
-        let number = made.version.number;
-        datasets::move_alias(tx, dataset.id, alias, number, None, job.user_id).await?;
+        let target = Target::version(made.version.number);
+        datasets::move_alias(tx, dataset.id, alias, target, job.user_id).await?;
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ fn a_cell_beyond_its_limit_is_interrupted_and_a_stopped_run_keeps_its_outputs() 
     let Some(bed) = Bed::new() else { return };
     bed.write("in.ipynb", &in_r(&[long]).to_string());
     let child = bed.start(&[]);
-    wait_for(Duration::from_secs(60), "the cell's first line", || {
+    wait_for(Duration::from_mins(1), "the cell's first line", || {
         let saved = std::fs::read_to_string(bed.path("out.ipynb"));
         saved.is_ok_and(|text| text.contains("begun\\n"))
     });

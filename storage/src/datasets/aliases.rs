@@ -95,17 +95,32 @@ pub async fn moves(db: &Db, dataset_id: DatasetId, page: &Page) -> Result<List<M
     Ok(List::cut(all(db, query).await?, page, |one: &Move| one.id))
 }
 
-/// Lets an alias name a version, wherever it was before. With `from` only where it names that version now; `Some(0)`: only where it is new.
+/// Where an alias is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The number of the version.
+    pub number: i64,
+    /// Only where the alias names this version now; `Some(0)`: only where it is new.
+    pub from: Option<i64>,
+}
+
+impl Target {
+    /// To this version, wherever it was before.
+    pub fn version(number: i64) -> Self {
+        Self { number, from: None }
+    }
+}
+
+/// Lets an alias name a version.
 ///
 /// # Errors
 /// `Invalid` for a name against the rule; `NotFound` without such a dataset or version; `Conflict` for a version that was taken back, or where
-/// the alias is not where `from` says.
+/// the alias is not where the target says.
 pub async fn move_alias(
     tx: &mut Tx,
     dataset_id: DatasetId,
     name: &str,
-    number: i64,
-    from: Option<i64>,
+    Target { number, from }: Target,
     by: UserId,
 ) -> Result<()> {
     check(name)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Map;
 use storage::datasets::{
-    self, Change, Dataset, NewDataset, NewVersion, Origin, Source, Version, Visibility,
+    self, Change, Dataset, NewDataset, NewVersion, Origin, Source, Target, Version, Visibility,
 };
 use storage::ids::{DatasetId, ProjectId, UserId};
 use storage::manifest::Summary;
@@ -211,7 +211,14 @@ async fn aliases_move_and_leave_a_trail(bed: &Bed) {
     add(bed, id, ada.id, "2").await;
     let go = |name: &'static str, to: i64, from: Option<i64>| async move {
         written!(bed, |tx| datasets::move_alias(
-            &mut tx, id, name, to, from, ada.id
+            &mut tx,
+            id,
+            name,
+            Target {
+                number: to,
+                from: from
+            },
+            ada.id
         ))
     };
     for bad in ["latest", "1", "v1", "v", "", "A", "a/b"] {
@@ -267,7 +274,14 @@ async fn retracted_version_is_not_the_latest(bed: &Bed) {
     add(bed, id, ada.id, "1").await;
     add(bed, id, ada.id, "2").await;
     written!(bed, |tx| datasets::move_alias(
-        &mut tx, id, "best", 2, None, ada.id
+        &mut tx,
+        id,
+        "best",
+        Target {
+            number: 2,
+            from: None
+        },
+        ada.id
     ))
     .unwrap();
     for _ in 0..2 {
@@ -278,7 +292,14 @@ async fn retracted_version_is_not_the_latest(bed: &Bed) {
     let kept = datasets::find(&bed.db, id, "2").await.unwrap().unwrap();
     assert_eq!(kept.retracted_ms, Some(bed.db.now_ms()));
     let back = written!(bed, |tx| datasets::move_alias(
-        &mut tx, id, "best", 2, None, ada.id
+        &mut tx,
+        id,
+        "best",
+        Target {
+            number: 2,
+            from: None
+        },
+        ada.id
     ));
     assert!(matches!(back, Err(Error::Conflict(_))));
     assert_eq!(add(bed, id, ada.id, "2").await.number, 3);

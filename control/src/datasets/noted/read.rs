@@ -113,7 +113,7 @@ pub(super) async fn asked(store: &Store, outputs: Hash, remarks: &mut Remarks) -
             match serde_json::from_slice::<Line>(line) {
                 Ok(line) => note(&mut asked, &line.file, line.metadata, remarks),
                 Err(error) => {
-                    remarks.add(format!("line {number} of {LINES} cannot be read: {error}"))
+                    remarks.add(format!("line {number} of {LINES} cannot be read: {error}"));
                 }
             }
         }

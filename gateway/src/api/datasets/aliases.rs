@@ -100,10 +100,12 @@ pub(crate) async fn put_dataset_alias(
     let names = (&*project, &*dataset);
     let dataset = authz::dataset(&app, &principal, Action::ChangeDatasets, names).await?;
     let (id, alias, by) = (dataset.id, alias.as_str(), principal.user.id);
+    let (number, from) = (new.number, new.from);
+    let target = records::Target { number, from };
     app.db()
-        .write(move |mut tx| async move {
-            records::move_alias(&mut tx, id, alias, new.number, new.from, by).await
-        })
+        .write(
+            move |mut tx| async move { records::move_alias(&mut tx, id, alias, target, by).await },
+        )
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

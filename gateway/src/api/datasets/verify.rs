@@ -56,7 +56,7 @@ pub(crate) enum FaultKind {
 
 /// Something that is wrong.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Fault {
+pub(crate) struct DamagedFile {
     /// The file; null where the list of files itself is at fault.
     path: Option<String>,
     /// The BLAKE3 of the content that should be there.
@@ -98,7 +98,7 @@ pub(crate) struct Verification {
     /// How many bytes were read and hashed.
     bytes: u64,
     /// What is wrong, at most 1000.
-    faults: Vec<Fault>,
+    faults: Vec<DamagedFile>,
     /// How much more is.
     more: u64,
     /// Who has to do with it in this project.
@@ -137,8 +137,8 @@ pub(crate) async fn verify_dataset_version(
     }))
 }
 
-fn fault(finding: fsck::Finding) -> Fault {
-    Fault {
+fn fault(finding: fsck::Finding) -> DamagedFile {
+    DamagedFile {
         path: finding.path,
         hash: finding.hash.to_string(),
         fault: match finding.fault {

@@ -11,6 +11,7 @@ pub mod error;
 pub mod events;
 pub mod expiry;
 pub mod fsck;
+pub mod holds;
 pub mod homes;
 pub mod ids;
 mod index;

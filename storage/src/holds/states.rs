@@ -125,7 +125,7 @@ pub async fn refuse(
 /// Ends a hold of the job's latest attempt. Ending it twice is as ending it once.
 ///
 /// # Errors
-/// `Conflict` where it cannot end so: it expired but was answered just before, or went on without an answer. `NotFound` for an unknown hold.
+/// `Conflict` where it cannot end so: it expired but was answered just before, or went on without an answer, or where there is no such hold.
 pub async fn end(tx: &mut Tx, job_id: JobId, hold: i64, how: State) -> Result<()> {
     let job = job(tx, job_id).await?;
     let text = match how {
@@ -150,14 +150,14 @@ pub async fn end(tx: &mut Tx, job_id: JobId, hold: i64, how: State) -> Result<()
     match get(&mut *tx, job_id, job.attempt, hold).await? {
         Some(known) if !known.state.is_open() => Ok(()),
         Some(_) => Err(Error::conflict("an answer came before: ask for it")),
-        None => Err(Error::not_found("there is no such hold")),
+        None => Err(Error::conflict("there is no such hold")),
     }
 }
 
-/// Ends the open hold of a job whose attempt is over.
+/// Ends the open hold of a job whose attempt is over: one that was answered has gone on, and the word of it was lost.
 pub(crate) async fn lose(tx: &mut Tx, job_id: JobId) -> Result<()> {
     let text =
-        "UPDATE job_holds SET state = 'lost', ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
+        "UPDATE job_holds SET state = CASE WHEN state = 'answered' THEN 'resumed' ELSE 'lost' END, ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
     execute(tx, sql(text).bind(job_id).bind(tx.now_ms())).await?;
     Ok(())
 }

@@ -152,7 +152,7 @@ async fn an_answer_wins_over_the_end_of_the_time(bed: &Bed) {
     let over = open(bed, job.id, 2).await;
     assert!(matches!(over, Err(Error::Conflict(_))), "it is over");
     let unknown = end(bed, job.id, 9, State::Expired).await;
-    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+    assert!(matches!(unknown, Err(Error::Conflict(_))), "{unknown:?}");
 }
 
 async fn a_stop_ends_a_hold_and_refuses_answers(bed: &Bed) {

@@ -25,6 +25,7 @@ mod outputs;
 mod progress;
 mod project;
 mod reference;
+mod resume;
 mod run;
 mod serve;
 mod service;
@@ -79,12 +80,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => jobs::run(&args, json),
         Command::Logs(args) => logs::run(&args, json),
         Command::Outputs(args) => outputs::run(args, json),
+        Command::Resume(args) => resume::run(&args, json),
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),
         Command::Token(action) => token::run(action, json),
         Command::Enter(args) => Ok(spawner::enter(&args.command)),
-        Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),
+        Command::Execute(args) => Ok(exit::code(inside::main_execute(args))),
         Command::Supervise { args } => Ok(spawner::supervise(&args)),
     }
 }

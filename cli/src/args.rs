@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    cells, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, run,
-    serve, token, up, user, worker, workspace,
+    cells, doctor, down, enter, environment, jobs, login, logs, machines, outputs, project, resume,
+    run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Logs(logs::Args),
     /// List or fetch what a job left.
     Outputs(outputs::Args),
+    /// Let a job that is held at a failed cell go on: the cell as it was, or with a corrected notebook.
+    Resume(resume::Args),
     /// Stop a job; what it left is kept.
     Stop(jobs::StopArgs),
     /// Environments: list, build.
@@ -155,6 +157,9 @@ mod tests {
             "cairn outputs 12 ls",
             "cairn outputs 12 get out",
             "cairn stop 12",
+            "cairn run --notebook a.ipynb --hold-on-error 2h --wait",
+            "cairn resume 12",
+            "cairn resume vision#12 fixed.ipynb --json",
             "cairn token create --name ci --expires 30d",
             "cairn env build",
             "cairn machines --json",

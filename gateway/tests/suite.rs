@@ -8,6 +8,7 @@ mod suite {
     mod content;
     mod devices;
     mod forgery;
+    mod holds;
     mod machines;
     mod openapi;
     mod pages;

@@ -7,6 +7,9 @@ use crate::ids::{JobId, UserId};
 use crate::jobs::{self, Job};
 use crate::objects::{number, record_one};
 
+/// The most holds of one attempt: its run, which anything in the job can speak for, must not fill the database.
+const MOST: i64 = 1000;
+
 /// What a run says of itself when it is held.
 #[derive(Debug, Clone)]
 pub struct NewHold {
@@ -40,7 +43,8 @@ pub struct Answered {
 /// # Errors
 /// `Conflict` where the job does not run, may not be held or is being stopped, or where this hold is over; `Invalid` for numbers that are none.
 pub async fn open(tx: &mut Tx, job_id: JobId, new: &NewHold) -> Result<Hold> {
-    let is_sound = new.number >= 1 && new.cell_number >= 1 && new.cells >= new.cell_number;
+    let is_sound =
+        (1..=MOST).contains(&new.number) && new.cell_number >= 1 && new.cells >= new.cell_number;
     if !is_sound || !(1..=MOST_MS).contains(&new.limit_ms) {
         return Err(Error::invalid("this hold has numbers that cannot be"));
     }
@@ -156,8 +160,7 @@ pub async fn end(tx: &mut Tx, job_id: JobId, hold: i64, how: State) -> Result<()
 
 /// Ends the open hold of a job whose attempt is over: one that was answered has gone on, and the word of it was lost.
 pub(crate) async fn lose(tx: &mut Tx, job_id: JobId) -> Result<()> {
-    let text =
-        "UPDATE job_holds SET state = CASE WHEN state = 'answered' THEN 'resumed' ELSE 'lost' END, ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
+    let text = "UPDATE job_holds SET state = CASE WHEN state = 'answered' THEN 'resumed' ELSE 'lost' END, ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
     execute(tx, sql(text).bind(job_id).bind(tx.now_ms())).await?;
     Ok(())
 }

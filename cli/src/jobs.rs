@@ -187,7 +187,7 @@ fn print(list: &Value) -> anyhow::Result<()> {
         });
         table.row([
             job.reference(),
-            state(&job),
+            state(job),
             output::shorten(&job.title(), 32),
             output::pairs(&job.parameters, 32),
             output::pairs(&job.metadata, 40),

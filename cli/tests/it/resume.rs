@@ -18,18 +18,17 @@ const COSTLY: &str = "import os\nvalue = 41\nprint('costly', os.getpid())";
 
 /// Submits a notebook whose second cell fails, and waits until its job is held; gives its hold.
 fn held(rig: &Rig) -> Value {
+    held_on(rig, &[])
+}
+
+/// The same on another machine type.
+fn held_on(rig: &Rig, place: &[&str]) -> Value {
     rig.write(
         "train.ipynb",
         &notebook(&[COSTLY, "print(valeu + 1)", "print('end')"]),
     );
-    let accepted = rig.cairn(&[
-        "run",
-        "--notebook",
-        "train.ipynb",
-        "--hold-on-error",
-        "2h",
-        "--json",
-    ]);
+    let words = ["run", "--notebook", "train.ipynb", "--hold-on-error", "2h"];
+    let accepted = rig.cairn(&[&words[..], place, &["--json"]].concat());
     assert_eq!(accepted.code, 0, "{}", accepted.err);
     assert_eq!(accepted.json()["hold_ms"], 7_200_000);
     rig.until("the hold", |rig| {
@@ -81,6 +80,19 @@ fn a_failed_cell_is_corrected_and_the_job_completes() {
         lines.any(|line| line.contains("admin#1 is held until")),
         "a follower is told"
     );
+    notebooks_of_no_use_are_refused(&rig);
+    goes_on_with_the_second_answer(&rig);
+    the_record_tells_of_it(&rig);
+    assert!(follow.wait().unwrap().success());
+    let late = rig.cairn(&["resume", "1"]);
+    assert!(
+        late.code == 1 && late.err.contains("not held"),
+        "{}",
+        late.err
+    );
+}
+
+fn notebooks_of_no_use_are_refused(rig: &Rig) {
     rig.write("other.ipynb", &notebook(&["value = 1", "print(value + 1)"]));
     let refused = rig.cairn(&["resume", "1", "other.ipynb"]);
     assert_eq!(refused.code, 1, "{}", refused.err);
@@ -96,6 +108,9 @@ fn a_failed_cell_is_corrected_and_the_job_completes() {
         "{}",
         refused.err
     );
+}
+
+fn goes_on_with_the_second_answer(rig: &Rig) {
     let again = rig.cairn(&["resume", "1"]);
     assert_eq!(again.code, 0, "{}", again.err);
     rig.until("the second hold", |rig| {
@@ -108,7 +123,10 @@ fn a_failed_cell_is_corrected_and_the_job_completes() {
     let resumed = rig.cairn(&["resume", "1", "fixed.ipynb"]);
     assert_eq!(resumed.code, 0, "{}", resumed.err);
     assert!(resumed.err.contains("goes on"), "{}", resumed.err);
-    let job = ended(&rig);
+}
+
+fn the_record_tells_of_it(rig: &Rig) {
+    let job = ended(rig);
     assert_eq!(
         (&job["state"], &job["hold"]),
         (&json!("complete"), &Value::Null),
@@ -142,13 +160,6 @@ fn a_failed_cell_is_corrected_and_the_job_completes() {
             "42".to_owned(),
             format!("better {pid}")
         ]
-    );
-    assert!(follow.wait().unwrap().success());
-    let late = rig.cairn(&["resume", "1"]);
-    assert!(
-        late.code == 1 && late.err.contains("not held"),
-        "{}",
-        late.err
     );
     assert_eq!(rig.cairn(&["outputs", "1", "get", "out"]).code, 0);
     let kept = std::fs::read_to_string(rig.path("out/train.ipynb")).unwrap();
@@ -192,4 +203,21 @@ fn a_job_that_is_held_is_stopped() {
         (&json!("stopped"), &json!("stopped")),
         "{job}"
     );
+}
+
+#[test]
+fn a_job_in_a_container_is_held_and_goes_on() {
+    let Some(socket) = super::engine::socket() else {
+        return;
+    };
+    let socket = format!("docker_socket = {:?}\n", socket.display().to_string());
+    let types =
+        "[environments.base]\nimage = \"cairn/base\"\n[machines.box]\nruntime = \"docker\"\n";
+    let rig = Rig::signed_in_with(&[&socket, types].concat());
+    held_on(&rig, &["--machine", "box", "--env", "base"]);
+    rig.write("fixed.ipynb", &notebook(&[COSTLY, "print(value + 1)"]));
+    let resumed = rig.cairn(&["resume", "1", "fixed.ipynb"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.err);
+    assert_eq!(ended(&rig)["state"], "complete");
+    assert!(rig.cairn(&["logs", "1"]).out.ends_with("42\n"));
 }

@@ -112,9 +112,9 @@ async fn a_held_job_is_resumed_with_a_notebook() {
             .await
             .expect(202)
     };
-    let (asked, given) = tokio::join!(asks, gives);
+    let (heard, given) = tokio::join!(asks, gives);
     assert_eq!(
-        asked.expect(200),
+        heard.expect(200),
         json!({"answer": 1, "notebook": notebook()})
     );
     assert_eq!(given["hold"]["state"], "answered");
@@ -150,9 +150,9 @@ async fn what_cannot_be_used_is_refused_and_said() {
         .expect(202);
     let refused = json!({"answer": 1, "reason": "code cell 1 is another"});
     held.tell(1, refused).await.expect(200);
-    let hold = held.shown().await["hold"].clone();
+    let shown = held.shown().await["hold"].clone();
     assert_eq!(
-        (&hold["state"], &hold["refused"]),
+        (&shown["state"], &shown["refused"]),
         (&json!("held"), &json!("code cell 1 is another"))
     );
     held.resume(json!({})).await.expect(202);

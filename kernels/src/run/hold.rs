@@ -153,13 +153,11 @@ impl Session<'_> {
 
     /// Prepares the record for going on; gives the position of the first cell to look at.
     fn go_on(&mut self, index: usize, notebook: Option<&str>) -> Result<usize> {
-        match notebook {
-            Some(text) => self.record.correct(text, index),
-            None => {
-                self.record.clear(index);
-                Ok(index)
-            }
+        if let Some(text) = notebook {
+            return self.record.correct(text, index);
         }
+        self.record.clear(index);
+        Ok(index)
     }
 
     async fn resumed(&mut self, hook: &dyn Hold, held: &Held, (began_ms, corrected): (u64, bool)) {

@@ -112,12 +112,12 @@ async fn a_held_job_is_resumed_with_a_notebook() {
             .await
             .expect(202)
     };
-    let (heard, given) = tokio::join!(asks, gives);
+    let (reply, job) = tokio::join!(asks, gives);
     assert_eq!(
-        heard.expect(200),
+        reply.expect(200),
         json!({"answer": 1, "notebook": notebook()})
     );
-    assert_eq!(given["hold"]["state"], "answered");
+    assert_eq!(job["hold"]["state"], "answered");
     assert_eq!(held.resume(Value::Null).await.refused(409), "conflict");
     held.end("resumed").await.expect(204);
     let job = held.shown().await;

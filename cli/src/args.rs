@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     cells, data, doctor, down, enter, environment, jobs, lineage, login, logs, machines, outputs,
-    project, run, serve, token, up, user, worker, workspace,
+    project, resume, run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Data(data::Action),
     /// Say what a version or a job came from, and what came from it.
     Lineage(lineage::Args),
+    /// Let a job that is held at a failed cell go on: the cell as it was, or with a corrected notebook.
+    Resume(resume::Args),
     /// Stop a job; what it left is kept.
     Stop(jobs::StopArgs),
     /// Environments: list, build.
@@ -160,6 +162,9 @@ mod tests {
             "cairn outputs 12 ls",
             "cairn outputs 12 get out",
             "cairn stop 12",
+            "cairn run --notebook a.ipynb --hold-on-error 2h --wait",
+            "cairn resume 12",
+            "cairn resume vision#12 fixed.ipynb --json",
             "cairn token create --name ci --expires 30d",
             "cairn env build",
             "cairn machines --json",

@@ -11,7 +11,7 @@ use crate::output::{self, Table};
 use crate::reference::JobRef;
 use crate::session::{Session, block_on};
 use crate::workspace::In;
-use crate::{clock, exit};
+use crate::{clock, exit, resume};
 
 /// How many jobs are looked through at most for those that a filter wants.
 const LOOK_THROUGH: usize = 10_000;
@@ -180,13 +180,14 @@ fn print(list: &Value) -> anyhow::Result<()> {
         "CREATED",
         "TOOK",
     ]);
-    for job in types::items::<Job>(list)? {
+    let jobs = types::items::<Job>(list)?;
+    for job in &jobs {
         let took = job.started_ms.map_or_else(String::new, |start| {
             output::duration(job.ended_ms.unwrap_or(now_ms) - start)
         });
         table.row([
             job.reference(),
-            job.state.clone(),
+            state(job),
             output::shorten(&job.title(), 32),
             output::pairs(&job.parameters, 32),
             output::pairs(&job.metadata, 40),
@@ -196,7 +197,19 @@ fn print(list: &Value) -> anyhow::Result<()> {
         ]);
     }
     table.print("No such jobs. `cairn run -- COMMAND` runs the folder you stand in as one.")?;
+    for job in &jobs {
+        if let Some(hold) = job.hold.as_ref().filter(|hold| !hold.is_answered()) {
+            output::note(resume::how_to_go_on(&job.reference(), hold));
+        }
+    }
     Ok(())
+}
+
+fn state(job: &Job) -> String {
+    match job.hold {
+        Some(_) => format!("{}, held", job.state),
+        None => job.state.clone(),
+    }
 }
 
 #[cfg(test)]

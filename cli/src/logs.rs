@@ -10,9 +10,9 @@ pub(crate) use print::Printer;
 
 use crate::api::Call;
 use crate::api::types::LogPage;
-use crate::exit;
 use crate::reference::JobRef;
 use crate::session::{Place, Session, block_on};
+use crate::{exit, resume};
 
 /// Bytes of the log that one page holds, about.
 const PAGE_BYTES: u64 = 1024 * 1024;
@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
         }
         tokio::select! {
             result = follow(&session.client, &place, args.offset, &mut printer) => result.map(|_| ()),
+            never = resume::told_meanwhile(&session.client, &place) => match never {},
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     })?;

@@ -28,6 +28,7 @@ mod outputs;
 mod progress;
 mod project;
 mod reference;
+mod resume;
 mod run;
 mod serve;
 mod service;
@@ -85,12 +86,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Outputs(args) => outputs::run(args, json),
         Command::Data(action) => data::run(action, json),
         Command::Lineage(args) => lineage::run(&args, json),
+        Command::Resume(args) => resume::run(&args, json),
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),
         Command::Token(action) => token::run(action, json),
         Command::Enter(args) => Ok(spawner::enter(&args.command)),
-        Command::Execute(args) => Ok(exit::code(kernels::main_execute(args))),
+        Command::Execute(args) => Ok(exit::code(inside::main_execute(args))),
         Command::Supervise { args } => Ok(spawner::supervise(&args)),
     }
 }

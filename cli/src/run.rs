@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Stop it when one cell of its notebook has run this long.
     #[arg(long, value_name = "T", value_parser = reference::duration_ms)]
     cell_time_limit: Option<i64>,
+    /// When a cell of the notebook fails, keep its kernel this long for `cairn resume`: 30m, 2h, 7d at most.
+    #[arg(long, value_name = "T", value_parser = reference::duration_ms, requires = "notebook")]
+    hold_on_error: Option<i64>,
     /// A word to find the job by. May be given more than once.
     #[arg(long = "tag", value_name = "TEXT")]
     tags: Vec<String>,
@@ -118,6 +121,7 @@ async fn submit(session: &Session, args: &mut Args) -> anyhow::Result<Value> {
         ("name", args.name.take().map(Value::String)),
         ("time_limit_ms", args.time_limit.map(Value::from)),
         ("cell_time_limit_ms", args.cell_time_limit.map(Value::from)),
+        ("hold_ms", args.hold_on_error.map(Value::from)),
         ("retries", args.retries.map(Value::from)),
         ("tags", (!args.tags.is_empty()).then(|| json!(args.tags))),
     ];

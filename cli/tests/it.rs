@@ -18,6 +18,7 @@ mod it {
     mod machines;
     mod matrix;
     mod moves;
+    mod resume;
     mod run;
     mod sign_in;
     mod worker;

@@ -55,6 +55,8 @@ pub struct NewJob {
     pub time_limit_ms: Option<i64>,
     /// How long one cell of its notebook may run, in milliseconds.
     pub cell_time_limit_ms: Option<i64>,
+    /// How long a run of its notebook is held at a cell that failed, in milliseconds.
+    pub hold_ms: Option<i64>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// How often an attempt that failed is followed by another. Lost machines do not count.
@@ -104,6 +106,7 @@ impl Control {
             rerun_of: None,
             time_limit_ms: new.time_limit_ms,
             cell_time_limit_ms: new.cell_time_limit_ms,
+            hold_ms: new.hold_ms,
             tags: new.tags,
             retries: new.retries,
             queue: true,
@@ -153,6 +156,7 @@ impl Control {
             rerun_of: Some(job.id),
             time_limit_ms: job.time_limit_ms,
             cell_time_limit_ms: job.cell_time_limit_ms,
+            hold_ms: job.hold_ms,
             tags: job.tags,
             retries: job.retries,
             queue: true,

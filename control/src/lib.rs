@@ -9,6 +9,7 @@ pub mod datasets;
 pub mod environments;
 mod error;
 pub mod example;
+mod holds;
 mod inputs;
 mod janitor;
 pub mod jobs;
@@ -31,6 +32,7 @@ pub mod workspaces;
 
 pub use control::{Control, Parts};
 pub use error::{Error, Result};
+pub use holds::Answer;
 pub use inputs::NewInput;
 pub use keeper::Level;
 pub use layout::Layout;

@@ -155,6 +155,15 @@ export const createJob = (project: string, body: NewJob) =>
   takeAs<Job>(client.POST("/projects/{project}/jobs", { params: inProject(project), body }));
 export const stopJob = (project: string, number: number) =>
   takeAs<Job>(client.POST("/projects/{project}/jobs/{number}/stop", { params: ofJob(project, number) }));
+/** Lets a job that is held go on, with a corrected notebook or with the cell as it was. */
+export const resumeJob = (project: string, number: number, notebook?: Record<string, unknown>) =>
+  takeAs<Job>(
+    client.POST("/projects/{project}/jobs/{number}/resume", {
+      params: ofJob(project, number),
+      // A notebook is any JSON object, which the description cannot say in a type.
+      body: notebook ? { notebook: notebook as Record<string, never> } : {},
+    }),
+  );
 export const rerunJob = (project: string, number: number, parameters: Record<string, Json>) =>
   takeAs<Job>(
     client.POST("/projects/{project}/jobs/{number}/rerun", {

@@ -630,6 +630,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/jobs/{number}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says that the job's run is held, or still is after an answer that it could not use. For the job's own run. */
+        put: operations["hold_job"];
+        post?: never;
+        /**
+         * Says how the run's hold ended. For the job's own run.
+         * @description 409 where somebody answered before it could expire: then ask for the answer.
+         */
+        delete: operations["end_hold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/jobs/{number}/hold/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Asks how the job's run is to go on; waits up to 25 s for that. For the job's own run. */
+        get: operations["get_hold_answer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/jobs/{number}/log": {
         parameters: {
             query?: never;
@@ -733,6 +771,27 @@ export interface paths {
         put?: never;
         /** Runs a job again on the same code and inputs, with other values for some parameters if they are given. */
         post: operations["rerun_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/jobs/{number}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a job that is held go on from the cell that failed.
+         * @description Answered before the run has taken it in: `hold` of the job is null once it goes on, and has `refused` where it cannot go on with the
+         *     notebook, because one of the cells that have run is not the same in it. Then the job is still held.
+         */
+        post: operations["resume_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1501,6 +1560,110 @@ export interface components {
             /** @description Where a symbolic link points. */
             target: string | null;
         };
+        /** @description A run that is or was held at a cell that failed, with its kernel and everything in it. */
+        Hold: {
+            /**
+             * Format: int64
+             * @description How many times somebody said how to go on.
+             */
+            answers: number;
+            /**
+             * Format: int64
+             * @description The number of the attempt.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description The cell's number among the code cells, from 1.
+             */
+            cell_number: number;
+            /**
+             * Format: int64
+             * @description How many code cells the notebook had.
+             */
+            cells: number;
+            /** @description The exception's name; `TimeLimitError` where the cell ran too long. */
+            ename: string;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_ms: number | null;
+            /** @description What happened, in a sentence. */
+            message: string;
+            /** @description The BLAKE3 of the corrected notebook that it went on with: from the cell on, the job ran other code than that of its snapshot. */
+            notebook_hash: string | null;
+            /**
+             * Format: int64
+             * @description 1 for the first hold of the attempt.
+             */
+            number: number;
+            /** @description Why the run could not go on with the last corrected notebook. */
+            refused: string | null;
+            /** @description Who resumed it. */
+            resumed_by: string | null;
+            /** @description Their name. */
+            resumed_by_name: string | null;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970, UTC.
+             */
+            since_ms: number;
+            /** @description What has come of it. */
+            state: components["schemas"]["HoldState"];
+            /** @description The cell's first line. */
+            title: string;
+            /**
+             * Format: int64
+             * @description When it ends by itself.
+             */
+            until_ms: number;
+        };
+        /** @description How a run is to go on. */
+        HoldAnswer: {
+            /**
+             * Format: int64
+             * @description The number of this answer.
+             */
+            answer: number;
+            /** @description The corrected notebook; null to try the cell again as it was. */
+            notebook: Record<string, never> | null;
+        };
+        /** @description What a run says when it is held. */
+        HoldRequest: {
+            /**
+             * Format: int64
+             * @description The cell's number among the code cells, from 1.
+             */
+            cell_number: number;
+            /**
+             * Format: int64
+             * @description How many code cells there are.
+             */
+            cells: number;
+            /** @description The exception's name. */
+            ename: string;
+            /**
+             * Format: int64
+             * @description How long it waits.
+             */
+            limit_ms: number;
+            /** @description What happened. */
+            message: string;
+            /**
+             * Format: int64
+             * @description 1 for the first hold of the run.
+             */
+            number: number;
+            refused?: components["schemas"]["RefusedAnswer"] | null;
+            /** @description The cell's first line. */
+            title: string;
+        };
+        /**
+         * @description What has come of a hold. The first two are open.
+         * @enum {string}
+         */
+        HoldState: "held" | "answered" | "resumed" | "expired" | "stopped" | "died" | "lost";
         /** @description A home directory: what it takes, and how it is kept. */
         Home: {
             /**
@@ -1632,6 +1795,14 @@ export interface components {
              * @description How many attempts have failed and were followed by another.
              */
             failures: number;
+            hold: components["schemas"]["Hold"] | null;
+            /**
+             * Format: int64
+             * @description How long a run of its notebook is held at a cell that failed.
+             */
+            hold_ms: number | null;
+            /** @description Every time that its runs were held, the present one included, oldest first. */
+            holds: components["schemas"]["Hold"][];
             /** @description Never changes. */
             id: string;
             /** @description What it reads. */
@@ -1934,6 +2105,14 @@ export interface components {
                  * @description How many attempts have failed and were followed by another.
                  */
                 failures: number;
+                hold?: components["schemas"]["Hold"] | null;
+                /**
+                 * Format: int64
+                 * @description How long a run of its notebook is held at a cell that failed.
+                 */
+                hold_ms?: number | null;
+                /** @description Every time that its runs were held, the present one included, oldest first. */
+                holds: components["schemas"]["Hold"][];
                 /** @description Never changes. */
                 id: string;
                 /** @description What it reads. */
@@ -2695,6 +2874,11 @@ export interface components {
             command?: string[] | null;
             /** @description The name of an environment; that of the workspace, or `default`, where left out. */
             environment?: string | null;
+            /**
+             * Format: int64
+             * @description A run of its notebook is held this long, with its kernel, at a cell that failed, for somebody to resume it. At most 7 days; 0 is not at all.
+             */
+            hold_ms?: number | null;
             /** @description A text of the client's choice: submitting the same again with it answers with the same job. */
             idempotency_key?: string | null;
             /** @description What it reads. */
@@ -2944,12 +3128,27 @@ export interface components {
              */
             offset: number;
         };
+        /** @description An answer that a run could not go on with. */
+        RefusedAnswer: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            answer: number;
+            /** @description Why. */
+            reason: string;
+        };
         /** @description What to change when a job is run again. */
         RerunRequest: {
             /** @description Values for some parameters; the others stay. */
             parameters?: {
                 [key: string]: unknown;
             };
+        };
+        /** @description How a job that is held goes on. */
+        ResumeRequest: {
+            /** @description A corrected notebook, in format 4, whose cells are taken from the failed one on. Left out: the cell is tried again as it was. */
+            notebook?: Record<string, never> | null;
         };
         /**
          * @description What a member of a project may do.
@@ -5024,6 +5223,117 @@ export interface operations {
             };
         };
     };
+    hold_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hold"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    end_hold: {
+        parameters: {
+            query: {
+                /** @description Its number. */
+                number: number;
+                /** @description How it ended. */
+                end: "resumed" | "expired" | "stopped" | "died";
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is recorded */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_hold_answer: {
+        parameters: {
+            query: {
+                /** @description Its number. */
+                number: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldAnswer"];
+                };
+            };
+            /** @description None yet */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     get_job_log: {
         parameters: {
             query?: {
@@ -5234,6 +5544,41 @@ export interface operations {
         };
         responses: {
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    resume_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"] | null;
+            };
+        };
+        responses: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,6 +6,7 @@ mod catalog;
 mod datasets;
 mod devices;
 mod files;
+mod holds;
 mod info;
 mod inputs;
 mod jobs;
@@ -108,6 +109,7 @@ fn work() -> OpenApiRouter<App> {
         .routes(routes!(jobs::list_project_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::stop_job))
+        .routes(routes!(holds::hold_job, holds::end_hold))
         .routes(routes!(series::get_job_series))
         .routes(routes!(logs::get_job_log))
         .routes(routes!(files::list_job_files))
@@ -158,6 +160,8 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(datasets::get_dataset_file))
         .routes(routes!(jobs::create_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
         .routes(routes!(jobs::rerun_job))
+        .routes(routes!(holds::resume_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
+        .routes(routes!(holds::get_hold_answer))
         .routes(objects.layer(DefaultBodyLimit::disable()))
         .routes(routes!(uploads::seal_upload))
 }

@@ -74,6 +74,10 @@ pub enum Action {
     SubmitJob,
     /// Stop a job.
     StopJob,
+    /// Say how a job that is held goes on.
+    ResumeJob,
+    /// Say that the job is held, as its own run does.
+    HoldJob,
     /// Send content into a project.
     Upload,
     /// See a dataset with its versions and files.
@@ -134,9 +138,12 @@ impl Action {
             A::Administer => (Scope::Admin, None),
             A::ReadSelf | A::ReadCatalog | A::ReadEvents | A::ListProjects => (Scope::Read, None),
             A::CreateProject | A::BuildEnvironment => (Scope::Write, None),
-            A::ReadProject | A::ListJobs | A::ReadJob | A::ReadWorkspace | A::ReadDataset => {
-                (Scope::Read, Some(Role::Viewer))
-            }
+            A::ReadProject
+            | A::ListJobs
+            | A::ReadJob
+            | A::ReadWorkspace
+            | A::ReadDataset
+            | A::HoldJob => (Scope::Read, Some(Role::Viewer)),
             A::LeaveProject => (Scope::Write, Some(Role::Viewer)),
             A::ChangeProject | A::DeleteProject | A::ManageMembers | A::ManageDatasets => {
                 (Scope::Write, Some(Role::Owner))
@@ -145,9 +152,12 @@ impl Action {
                 (Scope::Workspaces, Some(Role::Editor))
             }
             A::StopWorkspace | A::DeleteWorkspace => (Scope::Workspaces, Some(Role::Viewer)),
-            A::SubmitJob | A::RunFromWorkspace | A::StopJob | A::Upload | A::ChangeDatasets => {
-                (Scope::Write, Some(Role::Editor))
-            }
+            A::SubmitJob
+            | A::RunFromWorkspace
+            | A::StopJob
+            | A::ResumeJob
+            | A::Upload
+            | A::ChangeDatasets => (Scope::Write, Some(Role::Editor)),
         };
         let by_workspace = matches!(
             self,
@@ -162,6 +172,7 @@ impl Action {
                 | A::ChangeInputs
                 | A::RunFromWorkspace
                 | A::StopJob
+                | A::ResumeJob
                 | A::SubmitJob
                 | A::Upload
                 | A::ReadDataset
@@ -173,7 +184,7 @@ impl Action {
             by_workspace,
             by_job: matches!(
                 self,
-                A::ReadSelf | A::ReadProject | A::ReadJob | A::ReadDataset
+                A::ReadSelf | A::ReadProject | A::ReadJob | A::ReadDataset | A::HoldJob
             ),
         }
     }
@@ -181,6 +192,11 @@ impl Action {
     /// What would give more than a token was given: only a person at a browser may do it.
     fn needs_session(self) -> bool {
         matches!(self, Self::ChangePassword | Self::ApproveDevice)
+    }
+
+    /// What a job's own run says of itself, and nobody for it.
+    fn is_of_job(self) -> bool {
+        matches!(self, Self::HoldJob)
     }
 
     /// What only the person whose workspace it is may do; owners and administrators may see, stop and delete it.
@@ -203,7 +219,7 @@ pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Dec
         return from_outside(principal, action, resource);
     }
     let is_in_bounds = match principal.bound() {
-        Bound::None => true,
+        Bound::None => !action.is_of_job(),
         Bound::Workspace { .. } => needs.by_workspace,
         Bound::Job { .. } => needs.by_job,
     };
@@ -215,7 +231,9 @@ pub fn decide(principal: &Principal, action: Action, resource: &Resource) -> Dec
     let is_person_right = !action.is_personal() || resource.owner == Some(principal.user.id);
     // Other jobs of the project a workspace may look at.
     let is_origin_right = match principal.bound() {
-        Bound::Workspace { workspace, .. } if action == Action::StopJob => {
+        Bound::Workspace { workspace, .. }
+            if matches!(action, Action::StopJob | Action::ResumeJob) =>
+        {
             resource.origin == Some(workspace)
         }
         _ => true,

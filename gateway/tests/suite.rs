@@ -9,6 +9,7 @@ mod suite {
     mod datasets;
     mod devices;
     mod forgery;
+    mod holds;
     mod machines;
     mod openapi;
     mod pages;

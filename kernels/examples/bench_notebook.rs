@@ -33,7 +33,7 @@ enum Run {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     if let Some(Run::Execute(args)) = arguments.command {
-        return Ok(kernels::main_execute(args).into());
+        return Ok(kernels::main_execute(args, None).into());
     }
     let mut report = report::Report::new(arguments.json);
     analysis::measure(&mut report)?;

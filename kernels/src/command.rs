@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::html::{HtmlArgs, main_html};
 use crate::error::{Error, Result};
+use crate::hold::Hold;
 use crate::run::{Execute, Outcome, execute};
 use crate::save;
 use crate::stop::Stop;
@@ -35,6 +36,9 @@ pub struct ExecuteArgs {
     /// How long one cell may run, in milliseconds.
     #[arg(long)]
     pub cell_timeout_ms: Option<u64>,
+    /// How long a run whose cell failed is held with its kernel, in milliseconds, for somebody to resume it.
+    #[arg(long)]
+    pub hold_ms: Option<u64>,
     /// How long the kernel may take to start, in milliseconds.
     #[arg(long, default_value_t = 120_000)]
     pub start_timeout_ms: u64,
@@ -49,8 +53,8 @@ pub struct ExecuteArgs {
 /// Runs `cairn execute` and gives its exit status: 0 complete, 1 a cell raised or ran too long, 2 bad input, 3 the kernel died
 /// or did not start, 4 the result could not be saved, 128 + signal when it was stopped.
 ///
-/// Messages go to stderr. Blocks; must not be called from an async task.
-pub fn main_execute(args: ExecuteArgs) -> u8 {
+/// `hold` is asked where `hold_ms` is given. Messages go to stderr. Blocks; must not be called from an async task.
+pub fn main_execute(args: ExecuteArgs, hold: Option<&dyn Hold>) -> u8 {
     let report = args.report.clone();
     let ended = prepare(args).and_then(|execute| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -58,7 +62,7 @@ pub fn main_execute(args: ExecuteArgs) -> u8 {
             .enable_all()
             .build()
             .map_err(|error| Error::internal("no threads can be started", error))?;
-        let outcome = runtime.block_on(run(execute));
+        let outcome = runtime.block_on(run(execute, hold));
         // A write to a stream that nobody reads must not keep the process.
         runtime.shutdown_background();
         outcome
@@ -94,11 +98,11 @@ fn describe(ended: &Result<Outcome>, code: u8) -> Value {
     }
 }
 
-async fn run(job: Execute) -> Result<Outcome> {
+async fn run(job: Execute, hold: Option<&dyn Hold>) -> Result<Outcome> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Error::internal("signals cannot be handled", error))?;
-    execute(job, &stop).await
+    execute(job, &stop, hold).await
 }
 
 fn prepare(args: ExecuteArgs) -> Result<Execute> {
@@ -117,6 +121,7 @@ fn prepare(args: ExecuteArgs) -> Result<Execute> {
         kernel: args.kernel,
         environment: args.environment,
         cell_timeout_ms: args.cell_timeout_ms,
+        hold_ms: args.hold_ms,
         start_timeout_ms: args.start_timeout_ms,
         cell_output_bytes: args.cell_output_bytes,
         ..Execute::new(args.notebook, args.output, cwd)

@@ -6,6 +6,7 @@ mod clock;
 mod command;
 mod error;
 pub mod export;
+mod hold;
 mod kernelspec;
 mod lenient;
 mod literal;
@@ -23,6 +24,7 @@ mod widgets;
 
 pub use crate::command::{ExecuteArgs, HtmlArgs, main_execute, main_html};
 pub use crate::error::{Error, Result};
+pub use crate::hold::{Answer, Held, Hold, HoldEnd};
 pub use crate::literal::Literal;
 pub use crate::run::{At, Execute, Outcome, execute};
 pub use crate::stop::Stop;

@@ -2,6 +2,7 @@
 //! exactly as it stood. Knows nothing of kernels.
 
 mod cell;
+mod graft;
 mod parameters;
 pub(crate) mod raw;
 

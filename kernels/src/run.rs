@@ -4,6 +4,8 @@
 //! the notebook is saved and the kernel's whole process group ended before this returns.
 
 mod cell;
+mod correct;
+mod hold;
 mod plan;
 mod record;
 mod session;
@@ -17,6 +19,7 @@ use serde_json::{Map, Value};
 use self::plan::Plan;
 use self::session::{Session, Started};
 use crate::error::{Error, Result};
+use crate::hold::Hold;
 use crate::sink::Sink;
 use crate::stop::Stop;
 
@@ -37,6 +40,8 @@ pub struct Execute {
     pub cwd: PathBuf,
     /// How long one cell may run.
     pub cell_timeout_ms: Option<u64>,
+    /// How long a run whose cell failed is held with its kernel, if [`execute`] is given somebody to ask; else it ends there.
+    pub hold_ms: Option<u64>,
     /// How long the kernel may take to start.
     pub start_timeout_ms: u64,
     /// How many bytes of output one cell keeps in the notebook.
@@ -58,6 +63,7 @@ impl Execute {
             environment: None,
             cwd: cwd.into(),
             cell_timeout_ms: None,
+            hold_ms: None,
             start_timeout_ms: 120_000,
             cell_output_bytes: 64 * 1024 * 1024,
         }
@@ -204,16 +210,17 @@ impl fmt::Display for Outcome {
 ///
 /// The output is saved before the first cell, after every cell and every few seconds within one. Text that cells print goes
 /// to this process's stdout and stderr, whole and in order; progress lines go to stderr. `stop` interrupts the running cell.
-/// Dropping the future kills the kernel and leaves the notebook as it was last saved. Needs a multi-threaded runtime, or
+/// A cell that raised or ran too long ends the run, unless it is to be held: then `hold` is asked, which may be often, and the run
+/// goes on from that cell in the same kernel. Dropping the future kills the kernel and leaves the notebook as it was last saved. Needs a multi-threaded runtime, or
 /// else messages wait while a notebook is saved.
 ///
 /// # Errors
 /// `Invalid` and `NotFound` before anything ran; `Unavailable` when the kernel does not start; `Save` when the folder of the
 /// output cannot be written at first, or the end result cannot be saved: the cells have run then.
-pub async fn execute(execute: Execute, stop: &Stop) -> Result<Outcome> {
+pub async fn execute(execute: Execute, stop: &Stop, hold: Option<&dyn Hold>) -> Result<Outcome> {
     let (sink, writer) = Sink::start()
         .map_err(|error| Error::internal("no thread for output can be started", error))?;
-    let outcome = run(execute, stop, &sink).await;
+    let outcome = run(execute, (stop, hold), &sink).await;
     drop(sink);
     // Stopping must not take long, and nobody may be reading any more.
     let patience = if stop.signal().is_some() { 2 } else { 60 };
@@ -221,7 +228,11 @@ pub async fn execute(execute: Execute, stop: &Stop) -> Result<Outcome> {
     outcome
 }
 
-async fn run(execute: Execute, stop: &Stop, sink: &Sink) -> Result<Outcome> {
+async fn run(
+    execute: Execute,
+    (stop, hold): (&Stop, Option<&dyn Hold>),
+    sink: &Sink,
+) -> Result<Outcome> {
     let Plan {
         mut record,
         spec,
@@ -231,13 +242,15 @@ async fn run(execute: Execute, stop: &Stop, sink: &Sink) -> Result<Outcome> {
         sink.say(&format!("warning: {warning}")).await;
     }
     record.save(false)?;
-    let started = Session::start(&execute, record, &spec, stop, sink).await?;
+    let started = Session::start(&execute, record, &spec, (stop, hold), sink).await?;
     let mut session = match started {
         Started::Ready(session) => session,
         Started::Stopped(signal) => return Ok(Outcome::Stopped { signal, cell: None }),
     };
     let outcome = session.run_cells().await;
-    report(&outcome, sink).await;
+    if !session.is_told {
+        report(&outcome, sink).await;
+    }
     session.finish(&outcome).await?;
     Ok(outcome)
 }

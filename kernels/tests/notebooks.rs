@@ -4,6 +4,7 @@
 mod notebooks {
     pub(crate) mod bed;
     mod failures;
+    pub(crate) mod hold;
     mod input;
     mod outputs;
     mod parameters;

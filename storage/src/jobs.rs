@@ -121,6 +121,8 @@ pub struct Job {
     pub time_limit_ms: Option<i64>,
     /// How long one cell of its notebook may run, in milliseconds.
     pub cell_time_limit_ms: Option<i64>,
+    /// How long a run of its notebook is held, with its kernel, at a cell that failed, in milliseconds.
+    pub hold_ms: Option<i64>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// How often an attempt that failed is followed by another.
@@ -171,6 +173,7 @@ impl Record for Job {
             rerun_of: row.maybe_parsed("rerun_of")?,
             time_limit_ms: row.maybe_int("time_limit_ms")?,
             cell_time_limit_ms: row.maybe_int("cell_time_limit_ms")?,
+            hold_ms: row.maybe_int("hold_ms")?,
             tags: row.json("tags")?,
             retries: row.int("retries")?,
             failures: row.int("failures")?,

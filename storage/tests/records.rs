@@ -14,6 +14,8 @@ mod durability;
 mod endings;
 #[path = "records/events.rs"]
 mod events;
+#[path = "records/holds.rs"]
+mod holds;
 #[path = "records/homes.rs"]
 mod homes;
 #[path = "records/jobs.rs"]

@@ -27,6 +27,6 @@ fn main() -> ExitCode {
     }
     match Command::parse() {
         Command::Enter { command } => spawner::enter(&command),
-        Command::Execute(args) => ExitCode::from(kernels::main_execute(args)),
+        Command::Execute(args) => ExitCode::from(inside::main_execute(args)),
     }
 }

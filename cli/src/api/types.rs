@@ -144,6 +144,12 @@ pub(crate) struct Job {
     /// Or the signal that ended it.
     #[serde(default)]
     pub(crate) signal: Option<i64>,
+    /// How long its run is held at a cell that failed.
+    #[serde(default)]
+    pub(crate) hold_ms: Option<i64>,
+    /// The cell that it is held at.
+    #[serde(default)]
+    pub(crate) hold: Option<Hold>,
     /// Words to find it by.
     #[serde(default)]
     pub(crate) tags: Vec<String>,
@@ -184,6 +190,38 @@ impl Job {
             .or_else(|| self.notebook.clone())
             .or_else(command)
             .unwrap_or_default()
+    }
+}
+
+/// A run that is held at a cell that failed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Hold {
+    /// The attempt.
+    pub(crate) attempt: i64,
+    /// Its number within that.
+    pub(crate) number: i64,
+    /// `held` or `answered`.
+    pub(crate) state: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// When it ends by itself.
+    pub(crate) until_ms: i64,
+    /// How many answers were given.
+    pub(crate) answers: i64,
+    /// Why the last one was of no use.
+    #[serde(default)]
+    pub(crate) refused: Option<String>,
+}
+
+impl Hold {
+    /// Has somebody said how to go on?
+    pub(crate) fn is_answered(&self) -> bool {
+        self.state == "answered"
+    }
+
+    /// Is it the same time that the run was held?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.attempt, self.number) == (other.attempt, other.number)
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::api::types::{self, Job};
 use crate::api::{Call, Client};
 use crate::logs::{self, Printer};
-use crate::output;
 use crate::session::Place;
+use crate::{output, resume};
 
 /// Between two looks at a job whose log has ended: its outputs are being kept.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -30,6 +30,7 @@ pub(super) async fn to_the_end(
     };
     tokio::select! {
         result = follow => result.map(Some),
+        never = resume::told_meanwhile(client, place) => match never {},
         _ = tokio::signal::ctrl_c() => {
             output::note(format!("\ncairn: detached; {place} goes on. `cairn logs {place} -f` follows it again, `cairn stop {place}` stops it."));
             Ok(None)

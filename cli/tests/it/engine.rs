@@ -18,7 +18,7 @@ runtime = "docker"
 "#;
 
 /// The socket of the tests' engine, which has the shipped images; none where there is no engine.
-fn socket() -> Option<PathBuf> {
+pub(crate) fn socket() -> Option<PathBuf> {
     let address = std::env::var("CAIRN_TEST_DOCKER").unwrap_or_default();
     let path = address.strip_prefix("unix://").map(PathBuf::from);
     let inside = Path::new(env!("CARGO_BIN_EXE_cairn")).with_file_name("cairn-inside");

@@ -33,6 +33,7 @@ pub(super) async fn work(control: &Control, job: &Job, attempt: &Attempt) -> Res
         parameters: job.parameters.clone(),
         time_limit_ms: job.time_limit_ms,
         cell_time_limit_ms: job.cell_time_limit_ms,
+        hold_ms: job.hold_ms,
     };
     Ok(Work {
         run_id: attempt.run_id.clone(),

@@ -85,6 +85,9 @@ fn argv(parts: &Parts<'_>) -> Vec<String> {
             if let Some(limit_ms) = parts.attempt.cell_time_limit_ms {
                 argv.extend(["--cell-timeout-ms".to_owned(), limit_ms.to_string()]);
             }
+            if let Some(limit_ms) = parts.attempt.hold_ms {
+                argv.extend(["--hold-ms".to_owned(), limit_ms.to_string()]);
+            }
             argv.push(format!("/cairn/repository/{notebook}"));
         }
         None => argv.extend(command(
@@ -157,6 +160,7 @@ fn variables(parts: &Parts<'_>) -> BTreeMap<String, String> {
         ("PYTHONUNBUFFERED", "1".to_owned()),
         ("CAIRN_JOB_ID", attempt.job_id.to_string()),
         ("CAIRN_JOB", attempt.job.clone()),
+        ("CAIRN_PROJECT_ID", attempt.project_id.to_string()),
         ("CAIRN_API_URL", parts.api_url.to_owned()),
         ("CAIRN_TOKEN_FILE", "/cairn/secrets/token".to_owned()),
         ("CAIRN_REPOSITORY", "/cairn/repository".to_owned()),

@@ -70,6 +70,9 @@ pub struct AttemptWork {
     pub time_limit_ms: Option<i64>,
     /// How long each cell of the notebook may run.
     pub cell_time_limit_ms: Option<i64>,
+    /// How long the run is held at a cell that failed.
+    #[serde(default)]
+    pub hold_ms: Option<i64>,
 }
 
 /// What only the run itself may know. Never logged.

@@ -60,6 +60,9 @@ pub(crate) struct NewJob {
     time_limit_ms: Option<i64>,
     /// A cell of its notebook is interrupted after running this long, and the job ends there.
     cell_time_limit_ms: Option<i64>,
+    /// A run of its notebook is held this long, with its kernel, at a cell that failed, for somebody to resume it. At most 7 days; 0 is not at all.
+    #[schema(minimum = 0, maximum = 604_800_000)]
+    hold_ms: Option<i64>,
     /// Words to find it by.
     #[serde(default)]
     tags: Vec<String>,
@@ -206,6 +209,7 @@ pub(crate) async fn create_job(
         idempotency_key: new.idempotency_key,
         time_limit_ms: new.time_limit_ms,
         cell_time_limit_ms: new.cell_time_limit_ms,
+        hold_ms: new.hold_ms.filter(|hold_ms| *hold_ms != 0),
         tags: new.tags,
         retries: new.retries,
     };

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use control::{Place, Queue};
 use serde::Serialize;
 use storage::{
-    ids::{LeaseId, MachineId, WorkspaceId},
+    holds,
+    ids::{JobId, LeaseId, MachineId, WorkspaceId},
     jobs,
     leases::{self, Lease, Subject},
     machines, workspaces,
 };
 use utoipa::ToSchema;
 
-use crate::{app::App, error::ApiError};
+use crate::{api::holds::Hold, app::App, error::ApiError};
 
 /// Where something stands among all that wait for a machine.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +41,7 @@ pub(crate) struct Placed {
     names: HashMap<MachineId, String>,
     queue: Queue,
     leases: HashMap<Subject, Vec<Lease>>,
+    holds: HashMap<JobId, Vec<holds::Hold>>,
     now_ms: i64,
 }
 
@@ -56,7 +58,13 @@ impl Placed {
     pub(crate) async fn jobs(app: &App, page: &[jobs::Job]) -> Result<Self, ApiError> {
         let subjects: Vec<Subject> = page.iter().map(|one| Subject::Job(one.id)).collect();
         let waits = page.iter().any(|one| one.state == jobs::State::Queued);
-        Self::of(app, &subjects, waits).await
+        let mut placed = Self::of(app, &subjects, waits).await?;
+        let may_be_held = page.iter().filter(|one| one.hold_ms.is_some());
+        let ids: Vec<JobId> = may_be_held.map(|one| one.id).collect();
+        for hold in holds::of_each(app.db(), &ids).await? {
+            placed.holds.entry(hold.job_id).or_default().push(hold);
+        }
+        Ok(placed)
     }
 
     /// Only for what things cost.
@@ -74,8 +82,25 @@ impl Placed {
             names: machines::all_names(app.db()).await?,
             queue,
             leases: leases::of_each(app.db(), subjects).await?,
+            holds: HashMap::new(),
             now_ms: app.db().now_ms(),
         })
+    }
+
+    /// The hold of a job that is open.
+    pub(crate) fn hold(&self, id: JobId) -> Option<Hold> {
+        let mut open = self
+            .holds
+            .get(&id)?
+            .iter()
+            .filter(|one| one.state.is_open());
+        open.next().map(Hold::from)
+    }
+
+    /// Every hold of a job.
+    pub(crate) fn holds(&self, id: JobId) -> Vec<Hold> {
+        let all = self.holds.get(&id).map_or(&[][..], Vec::as_slice);
+        all.iter().map(Hold::from).collect()
     }
 
     /// The name of a machine.

@@ -27,6 +27,7 @@ async fn notebook(world: &World, name: &str, tags: &[&str]) -> JobId {
         rerun_of: None,
         time_limit_ms: None,
         cell_time_limit_ms: None,
+        hold_ms: None,
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
         retries: 0,
         queue: true,

@@ -252,6 +252,7 @@ async fn job(
         rerun_of: None,
         time_limit_ms: None,
         cell_time_limit_ms: None,
+        hold_ms: None,
         tags: Vec::new(),
         retries: 0,
         queue: true,

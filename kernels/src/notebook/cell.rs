@@ -142,6 +142,18 @@ impl Cell {
         self.fields.read("id")
     }
 
+    /// Gives it another id, or none.
+    pub(super) fn set_id(&mut self, id: Option<&str>) {
+        if self.id().as_deref() == id {
+            return;
+        }
+        match id {
+            Some(id) => self.fields.set("id", raw::quote(id)),
+            None => self.fields.remove("id"),
+        }
+        self.text = None;
+    }
+
     /// Sets what running the cell gave: the prompt number and the JSON text of the list of outputs.
     pub(crate) fn set_results(&mut self, execution_count: Option<u64>, outputs: String) {
         let count = execution_count.map_or_else(|| "null".to_owned(), |count| count.to_string());

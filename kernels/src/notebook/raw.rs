@@ -41,6 +41,11 @@ impl Object {
         }
     }
 
+    /// Takes `key` out, wherever it stands.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.0.retain(|(name, _)| name != key);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, text)| (name.as_str(), &**text))
     }

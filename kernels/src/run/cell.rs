@@ -269,7 +269,13 @@ impl Session<'_> {
     }
 
     /// Puts into the notebook why a cell did not end by itself.
-    fn explain(&mut self, index: usize, ename: &str, outcome: &Outcome, words: Vec<String>) {
+    pub(super) fn explain(
+        &mut self,
+        index: usize,
+        ename: &str,
+        outcome: &Outcome,
+        words: Vec<String>,
+    ) {
         let evalue = outcome.to_string();
         let mut traceback = words;
         traceback.push(format!("{ename}: {evalue}"));

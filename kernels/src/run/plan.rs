@@ -23,6 +23,7 @@ pub(super) fn prepare(execute: &Execute) -> Result<Plan> {
     let spec =
         Search::new(execute.environment.as_deref()).find(kernel.as_deref().unwrap_or("python3"))?;
     let mut warnings = Vec::new();
+    let mut injected = None;
     let declared = document.parameters();
     if !execute.parameters.is_empty() {
         let values = coerce(&declared, &execute.parameters)?;
@@ -41,6 +42,7 @@ pub(super) fn prepare(execute: &Execute) -> Result<Plan> {
             ));
         }
         document.inject(&source);
+        injected = Some(source);
     }
     let defaults: serde_json::Map<String, Value> = declared
         .into_iter()
@@ -56,6 +58,7 @@ pub(super) fn prepare(execute: &Execute) -> Result<Plan> {
     });
     let record = Record::new(
         document,
+        injected,
         execute.output.clone(),
         execute.cell_output_bytes,
         facts,

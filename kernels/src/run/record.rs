@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::At;
 use crate::client::Message;
@@ -25,7 +25,11 @@ const TOTAL_BYTES: usize = 512 * 1024 * 1024;
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) struct Record {
-    document: Document,
+    pub(super) document: Document,
+    /// The source of the cell of parameters that was put in.
+    pub(super) injected: Option<String>,
+    /// What is to be told of each time the run was held and went on.
+    pub(super) resumed: Vec<Value>,
     output: PathBuf,
     cell_bytes: usize,
     facts: Value,
@@ -33,7 +37,7 @@ pub(super) struct Record {
     cells: HashMap<usize, Cell>,
     changed: BTreeSet<usize>,
     /// Which cell each request was for.
-    requests: HashMap<String, usize>,
+    pub(super) requests: HashMap<String, usize>,
     /// Which cells show a display id.
     displays: HashMap<String, BTreeSet<usize>>,
     widgets: Widgets,
@@ -52,12 +56,15 @@ impl Record {
     /// Begins a record: old results are taken out of the document.
     pub(super) fn new(
         document: Document,
+        injected: Option<String>,
         output: PathBuf,
         cell_bytes: usize,
         facts: Value,
     ) -> Self {
         let mut record = Self {
             document,
+            injected,
+            resumed: Vec::new(),
             output,
             cell_bytes,
             facts,
@@ -80,6 +87,11 @@ impl Record {
 
     pub(super) fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// The first code cell at `from` or behind it.
+    pub(super) fn code_cell_from(&self, from: usize) -> Option<usize> {
+        self.document.code_cells().find(|index| *index >= from)
     }
 
     /// Names a cell for people.
@@ -194,9 +206,41 @@ impl Record {
         facts["exception"] = json!(ended.filter(|failed| *failed));
         self.document
             .set_metadata("papermill", raw::pretty(&facts, 2));
+        self.describe_holds();
         if let Some(widgets) = self.widgets.metadata() {
             self.document
                 .set_metadata("widgets", raw::pretty(&widgets, 2));
+        }
+    }
+
+    /// What else stands under `cairn` stays; what an earlier run has told of itself does not.
+    fn describe_holds(&mut self) {
+        let known = self.document.metadata().read::<Map<String, Value>>("cairn");
+        let mut cairn = known.unwrap_or_default();
+        if self.resumed.is_empty() && cairn.remove("resumed").is_none() {
+            return;
+        }
+        if !self.resumed.is_empty() {
+            cairn.insert("resumed".to_owned(), json!(self.resumed));
+        }
+        self.document.set_metadata("cairn", raw::pretty(&cairn, 2));
+    }
+
+    /// Forgets what the cells from `from` to before `to` have given; those that are still there begin anew.
+    pub(super) fn forget(&mut self, from: usize, to: usize) {
+        for index in from..to {
+            let Some(cell) = self.cells.remove(&index) else {
+                continue;
+            };
+            self.bytes -= cell.outputs.bytes();
+            self.changed.remove(&index);
+        }
+        for shown in self.displays.values_mut() {
+            shown.retain(|index| !(from..to).contains(index));
+        }
+        let cells: Vec<usize> = self.document.code_cells().collect();
+        for index in cells.into_iter().filter(|index| (from..to).contains(index)) {
+            self.cell(index);
         }
     }
 

@@ -7,10 +7,12 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::cell::End;
+use super::hold::Next;
 use super::record::Record;
 use super::{Execute, Outcome};
 use crate::client::{Channel, Client, Event, Message};
 use crate::error::{Error, Result};
+use crate::hold::Hold;
 use crate::kernelspec::Kernelspec;
 use crate::process::{Process, Start};
 use crate::sink::{Sink, Stream};
@@ -30,6 +32,12 @@ pub(super) struct Session<'a> {
     pub(super) interrupt_by_message: bool,
     pub(super) stop: &'a Stop,
     pub(super) sink: &'a Sink,
+    /// Who is asked about a cell that failed.
+    pub(super) hold: Option<&'a dyn Hold>,
+    /// How often the run has been held.
+    pub(super) holds: u32,
+    /// Whether the log tells already of the outcome.
+    pub(super) is_told: bool,
     /// Whether the last text of each stream ended its line.
     pub(super) open_lines: [bool; 2],
     save_has_failed: bool,
@@ -47,7 +55,7 @@ impl<'a> Session<'a> {
         execute: &'a Execute,
         mut record: Record,
         spec: &Kernelspec,
-        stop: &'a Stop,
+        (stop, hold): (&'a Stop, Option<&'a dyn Hold>),
         sink: &'a Sink,
     ) -> Result<Started<'a>> {
         let limit = Duration::from_millis(execute.start_timeout_ms);
@@ -89,6 +97,9 @@ impl<'a> Session<'a> {
             interrupt_by_message: spec.interrupt_by_message,
             stop,
             sink,
+            hold,
+            holds: 0,
+            is_told: false,
             open_lines: [false; 2],
             save_has_failed: false,
         })))
@@ -96,8 +107,9 @@ impl<'a> Session<'a> {
 
     /// Runs the cells one by one, until one ends the run.
     pub(super) async fn run_cells(&mut self) -> Outcome {
-        let cells: Vec<usize> = self.record.document().code_cells().collect();
-        for index in cells {
+        let mut next = 0;
+        while let Some(index) = self.record.code_cell_from(next) {
+            next = index + 1;
             let cell = &self.record.document().cells()[index];
             if cell.source().trim().is_empty() || cell.has_tag("skip-execution") {
                 self.record.end(index, false);
@@ -115,7 +127,10 @@ impl<'a> Session<'a> {
             match end {
                 End::Done => self.progress(index, &at).await,
                 End::Exited => return Outcome::Complete,
-                End::Failed(outcome) => return outcome,
+                End::Failed(outcome) => match self.hold(index, outcome).await {
+                    Next::Cell(from) => next = from,
+                    Next::End(outcome) => return outcome,
+                },
             }
         }
         Outcome::Complete

@@ -28,6 +28,8 @@ struct Runner {
 }
 
 const ARGUMENTS: &str = "KERNELS_TEST_ARGUMENTS";
+/// The folder in which a run that is held asks, see [`super::hold`].
+pub(crate) const HOLD: &str = "KERNELS_TEST_HOLD";
 /// What the test harness prints before a test that runs alone.
 const PREAMBLE: &str = "\nrunning 1 test\n";
 
@@ -43,7 +45,9 @@ fn runner() {
     };
     let arguments: Vec<String> = serde_json::from_str(&arguments).unwrap();
     let arguments = std::iter::once("runner".to_owned()).chain(arguments);
-    let code = kernels::main_execute(Runner::parse_from(arguments).args);
+    let hold = std::env::var_os(HOLD).map(|folder| super::hold::Files(folder.into()));
+    let hold = hold.as_ref().map(|hold| hold as &dyn kernels::Hold);
+    let code = kernels::main_execute(Runner::parse_from(arguments).args, hold);
     std::process::exit(code.into());
 }
 

@@ -8,7 +8,7 @@ use crate::db::{Tx, execute, sql};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId};
 use crate::workspaces::Input;
-use crate::{names, projects};
+use crate::{holds, names, projects};
 
 const NAME_BYTES: usize = 200;
 const KEY_BYTES: usize = 200;
@@ -49,6 +49,8 @@ pub struct NewJob {
     pub time_limit_ms: Option<i64>,
     /// See [`Job::cell_time_limit_ms`].
     pub cell_time_limit_ms: Option<i64>,
+    /// See [`Job::hold_ms`].
+    pub hold_ms: Option<i64>,
     /// See [`Job::tags`].
     pub tags: Vec<String>,
     /// See [`Job::retries`].
@@ -91,6 +93,7 @@ impl NewJob {
                 "a command has no cells that a time limit could hold for: limit the job",
             ));
         }
+        self.check_hold()?;
         if !(0..=MOST_RETRIES).contains(&self.retries) {
             return Err(Error::invalid(format!(
                 "a job is retried 0 to {MOST_RETRIES} times"
@@ -119,6 +122,21 @@ impl NewJob {
         Ok(())
     }
 
+    fn check_hold(&self) -> Result<()> {
+        let Some(hold_ms) = self.hold_ms else {
+            return Ok(());
+        };
+        if self.notebook.is_none() {
+            return Err(Error::invalid(
+                "a command has no cells that it could be held at: only a notebook can be held and resumed",
+            ));
+        }
+        if !(1..=holds::MOST_MS).contains(&hold_ms) {
+            return Err(Error::invalid("a job is held for 7 days at most"));
+        }
+        Ok(())
+    }
+
     /// Whether this asks for the same as what made `job`. Of a workspace the snapshot does not count: each request takes its own.
     fn repeats(&self, job: &Job) -> bool {
         let same_code = self.workspace_id == job.workspace_id
@@ -131,6 +149,7 @@ impl NewJob {
             && self.machine == job.machine
             && self.time_limit_ms == job.time_limit_ms
             && self.cell_time_limit_ms == job.cell_time_limit_ms
+            && self.hold_ms == job.hold_ms
             && self.retries == job.retries;
         let same_asker = self.user_id == job.user_id
             && self.name == job.name
@@ -199,8 +218,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         (State::Created, None)
     };
     let text = "INSERT INTO jobs (id, project_id, number, name, user_id, workspace_id, snapshot_id, command, notebook, parameters, inputs, \
-         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms, tags, retries, cell_time_limit_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19, $20, $21, $22)";
+         environment, machine, state, metadata, idempotency_key, rerun_of, time_limit_ms, created_ms, queued_ms, tags, retries, cell_time_limit_ms, hold_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15, $16, $17, $18, $19, $20, $21, $22, $23)";
     let query = sql(text)
         .bind(id)
         .bind(new.project_id)
@@ -222,7 +241,8 @@ async fn insert(tx: &mut Tx, id: JobId, number: i64, new: &NewJob) -> Result<()>
         .bind(new.time_limit_ms);
     let query = query.bind(tx.now_ms()).bind(queued_ms);
     let query = query.bind(json(&new.tags)?).bind(new.retries);
-    execute(tx, query.bind(new.cell_time_limit_ms)).await?;
+    let query = query.bind(new.cell_time_limit_ms).bind(new.hold_ms);
+    execute(tx, query).await?;
     Ok(())
 }
 

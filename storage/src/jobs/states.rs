@@ -8,7 +8,7 @@ use crate::attempts::{self, Attempt};
 use crate::db::{Tx, execute, optional, sql};
 use crate::error::{Error, Result};
 use crate::ids::{AttemptId, JobId};
-use crate::tokens;
+use crate::{holds, tokens};
 
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,6 +200,7 @@ async fn record_outputs(tx: &mut Tx, id: JobId, outputs: &Outputs) -> Result<()>
 /// Nothing acts for the job any more.
 async fn over(tx: &mut Tx, id: JobId) -> Result<()> {
     tokens::revoke_of_job(tx, id).await?;
+    holds::lose(tx, id).await?;
     changed(tx, id).await.map(|_| ())
 }
 

@@ -95,6 +95,18 @@ pub(crate) async fn record(
     Ok(())
 }
 
+/// Records one object of a project that no manifest names. Repeating it changes nothing.
+pub(crate) async fn record_one(
+    tx: &mut Tx,
+    project: ProjectId,
+    (hash, size): (Hash, u64),
+) -> Result<()> {
+    let query = sql(OBJECT).bind(tx.now_ms()).bind(hash.to_hex());
+    execute(tx, query.bind(number(size))).await?;
+    execute(tx, sql(OWN).bind(project).bind(hash.to_hex())).await?;
+    Ok(())
+}
+
 /// A size or count as the database keeps it.
 pub(crate) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

@@ -100,6 +100,21 @@ impl Store {
         .await
     }
 
+    /// Takes content in as an object, in the same way.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk is full.
+    pub async fn put(&self, content: Vec<u8>) -> Result<(Hash, u64)> {
+        let objects = Arc::clone(&self.inner.objects);
+        blocking(move || {
+            let batch = objects.begin()?;
+            let put = batch.put(&mut &*content)?;
+            batch.commit()?;
+            Ok(put)
+        })
+        .await
+    }
+
     /// Reads an object through unless this process has, and checks it. Blocks.
     pub(crate) fn check(&self, hash: &Hash) -> Result<()> {
         self.inner.checked.check(&*self.inner.objects, hash)

@@ -179,6 +179,7 @@ impl Bed {
             rerun_of: None,
             time_limit_ms: None,
             cell_time_limit_ms: None,
+            hold_ms: None,
             tags: Vec::new(),
             retries: 0,
             queue: true,

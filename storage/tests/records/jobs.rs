@@ -36,6 +36,7 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
     new.time_limit_ms = Some(5);
     (new.command, new.notebook) = (None, Some("a.ipynb".to_owned()));
     new.cell_time_limit_ms = Some(3);
+    new.hold_ms = Some(4);
     let job = bed.submit(&new).await;
     assert_eq!(
         (
@@ -99,6 +100,16 @@ async fn bad_requests_take_no_number(bed: &Bed) {
         },
         NewJob {
             cell_time_limit_ms: Some(1),
+            ..good.clone()
+        },
+        NewJob {
+            hold_ms: Some(1),
+            ..good.clone()
+        },
+        NewJob {
+            hold_ms: Some(storage::holds::MOST_MS + 1),
+            command: None,
+            notebook: Some("a.ipynb".to_owned()),
             ..good.clone()
         },
         NewJob {

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::{
+        holds::Hold,
         inputs::Input,
         placed::{Placed, QueuePlace},
         types::Listing,
@@ -168,6 +169,12 @@ pub(crate) struct Job {
     time_limit_ms: Option<i64>,
     /// A cell of its notebook is interrupted after running this long.
     cell_time_limit_ms: Option<i64>,
+    /// How long a run of its notebook is held at a cell that failed.
+    hold_ms: Option<i64>,
+    /// What it waits for, while its run is held at a cell that failed. Its machine is still its own, and paid for.
+    hold: Option<Hold>,
+    /// Every time that its runs were held, the present one included, oldest first.
+    holds: Vec<Hold>,
     /// Words to find it by.
     tags: Vec<String>,
     /// How often an attempt that failed is followed by another.
@@ -210,6 +217,8 @@ impl Job {
             price_per_hour: placed.price(subject),
             cost: placed.cost(subject),
             queue: placed.place(subject),
+            hold: placed.hold(job.id),
+            holds: placed.holds(job.id),
             ..Self::bare(job)
         }
     }
@@ -246,6 +255,9 @@ impl Job {
             rerun_of: job.rerun_of,
             time_limit_ms: job.time_limit_ms,
             cell_time_limit_ms: job.cell_time_limit_ms,
+            hold_ms: job.hold_ms,
+            hold: None,
+            holds: Vec::new(),
             tags: job.tags,
             retries: job.retries,
             failures: job.failures,

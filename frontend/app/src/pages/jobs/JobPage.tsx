@@ -19,6 +19,7 @@ import { Button } from "~/ui/Button";
 import { ErrorNotice } from "~/ui/Notice";
 import { JobBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
+import { Held } from "./Held";
 import { RunAgain } from "./RunAgain";
 
 export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
@@ -112,6 +113,7 @@ export function Component() {
         </div>
         <Actions job={job} />
       </header>
+      <Held job={job} />
       <nav
         aria-label="About this job"
         className="scrollbar-none -mx-4 flex overflow-x-auto border-b border-line px-4 md:mx-0 md:px-0"

@@ -1,0 +1,31 @@
+/** A job that is held at a cell that failed: which cell, and whether a file can be the notebook to go on with. Pure. */
+import type { Job } from "@cairn/api/types";
+
+export type Hold = NonNullable<Job["hold"]>;
+
+/** The service takes this much, in bytes. */
+export const MOST_BYTES = 64 * 1024 * 1024;
+
+/** `cell 3 of 5`, and its first line where it has one. */
+export const heldAt = (hold: Pick<Hold, "cell_number" | "cells">): string =>
+  `cell ${hold.cell_number} of ${hold.cells}`;
+
+/** The notebook that a file's text is. Throws with what is wrong, for the person who chose the file. */
+export function toNotebook(text: string): Record<string, unknown> {
+  const parsed = parse(text.replace(/^\uFEFF/, ""));
+  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed))
+    throw new Error("This file is not a notebook: it is not a JSON object.");
+  const notebook = parsed as Record<string, unknown>;
+  if (!Array.isArray(notebook.cells))
+    throw new Error("This file is not a notebook: it has no list of cells.");
+  if (notebook.nbformat !== 4) throw new Error("This notebook is not of format 4: save it in JupyterLab.");
+  return notebook;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("This file is not a notebook: it is not JSON.");
+  }
+}

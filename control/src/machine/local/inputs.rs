@@ -51,3 +51,85 @@ pub(super) async fn mount(shown: &Shown<'_>, inputs: &[Input]) -> Result<Vec<(St
 fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, fs, path::Path};
+
+    use storage::{
+        Db, Store,
+        clock::System,
+        ids::ProjectId,
+        mount::{Rung, probe},
+        snapshot::{self, Options},
+    };
+
+    use super::*;
+
+    async fn store(folder: &Path) -> (Store, Hash) {
+        let url = Db::sqlite_url(&folder.join("cairn.db")).unwrap();
+        let db = Db::open(&url, System::shared()).await.unwrap();
+        let store = Store::open(&folder.join("store"), db).await.unwrap();
+        let files = folder.join("files");
+        fs::create_dir_all(files.join("deep/er")).unwrap();
+        fs::write(files.join("deep/er/model.bin"), "weights").unwrap();
+        fs::write(files.join("deep.txt"), "text").unwrap();
+        let options = Options::new(ProjectId::new(&System));
+        let taken = snapshot::take(&store, &files, options).await.unwrap();
+        let digest = taken.captured().summary.manifest_digest;
+        (store, digest)
+    }
+
+    fn input(name: &str, reference: &str, digest: Hash) -> Input {
+        Input {
+            name: name.to_owned(),
+            reference: reference.to_owned(),
+            manifest_digest: digest.to_string(),
+            files: 1,
+            bytes: 1,
+        }
+    }
+
+    /// What is there is the same on every rung, and on the last one for work that is shown no mounts of ours.
+    #[tokio::test]
+    async fn wholes_and_parts_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, digest) = store(folder.path()).await;
+        let farm = Rung::Farm("a test".to_owned());
+        for (rung, sees_mounts) in [
+            (probe(folder.path()), true),
+            (probe(folder.path()), false),
+            (farm, true),
+        ] {
+            let is_mounted = sees_mounts && matches!(rung, Rung::Kernel(_));
+            let mounts = Mounts::open(&store, rung).await.unwrap();
+            let shown = Shown {
+                mounts: &mounts,
+                sees_mounts,
+                link: Link::Hard,
+            };
+            let inputs = [
+                input("all", "ada/vision#1", digest),
+                input("folder", "ada/vision#1/deep", digest),
+                input("file", "ada/vision#1/deep/er/model.bin", digest),
+            ];
+            let found = mount(&shown, &inputs).await.unwrap();
+            let targets: Vec<_> = found.iter().map(|(target, _)| target.as_str()).collect();
+            assert_eq!(targets, ["all", "folder", "file/model.bin"]);
+            for (number, inside) in ["deep/er/model.bin", "er/model.bin", ""].iter().enumerate() {
+                let source = &found[number].1;
+                let file = if inside.is_empty() {
+                    source.clone()
+                } else {
+                    source.join(inside)
+                };
+                assert_eq!(fs::read_to_string(file).unwrap(), "weights");
+                assert_eq!(
+                    source.starts_with(folder.path().join("store/mnt")),
+                    is_mounted
+                );
+            }
+            mounts.keep(HashSet::new()).await.unwrap();
+        }
+    }
+}

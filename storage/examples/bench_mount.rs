@@ -79,7 +79,7 @@ impl Bench {
         let bytes = std::fs::metadata(&image)?.len();
         report("mount_100k_again_ms", median(again), 5.0, 1.0);
         report("mount_100k_next_process_ms", median(next), 500.0, 1.0);
-        let each = f64::from(u32::try_from(bytes)?) / FILES as f64;
+        let each = f64::from(u32::try_from(bytes)?) / f64::from(u32::try_from(FILES)?);
         report("mount_image_bytes_a_file", each, 160.0, 1.0);
         self.read(&mounts).await
     }

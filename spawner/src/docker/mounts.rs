@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// It is not where this process is in a container of the engine, or in a service with mounts of its own: a container would then be shown the
 /// empty folder below the mount. No engine, and one that cannot be looked at, counts as elsewhere. Blocks, for a moment.
 ///
-/// Source: unix(7), `SO_PEERCRED`; mount_namespaces(7).
+/// Source: unix(7), `SO_PEERCRED`; `mount_namespaces(7)`.
 pub fn sees_mounts(engine: &Path) -> bool {
     let namespace = |process: String| -> Option<PathBuf> {
         fs::read_link(format!("/proc/{process}/ns/mnt")).ok()

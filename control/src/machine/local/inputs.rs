@@ -1,6 +1,6 @@
 //! Inputs on this machine: a read-only folder for each manifest, which all runs share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storage::{
     Hash,
@@ -9,7 +9,7 @@ use storage::{
     workspaces::Input,
 };
 
-use crate::{Result, reference::Reference};
+use crate::{Error, Result, reference::Reference};
 
 /// How manifests become folders for some work.
 pub(super) struct Shown<'a> {
@@ -37,15 +37,33 @@ pub(super) async fn mount(shown: &Shown<'_>, inputs: &[Input]) -> Result<Vec<(St
         let Reference::Outputs { path, .. } = input.reference.parse()?;
         let (target, source) = match path {
             None => (input.name.clone(), folder),
-            Some(path) if folder.join(&path).is_dir() => (input.name.clone(), folder.join(path)),
-            Some(path) => (
-                format!("{}/{}", input.name, last_part(&path)),
-                folder.join(&path),
-            ),
+            Some(path) => {
+                let source = part(&folder, &path)?;
+                let target = if source.is_dir() {
+                    input.name.clone()
+                } else {
+                    format!("{}/{}", input.name, last_part(&path))
+                };
+                (target, source)
+            }
         };
         mounts.push((target, source));
     }
     Ok(mounts)
+}
+
+/// Where a part of a manifest's folder lies. A link in it may lead anywhere on this machine, but none leads out of the folder to what is mounted.
+fn part(folder: &Path, path: &str) -> Result<PathBuf> {
+    let failed = |error| Error::internal(format!("there is no {path:?} in an input"), error);
+    let folder = folder.canonicalize().map_err(failed)?;
+    let source = folder.join(path).canonicalize().map_err(failed)?;
+    if source.starts_with(&folder) {
+        Ok(source)
+    } else {
+        Err(Error::invalid(format!(
+            "the input {path:?} is a link that leads elsewhere"
+        )))
+    }
 }
 
 fn last_part(path: &str) -> &str {
@@ -54,7 +72,7 @@ fn last_part(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, fs, path::Path};
+    use std::{collections::HashSet, fs};
 
     use storage::{
         Db, Store,
@@ -74,6 +92,7 @@ mod tests {
         fs::create_dir_all(files.join("deep/er")).unwrap();
         fs::write(files.join("deep/er/model.bin"), "weights").unwrap();
         fs::write(files.join("deep.txt"), "text").unwrap();
+        std::os::unix::fs::symlink("/etc", files.join("deep/link")).unwrap();
         let options = Options::new(ProjectId::new(&System));
         let taken = snapshot::take(&store, &files, options).await.unwrap();
         let digest = taken.captured().summary.manifest_digest;
@@ -129,6 +148,9 @@ mod tests {
                     is_mounted
                 );
             }
+            let out = [input("out", "ada/vision#1/deep/link", digest)];
+            let refused = mount(&shown, &out).await.unwrap_err();
+            assert!(refused.to_string().contains("leads elsewhere"), "{refused}");
             mounts.keep(HashSet::new()).await.unwrap();
         }
     }

@@ -38,4 +38,14 @@ mod tests {
         let _listener = UnixListener::bind(&socket).unwrap();
         assert!(sees_mounts(&socket));
     }
+
+    #[test]
+    fn the_engine_of_the_tests_sees_what_we_mount() {
+        let engine = std::env::var("CAIRN_TEST_DOCKER").unwrap_or_default();
+        let Some(socket) = engine.strip_prefix("unix://") else {
+            eprintln!("skipped: CAIRN_TEST_DOCKER names no engine");
+            return;
+        };
+        assert!(sees_mounts(Path::new(socket)));
+    }
 }

@@ -53,6 +53,36 @@ async fn a_sandbox_sees_it_and_cannot_open_it_for_writing() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+async fn a_container_sees_it() {
+    let Ok(engine) = std::env::var("CAIRN_TEST_DOCKER") else {
+        println!("skipped: CAIRN_TEST_DOCKER names no engine");
+        return;
+    };
+    let Some(bed) = Bed::new().await else { return };
+    let place = bed.show(bed.small()).await.unwrap();
+    let script = "cat /in/a.txt /in/sub/b.txt; echo x > /in/a.txt || echo refused";
+    let mount = format!("type=bind,src={},dst=/in,readonly", place.display());
+    let mut docker = Command::new("docker");
+    docker.args([
+        "--host",
+        &engine,
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--mount",
+        &mount,
+    ]);
+    let run = docker.args(["debian:bookworm-slim", "sh", "-c", script]);
+    let done = run.output().unwrap();
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(told, "onetworefused\n", "{done:?}");
+    bed.mounts.keep(HashSet::new()).await.unwrap();
+    assert_eq!(bed.count(), 0);
+}
+
+#[tokio::test]
 async fn requests_at_once_share_one_mount() {
     let Some(bed) = Bed::new().await else { return };
     let digest = bed.small();

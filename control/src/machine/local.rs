@@ -8,7 +8,7 @@ mod reach;
 mod shelf;
 mod uses;
 
-use std::{collections::HashSet, path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use spawner::{EnvironmentSpec, Environments, Handle, LogChunk, Runtime, Secret, Spec, Status};
@@ -131,28 +131,6 @@ impl LocalMachine {
             link: self.link(),
         };
         inputs::mount(&shown, &work.inputs).await
-    }
-
-    /// Takes away what no run sees any more; another time if something is being started.
-    async fn sweep(&self) -> Result<()> {
-        let Ok(_alone) = self.2.try_write() else {
-            return Ok(());
-        };
-        let (uses, mut kept) = (Uses::of(self.layout()), HashSet::new());
-        for (run_id, digests) in uses.all()? {
-            match self.status(&run_id).await? {
-                Some(status) if status.exit.is_none() => kept.extend(digests),
-                _ => uses.end(&run_id)?,
-            }
-        }
-        Ok(self.0.mounts.keep(kept).await?)
-    }
-
-    /// The same after something has ended, which it has all the same.
-    async fn tidy(&self) {
-        if let Err(error) = self.sweep().await {
-            tracing::warn!(%error, "inputs that nothing uses stay mounted");
-        }
     }
 
     /// The environment as this machine builds it.

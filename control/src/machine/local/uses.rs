@@ -5,7 +5,8 @@ use std::{collections::HashSet, fs, io, path::PathBuf};
 
 use storage::{Hash, workspaces::Input};
 
-use crate::{Error, Layout, Result};
+use super::LocalMachine;
+use crate::{Error, Layout, Machine as _, Result};
 
 /// The records of one machine.
 pub(super) struct Uses {
@@ -59,6 +60,30 @@ impl Uses {
         match fs::remove_file(self.folder.join(run_id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(()),
+        }
+    }
+}
+
+impl LocalMachine {
+    /// Takes away what no run sees any more; another time if something is being started.
+    async fn sweep(&self) -> Result<()> {
+        let Ok(_alone) = self.2.try_write() else {
+            return Ok(());
+        };
+        let (uses, mut kept) = (Uses::of(self.layout()), HashSet::new());
+        for (run_id, digests) in uses.all()? {
+            match self.status(&run_id).await? {
+                Some(status) if status.exit.is_none() => kept.extend(digests),
+                _ => uses.end(&run_id)?,
+            }
+        }
+        Ok(self.0.mounts.keep(kept).await?)
+    }
+
+    /// The same after something has ended, which it has all the same.
+    pub(super) async fn tidy(&self) {
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "inputs that nothing uses stay mounted");
         }
     }
 }

@@ -12,7 +12,7 @@ export CHP=$cache/chp/node_modules/.bin/configurable-http-proxy
 [ -x "$CHP" ] || npm install --prefix "$cache/chp" --no-audit --no-fund --loglevel=error configurable-http-proxy@5 >&2
 PATH=$(dirname "$CAIRN_UV"):$PATH
 say "Building with optimisation"
-cargo build --release --locked -p cli -p storage -p gateway -p kernels --bin cairn --example bench_snapshot --example bench_home --example bench_proxy --example bench_notebook >&2
+cargo build --release --locked -p cli -p storage -p gateway -p kernels --bin cairn --example bench_snapshot --example bench_home --example bench_mount --example bench_proxy --example bench_notebook >&2
 build_inside release >&2
 release=$CARGO_TARGET_DIR/release
 # What fails is told at the end, and hides nothing of the rest.
@@ -31,6 +31,7 @@ service() { python3 -B deploy/bench/service.py "$release/cairn" "$@"; }
 containers() { python3 -B deploy/bench/containers.py "$release/cairn" "$@"; }
 measure "$release/examples/bench_snapshot" "$@"
 measure "$release/examples/bench_home" "$@"
+measure "$release/examples/bench_mount" "$@"
 measure "$release/examples/bench_proxy" "$@"
 measure notebooks "$@"
 measure service "$@"

@@ -78,6 +78,14 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
 fn look(config: &Config, folder: Option<&DataFolder>, data: &Path, report: &mut Report) {
     report.checks.push(database(config, data));
     report.checks.push(check::quota(config.home_quota_bytes));
+    let store = data.join("store");
+    // Before the first start nothing is made there.
+    let tried = if store.is_dir() {
+        store
+    } else {
+        std::env::temp_dir()
+    };
+    report.checks.push(check::mounts(&tried));
     let running = folder.and_then(DataFolder::running);
     if let Some(running) = &running {
         let found = format!("serving {} as process {}", running.url, running.pid);

@@ -15,6 +15,7 @@ use storage::{
     Db, Store,
     clock::System,
     links,
+    mount::{self, Mounts},
     secret::SealingKey,
     users::{self, NewUser, User},
 };
@@ -48,7 +49,7 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         .clone()
         .unwrap_or_else(|| data.join("secret_key"));
     let key = SealingKey::load_or_create(&key_file).context("the secret key cannot be used")?;
-    let local = host(config, folder, store.clone(), None)?;
+    let local = host(config, folder, store.clone(), None).await?;
     let parts = Parts {
         db,
         store,
@@ -62,19 +63,26 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
 }
 
 /// This host as a machine; `api_url` is where work reaches the API, if not at the public address.
-pub(crate) fn host(
+pub(crate) async fn host(
     config: &Config,
     folder: &DataFolder,
     store: Store,
     api_url: Option<String>,
 ) -> Result<LocalMachine> {
     let base = runtime(config, folder)?;
-    let docker = DockerRuntime::open(docker(config, base.clone()))?;
+    let docker = docker(config, base.clone());
+    let engine = Some(docker.engine.clone());
+    let docker = DockerRuntime::open(docker)?;
     let process = ProcessRuntime::open(base)?;
+    let place = Layout::new(folder.path()).store();
+    let rung = tokio::task::block_in_place(|| mount::probe(&place));
+    tracing::debug!(?rung, "how inputs are shown");
     let isolated = tokio::task::block_in_place(|| process.capabilities().sandbox);
     Ok(LocalMachine::new(Host {
         id: folder.machine_id()?,
+        mounts: Mounts::open(&store, rung).await?,
         store,
+        engine,
         runtime: Arc::new(Runtimes::new(process, docker)),
         environments: environments(config, folder.path())?,
         layout: Layout::new(folder.path()),

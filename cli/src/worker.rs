@@ -70,7 +70,7 @@ pub(crate) fn is_one(folder: &DataFolder) -> Result<bool> {
 /// Ends everything that runs here. What it left stays: the server fetches it when the worker is there again.
 pub(crate) async fn end(config: &Config, folder: &DataFolder) -> Result<()> {
     let _lock = folder.lock()?;
-    let machine = service::host(config, folder, cache(folder).await?, None)?;
+    let machine = service::host(config, folder, cache(folder).await?, None).await?;
     Ok(Worker::new(machine, Hello::default())
         .end_everything()
         .await?)
@@ -92,7 +92,7 @@ async fn work(args: &Args, config: &Config, folder: &DataFolder) -> Result<()> {
     let store = cache(folder).await?;
     let listener = listen(folder).await?;
     let api_url = format!("http://{}", listener.local_addr()?);
-    let machine = service::host(config, folder, store, Some(api_url))?;
+    let machine = service::host(config, folder, store, Some(api_url)).await?;
     let runtimes = service::runtimes(config, folder)?;
     let worker = Worker::new(machine, hello(args, config, &runtimes)?);
     folder.record(&Running {

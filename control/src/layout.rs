@@ -51,6 +51,11 @@ impl Layout {
         self.root.join("shelves").join(workspace.to_string())
     }
 
+    /// Which runs see which manifests.
+    pub fn mounted(&self) -> PathBuf {
+        self.root.join("mounted")
+    }
+
     /// Where attempts have their folders.
     pub fn attempts(&self) -> PathBuf {
         self.root.join("attempts")

@@ -8,6 +8,7 @@ mod container;
 pub(crate) mod engine;
 mod firewall;
 pub(crate) mod launch;
+mod mounts;
 mod network;
 mod sweep;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capabilities::{Capabilities, probe};
 pub(crate) use container::INIT;
+pub use mounts::sees_mounts;
 
 use crate::supervised::{Supervised, Way};
 use crate::{Error, Result, process};

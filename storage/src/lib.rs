@@ -24,6 +24,7 @@ pub mod machines;
 pub mod manifest;
 pub mod materialise;
 pub mod members;
+pub mod mount;
 pub mod names;
 pub mod objects;
 pub mod outputs;

@@ -37,14 +37,19 @@ pub struct Owner {
     pub gid: u32,
 }
 
-/// Trees that are being built: requests for one share its lock.
-#[derive(Default)]
-pub(crate) struct Builds(Mutex<HashMap<(Hash, Link), Weak<BuildLock>>>);
+/// What is being built: requests for one share its lock.
+pub(crate) struct Builds<K>(Mutex<HashMap<K, Weak<BuildLock>>>);
 
 type BuildLock = tokio::sync::Mutex<()>;
 
-impl Builds {
-    fn lock(&self, key: (Hash, Link)) -> Arc<BuildLock> {
+impl<K> Default for Builds<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + std::hash::Hash> Builds<K> {
+    pub(crate) fn lock(&self, key: K) -> Arc<BuildLock> {
         let mut builds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         builds.retain(|_, lock| lock.strong_count() > 0);
         if let Some(lock) = builds.get(&key).and_then(Weak::upgrade) {

@@ -29,6 +29,7 @@ pub(crate) use files::{CRASH_AT, step};
 pub(crate) use files::{random_name, remove_tree};
 pub(crate) use read::read_whole;
 pub(crate) use record::{number, record, record_one};
+pub(crate) use settled::Sighting;
 pub(crate) use store::blocking;
 
 /// The two name spaces of a store.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::Serialize;
+use storage::mount::{self, Rung};
 use url::Url;
 
 use crate::config::Config;
@@ -115,6 +116,23 @@ pub(super) fn quota(bytes: Option<u64>) -> Check {
             State::Missing,
             "none is set",
             "one home can fill the disk: set `home_quota_bytes` in cairn.toml",
+        ),
+    }
+}
+
+/// How the store's versions are shown to work; `folder` is on its file system.
+pub(super) fn mounts(folder: &Path) -> Check {
+    let name = "kernel mounts";
+    match mount::probe(folder) {
+        Rung::Kernel(_) => Check::ok(
+            name,
+            "inputs are mounted at once and take no space: EROFS images over the store's objects",
+        ),
+        Rung::Farm(why) => Check::bad(
+            name,
+            State::Missing,
+            why,
+            "each version that is an input is first laid out as a tree, with a link or a copy for each of its files",
         ),
     }
 }
@@ -236,6 +254,12 @@ pub(super) fn program(name: &'static str, program: &OsStr, without: State, cost:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_where_nothing_can_be_tried_says_what_it_costs() {
+        let check = mounts(Path::new("/nonexistent"));
+        assert_eq!((check.state, check.cost.is_some()), (State::Missing, true));
+    }
 
     #[test]
     fn a_port_in_use_is_broken() {

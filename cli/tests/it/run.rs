@@ -99,6 +99,11 @@ fn outputs_are_the_next_jobs_input(rig: &Rig) {
         ["7000", "train.py", "use.sh"],
         "ignored files are not sent"
     );
+    rig.until("nothing is mounted for a job that has ended", |rig| {
+        let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let place = rig.data().join("store/mnt");
+        (!table.contains(place.to_str()?)).then_some(())
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod inputs;
 mod provided;
 mod reach;
 mod shelf;
+mod uses;
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use storage::{
     Hash, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
     materialise::Link,
+    mount::Mounts,
     objects::Store,
     snapshot,
     workspaces::Input,
@@ -29,8 +31,10 @@ use crate::{
 };
 
 pub(crate) use home::remove_tree;
+use inputs::Shown;
 pub(crate) use provided::Provided;
 use shelf::Shelf;
+use uses::Uses;
 
 /// What a machine consists of.
 pub struct Host {
@@ -38,6 +42,10 @@ pub struct Host {
     pub id: MachineId,
     /// Objects: control's own, or a cache of them.
     pub store: Store,
+    /// What shows manifests of that store as folders.
+    pub mounts: Mounts,
+    /// The socket of the engine that runs containers here, if there is one.
+    pub engine: Option<PathBuf>,
     /// What starts servers and attempts.
     pub runtime: Arc<dyn Runtime>,
     /// What builds environments.
@@ -53,7 +61,10 @@ pub struct Host {
 }
 
 /// This host as a machine.
-pub struct LocalMachine(Host, HomeLocks);
+pub struct LocalMachine(Host, HomeLocks, Starts);
+
+/// Held for reading while a run is being started: what it is going to see is not taken away.
+type Starts = tokio::sync::RwLock<()>;
 
 /// Who replaces a home, who starts a server over it and who changes what that sees wait for each other.
 type HomeLocks = Locks<WorkspaceId>;
@@ -61,7 +72,7 @@ type HomeLocks = Locks<WorkspaceId>;
 impl LocalMachine {
     /// Puts it together; starts nothing.
     pub fn new(host: Host) -> Self {
-        Self(host, HomeLocks::default())
+        Self(host, HomeLocks::default(), Starts::default())
     }
 
     /// Its store.
@@ -89,7 +100,7 @@ impl LocalMachine {
     async fn lay_out(&self, workspace: WorkspaceId, work: &Work) -> Result<()> {
         let inputs = self.shelf(workspace);
         if self.0.isolated {
-            let mounts = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
+            let mounts = self.inputs(work).await?;
             return inputs.lay_out(&work.inputs, &mounts).await;
         }
         inputs.lay_out(&[], &[]).await?;
@@ -102,6 +113,24 @@ impl LocalMachine {
         } else {
             Link::Copy
         }
+    }
+
+    /// The folder of each input, and where the work finds it.
+    async fn inputs(&self, work: &Work) -> Result<Vec<(String, PathBuf)>> {
+        let in_container = self.software(&work.environment).image.is_some();
+        let engine = self.0.engine.clone();
+        let sees_mounts = !in_container
+            || tokio::task::spawn_blocking(move || {
+                engine.is_some_and(|engine| spawner::docker::sees_mounts(&engine))
+            })
+            .await
+            .unwrap_or(false);
+        let shown = Shown {
+            mounts: &self.0.mounts,
+            sees_mounts,
+            link: self.link(),
+        };
+        inputs::mount(&shown, &work.inputs).await
     }
 
     /// The environment as this machine builds it.
@@ -127,7 +156,7 @@ impl LocalMachine {
             ));
         }
         let environment = self.0.environments.ensure(&wanted).await?;
-        let inputs = inputs::mount(&self.0.store, &work.inputs, self.link()).await?;
+        let inputs = self.inputs(work).await?;
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
         Ok(match &work.task {
             Task::Server { .. } if !environment.jupyter => {
@@ -261,6 +290,8 @@ impl Machine for LocalMachine {
             Task::Server { workspace_id } => Some(self.1.hold(*workspace_id).await),
             Task::Attempt(_) => None,
         };
+        let _starting = self.2.read().await;
+        Uses::of(self.layout()).begin(&work.run_id, &work.inputs)?;
         let mut spec = self.spec(work).await?;
         spec.secrets = given(secrets);
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
@@ -302,11 +333,14 @@ impl Machine for LocalMachine {
     }
 
     async fn stop(&self, run_id: &str, grace: Duration) -> Result<()> {
-        Ok(self.0.runtime.stop(&self.handle(run_id), grace).await?)
+        self.0.runtime.stop(&self.handle(run_id), grace).await?;
+        self.tidy().await;
+        Ok(())
     }
 
     async fn remove(&self, run_id: &str) -> Result<()> {
         self.0.runtime.remove(&self.handle(run_id)).await?;
+        self.tidy().await;
         match AttemptId::from_str(run_id) {
             Ok(attempt) => remove_tree(self.layout().attempt(&attempt)).await,
             Err(_) => Ok(()),

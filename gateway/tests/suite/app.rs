@@ -16,6 +16,7 @@ use storage::{
     Db, Tx,
     clock::Fixed,
     ids::{JobId, MachineId, UserId},
+    mount::{Mounts, Rung},
     objects::Store,
     secret::SealingKey,
     sessions, tokens,
@@ -213,6 +214,12 @@ impl Schema {
     }
 }
 
+/// Inputs as trees: nothing stays mounted when a test ends.
+pub(crate) async fn farms(store: &Store) -> Mounts {
+    let rung = Rung::Farm("a test".to_owned());
+    Mounts::open(store, rung).await.unwrap()
+}
+
 async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
     let layout = Layout::new(folder.path());
     let store = Store::open(&layout.store(), db.clone()).await.unwrap();
@@ -225,6 +232,8 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
     };
     let local = LocalMachine::new(Host {
         id: MachineId::new(&storage::clock::System),
+        mounts: farms(&store).await,
+        engine: None,
         store: store.clone(),
         runtime: Arc::new(runtime),
         environments: Environments::new(layout.environments(), "uv"),

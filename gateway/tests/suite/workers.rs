@@ -18,7 +18,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{app::TestApp, runtime::Quiet};
+use super::{
+    app::{self, TestApp},
+    runtime::Quiet,
+};
 
 /// Long enough for the slowest machine that tests run on.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -119,9 +122,12 @@ async fn worker(folder: &Path) -> Worker {
     let db = Db::open(&url, Arc::new(System)).await.unwrap();
     let layout = Layout::new(folder);
     let runtime = Quiet::listening(folder.join("server.sock"), RECORDS);
+    let store = Store::open(&layout.store(), db).await.unwrap();
     let machine = LocalMachine::new(Host {
         id: MachineId::new(&System),
-        store: Store::open(&layout.store(), db).await.unwrap(),
+        mounts: app::farms(&store).await,
+        engine: None,
+        store,
         runtime: Arc::new(runtime),
         environments: Environments::new(layout.environments(), "uv"),
         layout,

@@ -12,7 +12,7 @@ const MOST: usize = 16 * 1024;
 
 /// One file in its place. Another file there, also one of the same name and number, changed its status at another time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sighting {
+pub(crate) struct Sighting {
     inode: u64,
     changed: (i64, i64),
 }

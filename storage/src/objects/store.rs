@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::read::{Checked, Stream, stream};
 use super::{Content, Files, Hash, Objects};
 use crate::db::Db;
-use crate::materialise::Builds;
+use crate::materialise::{Builds, Link};
 use crate::{Error, Result};
 
 /// The object store of one Cairn. Cheap to clone.
@@ -21,7 +21,7 @@ struct Inner {
     files: Files,
     objects: Arc<dyn Objects>,
     checked: Arc<Checked>,
-    builds: Builds,
+    builds: Builds<(Hash, Link)>,
 }
 
 impl Store {
@@ -124,7 +124,7 @@ impl Store {
         &self.inner.files
     }
 
-    pub(crate) fn builds(&self) -> &Builds {
+    pub(crate) fn builds(&self) -> &Builds<(Hash, Link)> {
         &self.inner.builds
     }
 

@@ -1,5 +1,6 @@
 //! What a workspace's server sees below `inputs`: a folder of its own, shown read-only. What it starts with is mounted over it, the trees that
-//! all on this machine share; what is attached while it runs is made in the folder and so shows at once.
+//! all on this machine share; what is attached while it runs is made in the folder and so shows at once, link by link: a mount would not show in
+//! a sandbox or container that is there already.
 
 use std::{
     collections::BTreeMap,

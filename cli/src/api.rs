@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
     }
 
     /// Adds a query parameter.
-    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn query(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
@@ -171,7 +171,7 @@ impl Client {
         let mut items = Vec::new();
         let mut next = None::<String>;
         loop {
-            let mut call = Call::get(path).query("limit", (limit - items.len()).min(PAGE) as u64);
+            let mut call = Call::get(path).query("limit", &(limit - items.len()).min(PAGE));
             call.query.extend(query.iter().cloned());
             call.query
                 .extend(next.take().map(|cursor| ("cursor", cursor)));

@@ -151,7 +151,7 @@ async fn show_log(
     loop {
         let log: BuildLog = session
             .client
-            .fetch(Call::get(&["environments", name, "log"]).query("offset", offset))
+            .fetch(Call::get(&["environments", name, "log"]).query("offset", &offset))
             .await?;
         if log.text.is_empty() || log.next <= offset {
             return Ok(offset);

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
         let path = ["projects", &project, "lineage"];
         let call = Call::get(&path)
             .query("ref", &args.reference)
-            .query("depth", args.depth);
+            .query("depth", &args.depth);
         session.client.call(call).await
     })?;
     if json {

@@ -62,8 +62,8 @@ async fn now(
     loop {
         let path = place.path(&["log"]);
         let call = Call::get(&path)
-            .query("offset", offset)
-            .query("limit", PAGE_BYTES);
+            .query("offset", &offset)
+            .query("limit", &PAGE_BYTES);
         let page: LogPage = session.client.fetch(call).await?;
         for line in &page.items {
             printer.print(line)?;

@@ -41,85 +41,68 @@ fn a_folder_becomes_versions_and_comes_back() {
         return;
     }
     let rig = Rig::signed_in();
+    versions_are_pushed(&rig);
+    versions_are_compared_and_pulled(&rig);
+    versions_are_made_of_others(&rig);
+    versions_are_taken_back(&rig);
+}
+
+fn versions_are_pushed(rig: &Rig) {
     rig.write("../data-a/one.txt", "one");
     rig.write("../data-a/deep/two.txt", "two");
     rig.write("../data-a/.env", "kept: data is not code");
     let push = |arguments: &[&str]| {
-        let words = [
-            &["data", "push", "digits", "../data-a", "--json"],
-            arguments,
-        ]
-        .concat();
-        rig.cairn(&words)
+        let words = ["data", "push", "digits", "../data-a", "--json"];
+        rig.cairn(&[&words, arguments].concat()).json()
     };
-    let first = push(&["-m", "first", "--metadata", "labels=10"]).json();
-    assert_eq!(
-        (first["number"].as_i64(), first["files"].as_i64()),
-        (Some(1), Some(3))
-    );
+    let first = push(&["-m", "first", "--metadata", "labels=10"]);
+    assert_eq!((&first["number"], &first["files"]), (&1.into(), &3.into()));
     assert_eq!(first["metadata"]["labels"], 10);
-    assert_eq!(push(&[]).json()["id"], first["id"], "nothing is new");
+    assert_eq!(push(&[])["id"], first["id"], "nothing is new");
     rig.write("../data-a/one.txt", "another");
-    let second = push(&["--alias", "best"]).json();
-    assert_eq!(second["number"], 2);
-    assert_eq!(count(&rig), 2);
+    assert_eq!(push(&["--alias", "best"])["number"], 2);
+    assert_eq!(count(rig), 2);
+}
 
+fn versions_are_compared_and_pulled(rig: &Rig) {
     let diff = rig.cairn(&["data", "diff", "digits:1", "digits:latest"]);
     assert_eq!(diff.out, "~ one.txt\n");
-    for (which, one) in [("digits:1", "one"), ("digits:best", "another")] {
-        let to = format!("../back-{}", which.replace(':', "-"));
-        let pulled = rig.cairn(&["data", "pull", which, &to]);
+    for (of, file, text) in [
+        ("digits:1", "one.txt", "one"),
+        ("digits:best", "one.txt", "another"),
+        ("digits:1/deep", "deep/two.txt", "two"),
+    ] {
+        let to = format!("../back-{}", of.replace([':', '/'], "-"));
+        let pulled = rig.cairn(&["data", "pull", of, &to]);
         assert_eq!(pulled.code, 0, "{}", pulled.err);
-        assert_eq!(
-            fs::read_to_string(rig.path(&format!("{to}/one.txt"))).unwrap(),
-            one
-        );
+        let file = rig.path(&format!("{to}/{file}"));
+        assert_eq!(fs::read_to_string(file).unwrap(), text);
     }
-    let part = rig.cairn(&["data", "pull", "digits:1/deep", "../part"]);
-    assert_eq!(part.code, 0, "{}", part.err);
-    assert_eq!(
-        fs::read_to_string(rig.path("../part/deep/two.txt")).unwrap(),
-        "two"
-    );
+    let sound = rig.cairn(&["data", "verify", "digits:1", "--full"]);
+    assert_eq!(sound.code, 0, "{}", sound.err);
+}
 
-    let words = [
-        "data",
-        "make",
-        "letters",
-        "digits:1/deep=words",
-        "digits:2",
-        "--keep",
-        "*.txt",
-        "--json",
-    ];
-    let made = rig.cairn(&words).json();
-    assert_eq!(
-        (made["number"].as_i64(), made["files"].as_i64()),
-        (Some(1), Some(2))
-    );
+fn versions_are_made_of_others(rig: &Rig) {
+    let words = ["data", "make", "letters", "digits:1/deep=words", "digits:2"];
+    let made = rig.cairn(&[&words[..], &["--keep", "*.txt", "--json"]].concat());
+    let made = made.json();
+    assert_eq!((&made["number"], &made["files"]), (&1.into(), &2.into()));
     let files = rig.cairn(&["data", "ls", "letters:1", "-r"]).out;
-    assert!(
-        files.contains("words/two.txt") && files.contains("one.txt"),
-        "{files}"
-    );
+    let has_both = files.contains("words/two.txt") && files.contains("one.txt");
+    assert!(has_both, "{files}");
+    let listed = rig.cairn(&["data", "ls"]).out;
+    let has_both = listed.contains("digits") && listed.contains("letters");
+    assert!(has_both, "{listed}");
+}
 
-    assert_eq!(
-        rig.cairn(&["data", "rm", "digits:best"]).code,
-        1,
-        "an alias may have moved"
-    );
+fn versions_are_taken_back(rig: &Rig) {
+    let by_alias = rig.cairn(&["data", "rm", "digits:best"]);
+    assert_eq!(by_alias.code, 1, "an alias may have moved");
     assert_eq!(rig.cairn(&["data", "rm", "digits:2"]).code, 0);
     let gone = rig.cairn(&["data", "make", "letters", "digits:2"]);
     assert!(gone.err.contains("taken back"), "{}", gone.err);
     let latest = rig.cairn(&["data", "ls", "digits:latest", "--json"]).json();
     assert_eq!(latest["items"].as_array().unwrap().len(), 3, "{latest}");
-    let sound = rig.cairn(&["data", "verify", "digits:1", "--full"]);
-    assert_eq!(sound.code, 0, "{}", sound.err);
-    let listed = rig.cairn(&["data", "ls"]).out;
-    assert!(
-        listed.contains("digits") && listed.contains("letters"),
-        "{listed}"
-    );
     assert_eq!(rig.cairn(&["data", "rm", "letters", "--all"]).code, 0);
     assert_eq!(rig.cairn(&["data", "ls", "letters"]).code, 1);
 }

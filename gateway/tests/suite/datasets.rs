@@ -181,8 +181,12 @@ async fn what_cannot_be_a_version_is_refused() {
     let refused = make(editor, merge("refuse")).await;
     assert!(refused.text().contains("train.py"), "{}", refused.text());
     assert_eq!(refused.refused(409), "conflict");
-    let last = make(editor, merge("last")).await;
-    assert_eq!(last.expect(200)["number"], 2, "the same files as version 2");
+    let merged = make(editor, merge("last")).await;
+    assert_eq!(
+        merged.expect(200)["number"],
+        2,
+        "the same files as version 2"
+    );
 }
 
 #[tokio::test]
@@ -238,13 +242,9 @@ async fn an_alias_moves_only_from_where_it_is_believed_to_be() {
 }
 
 #[tokio::test]
-async fn an_open_dataset_is_read_by_others_and_a_private_one_is_not_there() {
+async fn a_private_dataset_is_not_there_for_others() {
     let world = World::new().await;
-    let (editor, owner, stranger) = (
-        world.client("editor"),
-        world.client("owner"),
-        world.client("stranger"),
-    );
+    let (editor, stranger) = (world.client("editor"), world.client("stranger"));
     digits(editor).await;
     for path in [
         DIGITS.to_owned(),
@@ -263,6 +263,17 @@ async fn an_open_dataset_is_read_by_others_and_a_private_one_is_not_there() {
     );
     let message = |text: &str| serde_json::from_str::<Value>(text).unwrap()["message"].clone();
     assert_eq!(message(&hidden.0), message(&hidden.1));
+}
+
+#[tokio::test]
+async fn an_open_dataset_is_read_by_others() {
+    let world = World::new().await;
+    let (editor, owner, stranger) = (
+        world.client("editor"),
+        world.client("owner"),
+        world.client("stranger"),
+    );
+    digits(editor).await;
     let open = json!({"visibility": "organisation"});
     assert_eq!(
         editor.patch(DIGITS, open.clone()).await.refused(403),
@@ -311,6 +322,17 @@ async fn an_open_dataset_is_read_by_others_and_a_private_one_is_not_there() {
     assert_eq!(refused.refused(404), "not_found");
 }
 
+/// Where the store keeps an object.
+fn object_path(world: &World, hash: &str) -> std::path::PathBuf {
+    let (folder, name) = hash.split_at(2);
+    world
+        .app
+        .store_path()
+        .join("objects")
+        .join(folder)
+        .join(name)
+}
+
 #[tokio::test]
 async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_concerns() {
     let world = World::new().await;
@@ -340,12 +362,7 @@ async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_conce
     );
 
     let hash = blake3(b"22");
-    let object = world
-        .app
-        .store_path()
-        .join("objects")
-        .join(&hash[..2])
-        .join(&hash[2..]);
+    let object = object_path(&world, &hash);
     std::fs::remove_file(&object).unwrap();
     std::fs::write(&object, "xx").unwrap();
     assert_eq!(
@@ -379,107 +396,82 @@ async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_conce
     assert_eq!(shown["version"]["integrity"], "ok");
 }
 
-#[tokio::test]
-async fn lineage_leads_back_and_forth_and_shows_nobody_more_than_they_may_see() {
-    let world = World::new().await;
-    let (editor, stranger) = (world.client("editor"), world.client("stranger"));
+/// Version 1 is what job 2 left, 2 was sent, 3 is made of both, read by a job, and shown in the workspace. Gives the job's name.
+async fn family(world: &World) -> String {
+    let editor = world.client("editor");
     digits(editor).await;
     let upload = sent(editor, "outputs", &[("a", "1")]).await;
     make(editor, json!({"upload_id": upload})).await.expect(201);
-    let third = json!({"sources": [{"ref": "digits:1"}, {"ref": "digits:2"}], "message": "both"});
+    let third = json!({"sources": [{"ref": "digits:1"}, {"ref": "digits:2"}]});
     make(editor, third).await.expect(201);
     let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [{"ref": "digits:3"}]});
-    let job = editor
-        .post("/api/v1/projects/vision/jobs", job)
-        .await
-        .expect(201);
+    let job = editor.post("/api/v1/projects/vision/jobs", job).await;
     let attach = format!("/api/v1/workspaces/{}/inputs/data", world.workspace);
-    editor
-        .put(&attach, json!({"ref": "digits:3"}))
-        .await
-        .expect(200);
-    let lineage = |of: &str, depth: usize| {
-        let path = format!(
-            "/api/v1/projects/vision/lineage?ref={}&depth={depth}",
-            of.replace('#', "%23")
-        );
-        async move { editor.get(&path).await.expect(200) }
-    };
-    let whole = lineage("digits:3", 5).await;
-    let names: Vec<&str> = whole["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|n| n["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names[0], "vision/digits:3");
-    let reader = format!("vision#{}", job["number"]);
-    for name in [
-        "vision/digits:1",
-        "vision/digits:2",
-        "vision#2",
-        reader.as_str(),
-        "desk",
-    ] {
-        assert!(names.contains(&name), "{name} in {names:?}");
-    }
+    let attached = editor.put(&attach, json!({"ref": "digits:3"})).await;
+    attached.expect(200);
+    format!("vision#{}", job.expect(201)["number"])
+}
+
+async fn lineage(client: &Client, project: &str, of: &str, depth: usize) -> Value {
+    let of = of.replace('#', "%23");
+    let path = format!("/api/v1/projects/{project}/lineage?ref={of}&depth={depth}");
+    client.get(&path).await.expect(200)
+}
+
+fn nodes(graph: &Value) -> &Vec<Value> {
+    graph["nodes"].as_array().unwrap()
+}
+
+#[tokio::test]
+async fn lineage_leads_back_and_forth() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let reader = family(&world).await;
+    let whole = lineage(editor, "vision", "digits:3", 5).await;
+    assert_eq!(nodes(&whole)[0]["name"], "vision/digits:3");
+    assert_eq!(nodes(&whole).len(), 6);
     assert_eq!(
-        (names.len(), &whole["more"], &whole["hidden"]),
-        (6, &json!(false), &json!(0))
+        (&whole["more"], &whole["hidden"]),
+        (&json!(false), &json!(0))
     );
-    let node = |name: &str| {
-        whole["nodes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|n| n["name"] == name)
-            .unwrap()
-            .clone()
-    };
+    let node = |name: &str| nodes(&whole).iter().find(|n| n["name"] == name).unwrap();
     assert!(node("vision#2")["code_digest"].is_string());
-    let edge = |from: &str, to: &str, how: &str| json!({"from": node(from)["id"], "to": node(to)["id"], "how": how});
     let edges = whole["edges"].as_array().unwrap();
-    for wanted in [
-        edge("vision#2", "vision/digits:1", "left"),
-        edge("vision/digits:1", "vision/digits:3", "made_of"),
-        edge("vision/digits:2", "vision/digits:3", "made_of"),
-        edge("vision/digits:3", &reader, "read"),
-        edge("vision/digits:3", "desk", "read"),
+    for (from, to, how) in [
+        ("vision#2", "vision/digits:1", "left"),
+        ("vision/digits:1", "vision/digits:3", "made_of"),
+        ("vision/digits:2", "vision/digits:3", "made_of"),
+        ("vision/digits:3", &reader, "read"),
+        ("vision/digits:3", "desk", "read"),
     ] {
-        assert!(edges.contains(&wanted), "{wanted} in {edges:?}");
+        let edge = json!({"from": node(from)["id"], "to": node(to)["id"], "how": how});
+        assert!(edges.contains(&edge), "{from} {how} {to} in {edges:?}");
     }
-    let near = lineage("digits:3", 1).await;
+    let near = lineage(editor, "vision", "digits:3", 1).await;
+    assert_eq!((nodes(&near).len(), &near["more"]), (5, &json!(true)));
+    let back = lineage(editor, "vision", &reader, 9).await;
     assert_eq!(
-        (near["nodes"].as_array().unwrap().len(), &near["more"]),
-        (5, &json!(true))
-    );
-    let back = lineage(&format!("#{}", job["number"]), 9).await;
-    assert_eq!(
-        back["nodes"].as_array().unwrap().len(),
+        nodes(&back).len(),
         5,
         "not the workspace that reads the same"
     );
+    let missing = editor.get("/api/v1/projects/vision/lineage?ref=digits:9");
+    assert_eq!(missing.await.refused(400), "invalid");
+}
 
+#[tokio::test]
+async fn lineage_shows_nobody_more_than_they_may_see() {
+    let world = World::new().await;
+    let stranger = world.client("stranger");
+    family(&world).await;
     let open = json!({"visibility": "organisation"});
     world.client("owner").patch(DIGITS, open).await.expect(200);
-    stranger
+    let own = stranger
         .post("/api/v1/projects", json!({"name": "own"}))
-        .await
-        .expect(201);
-    let seen = stranger
-        .get("/api/v1/projects/own/lineage?ref=vision/digits:3")
-        .await
-        .expect(200);
-    let kinds: Vec<&Value> = seen["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|n| &n["kind"])
-        .collect();
+        .await;
+    own.expect(201);
+    let seen = lineage(stranger, "own", "vision/digits:3", 5).await;
+    let kinds: Vec<&Value> = nodes(&seen).iter().map(|n| &n["kind"]).collect();
     assert_eq!(kinds, ["version"; 3]);
     assert_eq!(seen["hidden"], 3);
-    let missing = editor
-        .get("/api/v1/projects/vision/lineage?ref=digits:9")
-        .await;
-    assert_eq!(missing.refused(400), "invalid");
 }

@@ -119,10 +119,15 @@ export class Upload {
     return this.id;
   }
 
+  /** Ends what hashes for it. */
+  close(): void {
+    this.parts.hasher.close();
+  }
+
   /** Ends it, and gives up what was sent. */
   async cancel(): Promise<void> {
     this.stop.abort();
-    this.parts.hasher.close();
+    this.close();
     if (this.id) await this.parts.transport.abort(this.id).catch(() => undefined);
   }
 

@@ -109,7 +109,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
   const found = best(query, jobs, job => `${job.project}#${job.number} ${jobName(job)}`, SHOWN);
   const isOffered = data.some(choice => choice.ref === typed) || picked?.ref === typed;
   return (
-    <div className="grid gap-3">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
       <TextField
         label="Data or outputs"
         placeholder="Search, or write a reference: digits:3, #12, #12/model"
@@ -117,7 +117,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         onChange={event => setQuery(event.target.value)}
       />
       {data.length > 0 ? (
-        <fieldset className="grid gap-1">
+        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
           <legend className="mb-1 text-sm text-muted">Data</legend>
           {data.map(choice => (
             <Choice
@@ -132,7 +132,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         </fieldset>
       ) : null}
       {found.length > 0 ? (
-        <fieldset className="grid gap-1">
+        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
           <legend className="mb-1 text-sm text-muted">Outputs of jobs</legend>
           {found.map(job => (
             <Choice

@@ -10,7 +10,7 @@ export const HOW: Record<How, { sign: string; word: string }> = {
 };
 export const HOWS = Object.keys(HOW) as How[];
 
-export const isHow = (text: string | null): text is How => text !== null && text in HOW;
+export const isHow = (text: string | null): text is How => HOWS.some(how => how === text);
 
 export function count(changes: ChangedPath[]): Record<How, number> {
   const counts: Record<How, number> = { added: 0, removed: 0, modified: 0 };

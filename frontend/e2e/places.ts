@@ -53,7 +53,7 @@ export async function places(page: Page): Promise<Place[]> {
       ? ["", "?tab=changes", "?tab=about", "?upload=1"].map(query => ({
           name: `dataset${query.replace(/^\?(tab=)?/, "-").replace(/-$|=1$/, "")}`,
           path: `${base}/data/${dataset.name}/${dataset.latest?.number}${query}`,
-          sign: /^Version \d+$/,
+          sign: /^Version \d+/,
         }))
       : []),
     { name: "settings", path: `${base}/settings`, sign: /^Settings$/ },

@@ -2,6 +2,7 @@ import { ApiError } from "@cairn/api/errors";
 import { expect, test } from "vitest";
 import { Blake3 } from "./blake3";
 import type { Hasher } from "./hasher";
+import { ofDrop } from "./pick";
 import { type Picked, pathProblem, plan } from "./plan";
 import { Rate } from "./rate";
 import type { Entry, Transport } from "./transport";
@@ -186,6 +187,36 @@ test("a file that cannot be read is named", async () => {
   };
   const { made } = upload([picked("gone.csv")], new Server(), { hash });
   await expect(made.run()).rejects.toThrow("gone.csv cannot be read");
+});
+
+test("what was sent is not sent again where only the rest failed", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a"), picked("b")], server);
+  expect([await made.run(), await made.run()]).toEqual(["u-1", "u-1"]);
+  expect(server.entries).toHaveLength(2);
+});
+
+/** What a browser gives of a dropped folder: a reader tells its entries in portions. */
+function dropped(name: string, content: Record<string, string>): FileSystemEntry {
+  const children = Object.entries(content).map(([child, text]) => ({
+    name: child,
+    isFile: true,
+    isDirectory: false,
+    file: (take: (file: File) => void) => take(new File([text], child)),
+  }));
+  const createReader = () => {
+    const portions = [children.slice(0, 1), children.slice(1), []];
+    return { readEntries: (take: (some: unknown[]) => void) => take(portions.shift() ?? []) };
+  };
+  return { name, isFile: false, isDirectory: true, createReader } as unknown as FileSystemEntry;
+}
+
+test("a dropped folder is read to its end", async () => {
+  const items = [dropped("digits", { a: "1", b: "2", c: "3" })];
+  const transfer = { items: items.map(entry => ({ webkitGetAsEntry: () => entry })), files: [] };
+  const found = await ofDrop(transfer as unknown as DataTransfer);
+  expect(found.map(each => each.path)).toEqual(["digits/a", "digits/b", "digits/c"]);
+  expect(plan(found).files.map(each => each.path)).toEqual(["a", "b", "c"]);
 });
 
 test("cancelling gives up what was sent", async () => {

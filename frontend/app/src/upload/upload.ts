@@ -71,8 +71,11 @@ export async function each<T>(items: T[], width: number, work: (item: T) => Prom
 /** Whether another try may fare better. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
-  return error.status === 0 || error.status >= 500 || [408, 409, 425, 429].includes(error.status);
+  return error.status === 0 || error.status >= 500 || [408, 425, 429].includes(error.status);
 }
+
+/** Another request still sends the same content, as one does that broke and that the server waits for; or more of it is said to be there than is. */
+const isElsewhere = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
 
 /** A file that was changed, moved or deleted since it was picked can no longer be read. */
 async function isReadable(file: Blob): Promise<boolean> {
@@ -106,8 +109,9 @@ export class Upload {
     private readonly parts: Parts,
   ) {}
 
-  /** Resolves to the id of an upload that has everything. After a failure it may be called again, and goes on. */
+  /** Resolves to the id of an upload that has everything. After a failure, also of what is made of it, it may be called again, and goes on. */
   async run(): Promise<string> {
+    if (this.id && this.progress.phase === "sent") return this.id;
     await this.hash();
     const { transport } = this.parts;
     this.id ??= await this.persist(() => transport.begin());
@@ -237,7 +241,7 @@ export class Upload {
         signal.throwIfAborted();
         await this.judge(error, path, file);
         failure = error;
-        this.tell({ isBroken: !(error instanceof ApiError && error.status === 409) });
+        this.tell({ isBroken: !isElsewhere(error) });
         await wait(Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** fruitless));
         const reached = await transport.received(upload, hash, signal).catch(() => null);
         if (reached) ({ offset, complete: isComplete } = reached);
@@ -256,7 +260,7 @@ export class Upload {
   /** Throws what no other try would mend. */
   private async judge(error: unknown, path: string, file: Blob): Promise<void> {
     if (!(await isReadable(file))) throw new FileError(path, CHANGED, { cause: error });
-    if (isPassing(error)) return;
+    if (isPassing(error) || isElsewhere(error)) return;
     if (error instanceof ApiError && error.status === 400)
       throw new FileError(path, CHANGED, { cause: error });
     const why = error instanceof Error ? error.message : String(error);

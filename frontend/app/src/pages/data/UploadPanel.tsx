@@ -251,7 +251,8 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
             </div>
           </div>
         )}
-        {going && !hasBegun ? (
+        <ErrorNotice error={upload.error} title="The upload stopped" />
+        {going && !isRunning ? (
           <form
             className="grid gap-4"
             onSubmit={event => {
@@ -274,29 +275,35 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
               onChange={event => draft.change({ aliases: event.target.value })}
             />
             <div className="flex flex-wrap gap-2">
-              <Button type="submit" look="primary" icon="upload" disabled={going.files.length === 0}>
-                Upload {plural(going.files.length, "file")}
-              </Button>
-              <Button onClick={() => setPicked({ from: dropped, plan: null })}>Choose others</Button>
+              {hasBegun ? (
+                <>
+                  <Button type="submit" look="primary" icon="play">
+                    Go on
+                  </Button>
+                  <Button icon="close" onClick={upload.cancel}>
+                    Cancel the upload
+                  </Button>
+                </>
+              ) : (
+                <>
+                  <Button type="submit" look="primary" icon="upload" disabled={going.files.length === 0}>
+                    Upload {plural(going.files.length, "file")}
+                  </Button>
+                  <Button onClick={() => setPicked({ from: dropped, plan: null })}>Choose others</Button>
+                </>
+              )}
             </div>
           </form>
         ) : null}
-        {progress && hasBegun ? <Going progress={progress} rate={isRunning ? upload.rate : null} /> : null}
-        <ErrorNotice
-          error={upload.error}
-          title="The upload stopped"
-          action={
-            <Button size="sm" icon="play" onClick={start}>
-              Go on
-            </Button>
-          }
-        />
-        {hasBegun ? (
-          <div>
-            <Button icon="close" onClick={upload.cancel}>
-              Cancel the upload
-            </Button>
-          </div>
+        {isRunning && progress ? (
+          <>
+            <Going progress={progress} rate={upload.rate} />
+            <div>
+              <Button icon="close" onClick={upload.cancel}>
+                Cancel the upload
+              </Button>
+            </div>
+          </>
         ) : null}
         {blocker.state === "blocked" ? (
           <Confirm

@@ -2,7 +2,9 @@
 import { client, take, takeAs } from "./client.ts";
 import type { components } from "./schema.ts";
 import type {
+  AliasMove,
   AuditEntry,
+  Dataset,
   Environment,
   File,
   Job,
@@ -17,6 +19,9 @@ import type {
   Session,
   Token,
   User,
+  Version,
+  VersionDetails,
+  VersionDiff,
   Workspace,
   WorkspaceRun,
 } from "./types.ts";
@@ -217,6 +222,123 @@ export const listFiles = (
         client.GET("/projects/{project}/jobs/{number}/outputs", { params, ...abort(signal) }),
       );
 };
+
+// Datasets
+export type NewDataset = Schemas["NewDataset"];
+export type UpdateDataset = Schemas["UpdateDataset"];
+const ofDataset = (project: string, dataset: string) => ({ path: { project, dataset } });
+const ofVersion = (project: string, dataset: string, version: string | number) => ({
+  path: { project, dataset, version: String(version) },
+});
+export const listDatasets = (project: string, signal?: Signal) =>
+  takeAs<List<Dataset>>(
+    client.GET("/projects/{project}/datasets", {
+      params: { ...inProject(project), query: ALL },
+      ...abort(signal),
+    }),
+  );
+export const createDataset = (project: string, body: NewDataset) =>
+  takeAs<Dataset>(client.POST("/projects/{project}/datasets", { params: inProject(project), body }));
+export const getDataset = (project: string, dataset: string, signal?: Signal) =>
+  takeAs<Dataset>(
+    client.GET("/projects/{project}/datasets/{dataset}", {
+      params: ofDataset(project, dataset),
+      ...abort(signal),
+    }),
+  );
+export const updateDataset = (project: string, dataset: string, body: UpdateDataset) =>
+  takeAs<Dataset>(
+    client.PATCH("/projects/{project}/datasets/{dataset}", { params: ofDataset(project, dataset), body }),
+  );
+export const deleteDataset = (project: string, dataset: string) =>
+  take(client.DELETE("/projects/{project}/datasets/{dataset}", { params: ofDataset(project, dataset) }));
+export const listVersions = (project: string, dataset: string, cursor: string | null, signal?: Signal) =>
+  takeAs<List<Version>>(
+    client.GET("/projects/{project}/datasets/{dataset}/versions", {
+      params: { ...ofDataset(project, dataset), query: { limit: 100, ...(cursor ? { cursor } : {}) } },
+      ...abort(signal),
+    }),
+  );
+export const createVersion = (project: string, dataset: string, body: Schemas["NewVersion"]) =>
+  takeAs<Version>(
+    client.POST("/projects/{project}/datasets/{dataset}/versions", {
+      params: ofDataset(project, dataset),
+      body,
+    }),
+  );
+export const getVersion = (project: string, dataset: string, version: string, signal?: Signal) =>
+  takeAs<VersionDetails>(
+    client.GET("/projects/{project}/datasets/{dataset}/versions/{version}", {
+      params: ofVersion(project, dataset, version),
+      ...abort(signal),
+    }),
+  );
+export const retractVersion = (project: string, dataset: string, version: number) =>
+  take(
+    client.DELETE("/projects/{project}/datasets/{dataset}/versions/{version}", {
+      params: { path: { project, dataset, version } },
+    }),
+  );
+export const listVersionFiles = (
+  project: string,
+  dataset: string,
+  version: number,
+  query: FilesQuery,
+  signal?: Signal,
+) =>
+  takeAs<List<File>>(
+    client.GET("/projects/{project}/datasets/{dataset}/versions/{version}/files", {
+      params: { ...ofVersion(project, dataset, version), query: { ...ALL, ...query } },
+      ...abort(signal),
+    }),
+  );
+export const diffVersions = (
+  project: string,
+  dataset: string,
+  version: number,
+  from: string | null,
+  signal?: Signal,
+) =>
+  takeAs<VersionDiff>(
+    client.GET("/projects/{project}/datasets/{dataset}/versions/{version}/diff", {
+      params: { ...ofVersion(project, dataset, version), query: from ? { from } : {} },
+      ...abort(signal),
+    }),
+  );
+export const listAliasMoves = (project: string, dataset: string, cursor: string | null, signal?: Signal) =>
+  takeAs<List<AliasMove>>(
+    client.GET("/projects/{project}/datasets/{dataset}/aliases", {
+      params: { ...ofDataset(project, dataset), query: { limit: 50, ...(cursor ? { cursor } : {}) } },
+      ...abort(signal),
+    }),
+  );
+/** `from`: only where the alias names this version now; 0 for a new one. */
+export const putAlias = (
+  project: string,
+  dataset: string,
+  alias: string,
+  body: { number: number; from: number },
+) =>
+  take(
+    client.PUT("/projects/{project}/datasets/{dataset}/aliases/{alias}", {
+      params: { path: { project, dataset, alias } },
+      body,
+    }),
+  );
+export const deleteAlias = (project: string, dataset: string, alias: string) =>
+  take(
+    client.DELETE("/projects/{project}/datasets/{dataset}/aliases/{alias}", {
+      params: { path: { project, dataset, alias } },
+    }),
+  );
+
+// Uploads. The contents go by `apiPath`: they are no JSON.
+export const createUpload = (project: string) =>
+  take(client.POST("/projects/{project}/uploads", { params: inProject(project), body: { kind: "outputs" } }));
+export const declareEntries = (upload: string, body: Schemas["NewEntry"][], signal?: Signal) =>
+  take(client.POST("/uploads/{upload}/entries", { params: { path: { upload } }, body, ...abort(signal) }));
+export const deleteUpload = (upload: string) =>
+  take(client.DELETE("/uploads/{upload}", { params: { path: { upload } } }));
 
 // Software and hardware
 export const listEnvironments = (signal?: Signal) =>

@@ -12,6 +12,9 @@ export interface List<T> {
 export type AuditEntry = Schemas["AuditEntry"];
 export type BuildLog = Schemas["BuildLog"];
 export type Change = Schemas["Change"];
+export type ChangedPath = Schemas["ChangedPath"];
+export type DatasetAlias = Schemas["Alias"];
+export type AliasMove = Schemas["AliasMove"];
 export type Device = Schemas["Device"];
 export type Environment = Schemas["Environment"];
 export type EnvironmentState = Schemas["EnvironmentState"];
@@ -36,6 +39,9 @@ export type Role = Schemas["Role"];
 export type Session = Schemas["Session"];
 export type Token = Schemas["Token"];
 export type User = Schemas["User"];
+export type VersionDiff = Schemas["VersionDiff"];
+export type VersionSource = Schemas["VersionSource"];
+export type Visibility = Schemas["Visibility"];
 export type Workspace = Schemas["Workspace"];
 export type WorkspaceRun = Schemas["WorkspaceRun"];
 export type WorkspaceState = Schemas["WorkspaceState"];
@@ -45,5 +51,8 @@ export type Job = Omit<Schemas["Job"], "parameters" | "metadata"> & {
   parameters: Record<string, Json>;
   metadata: Record<string, Json>;
 };
+export type Version = Omit<Schemas["Version"], "metadata"> & { metadata: Record<string, Json> };
+export type VersionDetails = Omit<Schemas["VersionDetails"], "version"> & { version: Version };
+export type Dataset = Omit<Schemas["Dataset"], "latest"> & { latest: Version | null };
 /** Points are `[x, value, ms]`. */
 export type Series = Omit<Schemas["Series"], "points"> & { points: [number, Json, number][] };

@@ -23,6 +23,11 @@ export async function places(page: Page): Promise<Place[]> {
   );
   const job = jobs.findLast(each => each.state === "complete" && each.notebook) ?? jobs[0];
   const workspace = workspaces[0];
+  const datasets = await items<{ name: string; latest: { number: number } | null }>(
+    page,
+    `/projects/${PROJECT}/datasets`,
+  );
+  const dataset = datasets.find(each => each.latest);
   return [
     { name: "start", path: "/", sign: /^Hello/ },
     { name: "workspaces", path: `${base}/workspaces`, sign: /^Workspaces$/ },
@@ -40,6 +45,15 @@ export async function places(page: Page): Promise<Place[]> {
           name: `job${tab.replace("/", "-")}`,
           path: `${base}/jobs/${job.number}${tab}`,
           sign: new RegExp(`#${job.number}`),
+        }))
+      : []),
+    { name: "data", path: `${base}/data`, sign: /^Data$/ },
+    { name: "new-dataset", path: `${base}/data?new=1`, sign: /^New dataset$/ },
+    ...(dataset
+      ? ["", "?tab=changes", "?tab=about", "?upload=1"].map(query => ({
+          name: `dataset${query.replace(/^\?(tab=)?/, "-").replace(/-$|=1$/, "")}`,
+          path: `${base}/data/${dataset.name}/${dataset.latest?.number}${query}`,
+          sign: /^Version \d+/,
         }))
       : []),
     { name: "settings", path: `${base}/settings`, sign: /^Settings$/ },

@@ -1,16 +1,13 @@
 /** The mock's answers: the API over a few arrays, with the refusals that the app has to show. */
 import type { Job, Machine, Workspace } from "@cairn/api/types";
 import { delay, HttpResponse, http, type PathParams } from "msw";
+import { at, gone, list, refuse } from "./answers.ts";
 import { contents } from "./contents.ts";
+import { datasets } from "./datasets.ts";
 import { bump, events } from "./events.ts";
 import * as data from "./fixtures.ts";
 import { machines, machineTypes, runs } from "./machines.ts";
 
-const at = (path: string) => `/api/v1${path}`;
-const list = <T>(items: T[]) => HttpResponse.json({ items, next: null });
-const refuse = (status: number, code: string, message: string) =>
-  HttpResponse.json({ code, message, request_id: "01981f3e-mock" }, { status });
-const gone = () => refuse(404, "not_found", "There is no such thing, or you may not see it.");
 const one = (value: unknown) => String(value);
 
 let signedIn = true;
@@ -351,5 +348,6 @@ export const handlers = [
   ...projects,
   ...workspaces,
   ...jobs,
+  ...datasets,
   http.get(at("/events"), () => events()),
 ];

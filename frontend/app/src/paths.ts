@@ -27,6 +27,11 @@ export const paths = {
   },
   job: (project: string, number: number, tab?: JobTab) =>
     `/p/${enc(project)}/jobs/${number}${tab && tab !== "overview" ? `/${tab}` : ""}`,
+  data: (project: string) => `/p/${enc(project)}/data`,
+  newDataset: (project: string) => `/p/${enc(project)}/data?new=1`,
+  /** Without a version the newest; `latest` and other aliases are versions too. */
+  dataset: (project: string, name: string, version?: number | string) =>
+    `/p/${enc(project)}/data/${enc(name)}${version === undefined ? "" : `/${enc(version)}`}`,
   settings: (project: string) => `/p/${enc(project)}/settings`,
 };
 
@@ -47,6 +52,17 @@ export function contentUrl(
   const query = new URLSearchParams({ path });
   if (download) query.set("download", "1");
   return `/api/v1/projects/${enc(job.project)}/jobs/${job.number}/${tree}/content?${query}`;
+}
+
+/** The same for a file of a dataset's version. */
+export function versionContentUrl(
+  of: { project: string; dataset: string; number: number },
+  path: string,
+  download = false,
+): string {
+  const query = new URLSearchParams({ path });
+  if (download) query.set("download", "1");
+  return `/api/v1/projects/${enc(of.project)}/datasets/${enc(of.dataset)}/versions/${of.number}/files/content?${query}`;
 }
 
 /** A `next` of the address bar is followed only inside the app: a path, never another origin. */

@@ -36,6 +36,8 @@ const places: RouteObject[] = [
   { path: "p/:project/jobs", lazy: () => import("./pages/jobs/JobsPage") },
   { path: "p/:project/jobs/new", lazy: () => import("./pages/jobs/NewJobPage") },
   { path: "p/:project/jobs/:number", lazy: () => import("./pages/jobs/JobPage"), children: jobTabs },
+  { path: "p/:project/data", lazy: () => import("./pages/data/DataPage") },
+  { path: "p/:project/data/:dataset/:version?", lazy: () => import("./pages/data/DatasetPage") },
   { path: "p/:project/settings", lazy: () => import("./pages/settings/SettingsPage") },
   { path: "*", lazy: () => import("./pages/NotFoundPage") },
 ];

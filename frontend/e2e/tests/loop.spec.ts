@@ -108,7 +108,7 @@ test("a second workspace with the job's outputs attached loads the model", async
   await page.goto(`/p/${PROJECT}/workspaces?new=1`);
   const dialog = page.getByRole("dialog", { name: "New workspace" });
   await dialog.getByLabel("Name", { exact: true }).fill(await freeName(page, "use-model"));
-  await dialog.getByRole("button", { name: "Attach a job’s outputs" }).click();
+  await dialog.getByRole("button", { name: "Attach data or outputs" }).click();
   await dialog.getByRole("radio", { name: new RegExp(`^#${jobNumber} `) }).check();
   await dialog.getByLabel("Folder name").fill("digits");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();

@@ -1,12 +1,12 @@
-/** The files of a job's outputs or code: folders, one file with its preview, where one is standing in the address. */
-import type { File, Job } from "@cairn/api/types";
+/** The files of a tree: folders, one file with its preview, where one is standing in the address. */
+import type { File } from "@cairn/api/types";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 import { Preview } from "~/files/Preview";
+import type { FileTree } from "~/files/tree";
 import { cx } from "~/lib/class";
 import { bytes } from "~/lib/format";
-import { contentUrl, notebookPageUrl } from "~/paths";
-import { filesQuery } from "~/queries/jobs";
+import { filesQuery } from "~/queries/files";
 import { Button, ButtonAnchor } from "~/ui/Button";
 import { CopyButton } from "~/ui/Copy";
 import { Icon } from "~/ui/Icon";
@@ -18,8 +18,7 @@ const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1)
 const parentOf = (path: string): string => (path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "");
 
 interface Props {
-  job: Job;
-  tree: "files" | "outputs";
+  tree: FileTree;
   empty: React.ReactNode;
   first?: (files: File[]) => File | undefined;
 }
@@ -71,7 +70,8 @@ function FileRow({ file, to, isCurrent }: { file: File; to: string; isCurrent: b
   );
 }
 
-function FilePane({ job, tree, file }: { job: Job; tree: Props["tree"]; file: File }) {
+function FilePane({ tree, file }: { tree: FileTree; file: File }) {
+  const [reference, page] = [tree.reference(file.path), tree.page(file.path)];
   return (
     <Card className="overflow-hidden">
       <header className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-1.5">
@@ -79,39 +79,31 @@ function FilePane({ job, tree, file }: { job: Job; tree: Props["tree"]; file: Fi
           {baseName(file.path)}
         </h2>
         <span className="text-sm text-muted">{bytes(file.bytes)}</span>
-        {tree === "outputs" ? (
-          <CopyButton text={`${job.project}#${job.number}/${file.path}`} label="Copy the reference" />
-        ) : null}
-        {tree === "outputs" && file.path.endsWith(".ipynb") ? (
-          <ButtonAnchor
-            size="sm"
-            icon="external"
-            href={notebookPageUrl(job, file.path)}
-            target="_blank"
-            rel="noopener"
-          >
+        {reference ? <CopyButton text={reference} label="Copy the reference" /> : null}
+        {page ? (
+          <ButtonAnchor size="sm" icon="external" href={page} target="_blank" rel="noopener">
             Open as page
           </ButtonAnchor>
         ) : null}
         <ButtonAnchor
           size="sm"
           icon="download"
-          href={contentUrl(job, tree, file.path, true)}
+          href={tree.content(file.path, true)}
           download={baseName(file.path)}
         >
           Download
         </ButtonAnchor>
       </header>
-      <Preview key={file.path} job={job} tree={tree} file={file} />
+      <Preview key={file.path} url={tree.content(file.path)} file={file} />
     </Card>
   );
 }
 
-export function FileBrowser({ job, tree, empty, first }: Props) {
+export function FileBrowser({ tree, empty, first }: Props) {
   const [search] = useSearchParams();
   const path = search.get("path") ?? "";
   const folder = search.get("folder") ?? parentOf(path);
-  const files = useInfiniteQuery(filesQuery(job.project, job.number, tree, folder));
+  const files = useInfiniteQuery(filesQuery(tree, folder));
   if (files.error) return <ErrorNotice error={files.error} title="The files could not be listed" />;
   if (!files.data) return <Loading />;
   const items = files.data.pages
@@ -149,7 +141,7 @@ export function FileBrowser({ job, tree, empty, first }: Props) {
         ) : null}
       </Card>
       {current ? (
-        <FilePane job={job} tree={tree} file={current} />
+        <FilePane tree={tree} file={current} />
       ) : (
         <p className="p-4 text-muted">Choose a file to look at it.</p>
       )}

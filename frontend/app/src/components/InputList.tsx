@@ -3,15 +3,9 @@ import type { Input } from "@cairn/api/types";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { bytes, plural } from "~/lib/format";
-import { paths } from "~/paths";
+import { parseReference, referencePath } from "~/lib/reference";
 import { CopyButton } from "~/ui/Copy";
 import { Icon } from "~/ui/Icon";
-
-/** The job that a reference names, where it names one. */
-export function refJob(ref: string, project: string): { project: string; number: number } | null {
-  const match = /^([^#]*)#(\d+)/.exec(ref);
-  return match ? { project: match[1] || project, number: Number(match[2]) } : null;
-}
 
 export function InputList({
   inputs,
@@ -25,7 +19,7 @@ export function InputList({
   return (
     <ul className="divide-y divide-line">
       {inputs.map(input => {
-        const job = refJob(input.ref, project);
+        const reference = parseReference(input.ref, project);
         return (
           <li key={input.name} className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5">
             <Icon name="input" className="text-muted" />
@@ -35,10 +29,10 @@ export function InputList({
                 <CopyButton text={`/cairn/inputs/${input.name}`} label="Copy the path" />
               </p>
               <p className="text-sm text-muted">
-                {job ? (
+                {reference ? (
                   <Link
                     className="rounded underline decoration-line-strong underline-offset-2 hover:decoration-current"
-                    to={paths.job(job.project, job.number, "outputs")}
+                    to={referencePath(reference)}
                   >
                     {input.ref}
                   </Link>

@@ -1,9 +1,11 @@
-/** Picks a job's outputs to read: from the latest complete jobs, or by writing the reference. */
-import type { Job } from "@cairn/api/types";
+/** Picks what to read: a version of a dataset, the outputs of a job, or what a written reference names. */
+import type { Dataset, Job } from "@cairn/api/types";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { bytes, plural } from "~/lib/format";
 import { hasOutputs } from "~/lib/job";
+import { parseReference } from "~/lib/reference";
+import { datasetsQuery } from "~/queries/datasets";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
 import { Button } from "~/ui/Button";
 import { TextField } from "~/ui/Field";
@@ -27,6 +29,64 @@ export function inputName(job: Pick<Job, "name" | "number" | "notebook">): strin
   return name.slice(0, 40) || `job-${job.number}`;
 }
 
+/** What one can pick of datasets: the newest version of each, and what its aliases name. Pure. */
+export interface VersionChoice extends PickedInput {
+  about: string;
+}
+export function versionChoices(datasets: Dataset[]): VersionChoice[] {
+  return datasets.flatMap(({ name, latest, aliases }) => {
+    if (!latest) return [];
+    const about = `the newest version, ${plural(latest.files, "file")}, ${bytes(latest.bytes)}`;
+    return [
+      { name, ref: `${name}:${latest.number}`, about },
+      ...aliases.map(alias => ({
+        name,
+        ref: `${name}:${alias.name}`,
+        about: `names version ${alias.number} now`,
+      })),
+    ];
+  });
+}
+
+/** The folder's name for what a written reference names. */
+function nameOf(ref: string, project: string): string | null {
+  const reference = parseReference(ref, project);
+  if (!reference) return null;
+  if (reference.kind === "version") return reference.dataset;
+  return inputName({ name: "", number: reference.number, notebook: null });
+}
+
+interface ChoiceProps {
+  label: string;
+  isPicked: boolean;
+  onPick: () => void;
+  about: ReactNode;
+  title: ReactNode;
+  badge?: ReactNode;
+}
+
+function Choice({ label, isPicked, onPick, title, about, badge }: ChoiceProps) {
+  return (
+    <label className="flex items-center gap-3 rounded border border-line px-3 py-2 hover:bg-hover has-checked:border-accent has-checked:bg-accent-soft">
+      <input
+        type="radio"
+        name="input"
+        className="accent-accent"
+        checked={isPicked}
+        onChange={onPick}
+        aria-label={label}
+      />
+      <span className="min-w-0 flex-1">
+        <span className="block truncate">{title}</span>
+        <span className="block truncate text-sm text-muted">{about}</span>
+      </span>
+      {badge}
+    </label>
+  );
+}
+
+const SHOWN = 6;
+
 interface Props {
   project: string;
   verb: string;
@@ -38,65 +98,72 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
   const client = useQueryClient();
   const latest = useQuery(latestJobsQuery).data?.items ?? [];
   const ofProject = useQuery(projectJobsQuery(project, client)).data ?? [];
+  const datasets = useQuery(datasetsQuery(project)).data?.items ?? [];
   const [query, setQuery] = useState("");
   const [picked, setPicked] = useState<PickedInput | null>(null);
   const others = latest.filter(job => job.project !== project);
   const jobs = [...ofProject, ...others].filter(hasOutputs);
-  const found = best(query, jobs, job => `${job.project}#${job.number} ${jobName(job)}`, 8);
-  const typed = /#\d+/.test(query) ? query.trim() : null;
-  const choose = (job: Job) => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` });
+  const typed = query.trim();
+  const typedName = nameOf(typed, project);
+  const data = best(query, versionChoices(datasets), choice => choice.ref, SHOWN);
+  const found = best(query, jobs, job => `${job.project}#${job.number} ${jobName(job)}`, SHOWN);
+  const isOffered = data.some(choice => choice.ref === typed) || picked?.ref === typed;
   return (
-    <div className="grid gap-3">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
       <TextField
-        label="Outputs of"
-        placeholder="Search jobs, or write a reference such as #12 or #12/model"
+        label="Data or outputs"
+        placeholder="Search, or write a reference: digits:3, #12, #12/model"
         value={query}
         onChange={event => setQuery(event.target.value)}
       />
-      <fieldset className="grid gap-1">
-        <legend className="sr-only">Jobs with outputs</legend>
-        {found.map(job => (
-          <label
-            key={job.id}
-            className="flex items-center gap-3 rounded border border-line px-3 py-2 hover:bg-hover has-checked:border-accent has-checked:bg-accent-soft"
-          >
-            <input
-              type="radio"
-              name="input-job"
-              className="accent-accent"
-              checked={picked?.ref === `${job.project}#${job.number}`}
-              onChange={() => choose(job)}
-              aria-label={`#${job.number} ${jobName(job)}`}
+      {data.length > 0 ? (
+        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
+          <legend className="mb-1 text-sm text-muted">Data</legend>
+          {data.map(choice => (
+            <Choice
+              key={choice.ref}
+              label={choice.ref}
+              isPicked={picked?.ref === choice.ref}
+              onPick={() => setPicked({ name: choice.name, ref: choice.ref })}
+              title={choice.ref}
+              about={choice.about}
             />
-            <span className="min-w-0 flex-1">
-              <span className="block truncate">
-                <span className="text-muted">#{job.number}</span> {jobName(job)}
-              </span>
-              <span className="block truncate text-sm text-muted">
-                {plural(job.outputs?.files ?? 0, "file")}, {bytes(job.outputs?.bytes ?? 0)} ·{" "}
-                <Ago ms={job.created_ms} />
-              </span>
-            </span>
-            <JobBadge state={job.state} />
-          </label>
-        ))}
-        {found.length === 0 && !typed ? (
-          <p className="text-muted">No job with outputs is called that.</p>
-        ) : null}
-        {typed && picked?.ref !== typed ? (
-          <Button
-            className="justify-start"
-            onClick={() =>
-              setPicked({
-                name: inputName({ name: "", number: Number(typed.match(/#(\d+)/)?.[1]), notebook: null }),
-                ref: typed,
-              })
-            }
-          >
-            Use the reference {typed}
-          </Button>
-        ) : null}
-      </fieldset>
+          ))}
+        </fieldset>
+      ) : null}
+      {found.length > 0 ? (
+        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
+          <legend className="mb-1 text-sm text-muted">Outputs of jobs</legend>
+          {found.map(job => (
+            <Choice
+              key={job.id}
+              label={`#${job.number} ${jobName(job)}`}
+              isPicked={picked?.ref === `${job.project}#${job.number}`}
+              onPick={() => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` })}
+              title={
+                <>
+                  <span className="text-muted">#{job.number}</span> {jobName(job)}
+                </>
+              }
+              about={
+                <>
+                  {plural(job.outputs?.files ?? 0, "file")}, {bytes(job.outputs?.bytes ?? 0)} ·{" "}
+                  <Ago ms={job.created_ms} />
+                </>
+              }
+              badge={<JobBadge state={job.state} />}
+            />
+          ))}
+        </fieldset>
+      ) : null}
+      {data.length + found.length === 0 && !typedName ? (
+        <p className="text-muted">No data and no job with outputs is called that.</p>
+      ) : null}
+      {typedName && !isOffered ? (
+        <Button className="justify-start" onClick={() => setPicked({ name: typedName, ref: typed })}>
+          Use the reference {typed}
+        </Button>
+      ) : null}
       {picked ? (
         <div className="grid gap-3 rounded border border-line bg-sunken p-3 sm:grid-cols-[1fr_auto] sm:items-end">
           <TextField

@@ -8,6 +8,7 @@ import { cx } from "~/lib/class";
 import { availability } from "~/lib/machine";
 import { setScheme } from "~/lib/scheme";
 import { paths } from "~/paths";
+import { datasetsQuery } from "~/queries/datasets";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
 import { machineTypesQuery, myWorkspacesQuery, projectsQuery } from "~/queries/projects";
 import { Icon, type IconName } from "~/ui/Icon";
@@ -34,6 +35,7 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
     ...projectJobsQuery(project?.name ?? "", client),
     enabled: project !== null,
   }).data;
+  const datasets = useQuery({ ...datasetsQuery(project?.name ?? ""), enabled: project !== null }).data?.items;
   const go = (to: string) => () => void navigate(to);
   // The workspace's page shows how it goes, and what to do where it does not.
   const restartOn = (workspace: Workspace, machine: string) => () => {
@@ -47,6 +49,7 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
   if (project) {
     place("New job", "plus", paths.newJob(project.name), "Do");
     place("New workspace", "plus", paths.newWorkspace(project.name), "Do");
+    if (project.role !== "viewer") place("New dataset", "plus", paths.newDataset(project.name), "Do");
   }
   for (const each of workspaces) {
     const name = `${each.name} · ${each.project}`;
@@ -84,11 +87,13 @@ function usePaletteItems(me: User, project: Project | null): Item[] {
   if (project) {
     place("Workspaces", "workspace", paths.workspaces(project.name));
     place("Jobs", "jobs", paths.jobs(project.name));
+    place("Data", "data", paths.data(project.name));
     place("Project settings", "settings", paths.settings(project.name));
   }
   place("Account", "user", paths.account());
   if (me.admin) place("Administration", "shield", paths.admin());
   for (const each of projects) place(each.name, "folder", paths.workspaces(each.name), "Project");
+  for (const each of datasets ?? []) place(each.name, "data", paths.dataset(each.project, each.name), "Data");
   for (const job of ofProject ?? latest) {
     place(`${job.project}#${job.number} ${job.name}`, "jobs", paths.job(job.project, job.number), "Job");
   }

@@ -13,6 +13,7 @@ import { NewProject } from "./NewProject";
 export function samePlace(pathname: string, project: string): string {
   const area = pathname.split("/")[3];
   if (area === "jobs") return paths.jobs(project);
+  if (area === "data") return paths.data(project);
   if (area === "settings") return paths.settings(project);
   return paths.workspaces(project);
 }

@@ -38,6 +38,7 @@ function entries(project: Project | null): Entry[] {
     start,
     { to: paths.workspaces(project.name), icon: "workspace", label: "Workspaces" },
     { to: paths.jobs(project.name), icon: "jobs", label: "Jobs" },
+    { to: paths.data(project.name), icon: "data", label: "Data" },
     { to: paths.settings(project.name), icon: "settings", label: "Settings" },
   ];
 }
@@ -100,7 +101,7 @@ function Bottom({ me, project }: Pick<ShellProps, "me" | "project">) {
           end={entry.end ?? false}
           className={({ isActive }) =>
             cx(
-              "grid min-w-0 flex-1 justify-items-center gap-0.5 py-2 text-xs -outline-offset-2",
+              "grid min-w-0 flex-1 justify-items-center gap-0.5 py-2 text-[11px] tracking-tight -outline-offset-2",
               isActive ? "font-medium text-accent" : "text-muted",
             )
           }

@@ -22,6 +22,12 @@ function inProject(project: string, area: string | undefined, rest: string[], na
     const tab = TABS[rest[1] ?? ""];
     return tab ? [root, list, job, { label: tab }] : [root, list, job];
   }
+  if (area === "data") {
+    const list: Part = { label: "Data", to: paths.data(project) };
+    if (!rest[0]) return [root, list];
+    const dataset: Part = { label: rest[0], to: paths.dataset(project, rest[0]) };
+    return rest[1] ? [root, list, dataset, { label: rest[1] }] : [root, list, dataset];
+  }
   return area === "settings" ? [root, { label: "Settings" }] : [root];
 }
 

@@ -1,10 +1,9 @@
-/** A file of a job to look at, in the way that suits it. */
+/** A file to look at, in the way that suits it. */
 import { toApiError } from "@cairn/api/errors";
 import type { File } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { bytes } from "~/lib/format";
-import { contentUrl } from "~/paths";
 import { ErrorNotice } from "~/ui/Notice";
 import { Loading } from "~/ui/Skeleton";
 import { Code } from "./Code";
@@ -16,8 +15,8 @@ const NotebookView = lazy(() => import("./NotebookView").then(module => ({ defau
 const Markdown = lazy(() => import("./Markdown").then(module => ({ default: module.Markdown })));
 
 interface Props {
-  job: { project: string; number: number };
-  tree: "files" | "outputs";
+  /** Where its bytes are served from. */
+  url: string;
   file: File;
 }
 
@@ -59,8 +58,7 @@ function Nothing({ children }: { children: React.ReactNode }) {
   return <p className="px-4 py-10 text-center text-muted">{children}</p>;
 }
 
-export function Preview({ job, tree, file }: Props) {
-  const url = contentUrl(job, tree, file.path);
+export function Preview({ url, file }: Props) {
   const shape = file.kind === "file" ? shapeOf(file.path, file.bytes) : "none";
   const text = useText(url, file.hash, shape !== "none" && shape !== "image");
   if (shape === "image")

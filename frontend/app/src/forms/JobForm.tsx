@@ -170,10 +170,10 @@ export function Inputs({ form, change, project }: PartProps & { project: string 
         </p>
       ))}
       <Button size="sm" icon="plus" className="justify-self-start" onClick={() => setPicking(true)}>
-        Attach a job’s outputs
+        Attach data or outputs
       </Button>
       {picking ? (
-        <Dialog title="Attach a job’s outputs" onClose={() => setPicking(false)}>
+        <Dialog title="Attach data or outputs" onClose={() => setPicking(false)}>
           <InputPicker
             project={project}
             verb="Add"

@@ -64,12 +64,35 @@ function applyJobs(changes: Change[], client: QueryClient): void {
   }
 }
 
+const OF_DATASET = new Set([
+  "dataset",
+  "dataset-versions",
+  "dataset-version",
+  "dataset-diff",
+  "dataset-aliases",
+]);
+
+/** A dataset is asked for by project and name, an event tells its id: what the cache knows under the id is old. */
+function applyDatasets(changes: Change[], client: QueryClient): void {
+  const ids = new Set(changes.map(change => change.subject));
+  const known = client.getQueryCache().findAll({ queryKey: ["dataset"] });
+  const mine = known.filter(q => [...ids].some(id => holds(q, id)));
+  const names = new Set(mine.map(q => JSON.stringify(q.queryKey.slice(1, 3))));
+  void client.invalidateQueries({ queryKey: ["datasets"] });
+  void client.invalidateQueries({
+    predicate: q =>
+      OF_DATASET.has(String(q.queryKey[0])) && names.has(JSON.stringify(q.queryKey.slice(1, 3))),
+  });
+}
+
 /** Makes the cache catch up with a batch of events. */
 export function applyChanges(changes: Change[], client: QueryClient): void {
   const workspaces = changes.filter(change => change.kind.startsWith("workspace."));
   const jobs = changes.filter(change => change.kind.startsWith("job."));
   if (workspaces.length > 0) applyWorkspaces(workspaces, client);
   if (jobs.length > 0) applyJobs(jobs, client);
+  const datasets = changes.filter(change => change.kind === "dataset.changed");
+  if (datasets.length > 0) applyDatasets(datasets, client);
   const families = new Set(changes.flatMap(change => FAMILIES[change.kind] ?? []));
   for (const family of families) void client.invalidateQueries({ queryKey: [family] });
 }

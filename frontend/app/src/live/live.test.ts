@@ -42,6 +42,26 @@ test("an event makes old what it touches and nothing else", () => {
   expect(isOld(["projects"])).toBe(false);
 });
 
+test("a changed dataset makes its lists old, and what its versions hold not", () => {
+  const client = new QueryClient();
+  client.setQueryData(["datasets", "examples"], { items: [] });
+  client.setQueryData(["dataset", "examples", "digits"], { id: "d-1" });
+  client.setQueryData(["dataset", "examples", "leaves"], { id: "d-2" });
+  for (const name of ["digits", "leaves"]) client.setQueryData(["dataset-versions", "examples", name], {});
+  client.setQueryData(["dataset-version", "examples", "digits", "prod"], {});
+  client.setQueryData(["files", "examples", "dataset", "digits", 3, ""], {});
+  const isOld = (...key: unknown[]) => client.getQueryState(key)?.isInvalidated;
+
+  applyChanges([{ number: 1, kind: "dataset.changed", project_id: "p-1", subject: "d-1" }], client);
+  expect(isOld("datasets", "examples")).toBe(true);
+  expect(isOld("dataset", "examples", "digits")).toBe(true);
+  expect(isOld("dataset", "examples", "leaves")).toBe(false);
+  expect(isOld("dataset-versions", "examples", "digits")).toBe(true);
+  expect(isOld("dataset-versions", "examples", "leaves")).toBe(false);
+  expect(isOld("dataset-version", "examples", "digits", "prod")).toBe(true);
+  expect(isOld("files", "examples", "dataset", "digits", 3, "")).toBe(false);
+});
+
 test("a few letters find what was meant", () => {
   expect(score("dgts", "digits")).toBeGreaterThan(0);
   expect(score("xyz", "digits")).toBe(0);

@@ -1,7 +1,7 @@
 /** Queries of jobs, and the list of a project's jobs that stays current job by job. */
 import * as api from "@cairn/api/operations";
 import type { Job } from "@cairn/api/types";
-import { infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
+import { type QueryClient, queryOptions } from "@tanstack/react-query";
 
 const PAGE = 1000;
 const NEWEST = 50;
@@ -23,15 +23,6 @@ export const seriesQuery = (project: string, number: number, query: api.SeriesQu
       return items[0] ?? { key: query.key, points: [], total: 0 };
     },
   });
-export const filesQuery = (project: string, number: number, tree: api.Tree, path: string) =>
-  infiniteQueryOptions({
-    queryKey: ["files", project, number, tree, path],
-    queryFn: ({ pageParam, signal }) =>
-      api.listFiles(project, number, tree, { path, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: page => page.next,
-  });
-
 /** Puts newer versions of jobs into a list that is sorted by number, newest first. */
 export function mergeJobs(known: Job[], fresh: Job[]): Job[] {
   const oldest = known.at(-1)?.number ?? Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 /** The code that a job ran: the snapshot, as it was. */
 import type { File } from "@cairn/api/types";
 import { FileBrowser } from "~/components/FileBrowser";
+import { jobTree } from "~/files/tree";
 import { useJob } from "~/hooks/useJob";
 import { Empty } from "~/ui/Empty";
 
@@ -12,8 +13,7 @@ export function Component() {
     files.find(file => file.kind === "file");
   return (
     <FileBrowser
-      job={job}
-      tree="files"
+      tree={jobTree(job, "files")}
       first={first}
       empty={
         <Empty icon="file" title="The snapshot has no files">

@@ -61,7 +61,7 @@ function Inputs({
         />
       ) : (
         <Button size="sm" icon="plus" className="justify-self-start" onClick={() => setPicking(true)}>
-          Attach a job’s outputs
+          Attach data or outputs
         </Button>
       )}
     </section>

@@ -40,7 +40,7 @@ export function WorkspaceInputs({ workspace, mayEdit }: { workspace: Workspace; 
       actions={
         mayEdit ? (
           <Button size="sm" icon="plus" onClick={() => setPicking(true)}>
-            Attach outputs
+            Attach data or outputs
           </Button>
         ) : null
       }
@@ -65,11 +65,11 @@ export function WorkspaceInputs({ workspace, mayEdit }: { workspace: Workspace; 
           />
         </Card>
       ) : (
-        <p className="text-muted">None. Attach the outputs of a job to use its model or data here.</p>
+        <p className="text-muted">None. Attach a dataset, or the outputs of a job, to use them here.</p>
       )}
       <ErrorNotice error={detach.error} />
       {picking ? (
-        <Dialog title={`Attach outputs to ${workspace.name}`} onClose={() => setPicking(false)}>
+        <Dialog title={`Attach to ${workspace.name}`} onClose={() => setPicking(false)}>
           <div className="grid gap-3">
             <InputPicker
               project={workspace.project}

@@ -1,0 +1,454 @@
+/** One dataset: what it is, its versions, and one of them to look into. */
+import * as api from "@cairn/api/operations";
+import type { Dataset, Version, VersionDetails } from "@cairn/api/types";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useCallback, useState } from "react";
+import { Link, type LoaderFunctionArgs, useNavigate, useParams } from "react-router";
+import { Attach } from "~/components/Attach";
+import { FileBrowser } from "~/components/FileBrowser";
+import { versionTree } from "~/files/tree";
+import { useSearch } from "~/hooks/useSearch";
+import { cx } from "~/lib/class";
+import { aliasesOf, ORIGIN, VISIBILITY } from "~/lib/dataset";
+import { bytes, plural } from "~/lib/format";
+import { prefetch, queryClient, usePrefetched } from "~/lib/query";
+import { parseReference, referencePath, versionReference } from "~/lib/reference";
+import { requireUser } from "~/lib/session";
+import { paths } from "~/paths";
+import { datasetQuery, versionQuery, versionsQuery } from "~/queries/datasets";
+import { projectQuery } from "~/queries/projects";
+import { Button } from "~/ui/Button";
+import { Chip } from "~/ui/Chip";
+import { Confirm } from "~/ui/Confirm";
+import { Command, CopyButton } from "~/ui/Copy";
+import { Empty } from "~/ui/Empty";
+import { Menu } from "~/ui/Menu";
+import { ErrorNotice, Notice } from "~/ui/Notice";
+import { Loading } from "~/ui/Skeleton";
+import { Ago } from "~/ui/Time";
+import { toast } from "~/ui/Toasts";
+import { holdsFiles, ofDrop } from "~/upload/pick";
+import type { Picked } from "~/upload/plan";
+import { AboutTab } from "./AboutTab";
+import { Aliases } from "./Aliases";
+import { ChangesTab } from "./ChangesTab";
+import { DeleteDataset } from "./DeleteDataset";
+import { EditDataset } from "./EditDataset";
+import type { Stage } from "./UploadPanel";
+import { VersionList } from "./VersionList";
+
+const UploadPanel = lazy(() => import("./UploadPanel").then(module => ({ default: module.UploadPanel })));
+
+export async function loader({ request, params }: LoaderFunctionArgs): Promise<null> {
+  await requireUser(request);
+  const { project = "", dataset = "", version } = params;
+  const [{ latest }] = await Promise.all([
+    prefetch(datasetQuery(project, dataset)),
+    // Who is no member may still read a dataset that is open to them.
+    prefetch(projectQuery(project)).catch(() => undefined),
+  ]);
+  const which = version ?? latest?.number.toString();
+  await Promise.all([
+    queryClient.ensureInfiniteQueryData(versionsQuery(project, dataset)),
+    which ? prefetch(versionQuery(project, dataset, which)) : null,
+  ]);
+  return null;
+}
+
+type Asking = "edit" | "delete" | "aliases" | "retract";
+
+interface HeaderProps {
+  dataset: Dataset;
+  hasVersions: boolean;
+  mays: Mays;
+  ask: (what: Asking) => void;
+}
+
+function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
+  const { visibility } = dataset;
+  const [, setSearch] = useSearch();
+  return (
+    <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
+      <div className="grid min-w-0 flex-1 basis-80 gap-1.5">
+        <h1 className="min-w-0 text-xl font-semibold break-words">{dataset.name}</h1>
+        {dataset.description ? (
+          <p className="max-w-180 whitespace-pre-wrap text-muted wrap-anywhere">{dataset.description}</p>
+        ) : null}
+        <p className="flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-muted">
+          <Chip icon="user" title={`Readable by ${VISIBILITY[visibility].about}`}>
+            {VISIBILITY[visibility].label}
+          </Chip>
+          {dataset.tags.map(tag => (
+            <Chip key={tag} icon="tag">
+              {tag}
+            </Chip>
+          ))}
+          <span>
+            of {dataset.project}, made by {dataset.user}, <Ago ms={dataset.created_ms} />
+          </span>
+        </p>
+      </div>
+      <div className="flex flex-wrap gap-2">
+        {mays.change && hasVersions ? (
+          <Button icon="upload" onClick={() => setSearch({ upload: "1" })}>
+            New version
+          </Button>
+        ) : null}
+        <Menu
+          label="More about this dataset"
+          button={{ icon: "more" }}
+          items={[
+            ...(mays.change ? [{ label: "Edit", icon: "edit" as const, onSelect: () => ask("edit") }] : []),
+            { label: "Aliases and their history", icon: "tag", onSelect: () => ask("aliases") },
+            ...(mays.manage
+              ? [
+                  {
+                    label: "Delete dataset",
+                    icon: "trash" as const,
+                    danger: true,
+                    onSelect: () => ask("delete"),
+                  },
+                ]
+              : []),
+          ]}
+        />
+      </div>
+    </header>
+  );
+}
+
+/** What a person may do here. */
+interface Mays {
+  change: boolean;
+  manage: boolean;
+}
+
+function useMays(project: string): Mays {
+  const role = useQuery({ ...projectQuery(project), retry: false }).data?.role;
+  return { change: role === "editor" || role === "owner", manage: role === "owner" };
+}
+
+function UseIt({ dataset, version }: { dataset: Dataset; version: Version }) {
+  const reference = (project: string) => versionReference(dataset, version.number, project);
+  const short = reference(dataset.project);
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      <Command text={`--input ${short}`} />
+      <span className="flex items-center gap-1 text-sm text-muted">
+        <code>{short}</code>
+        <CopyButton text={short} label={`Copy ${short}`} />
+        <code>{`dataset://${dataset.name}/${version.number}`}</code>
+        <CopyButton text={`dataset://${dataset.name}/${version.number}`} label="Copy as an address" />
+      </span>
+      <Attach name={dataset.name} reference={reference} />
+    </div>
+  );
+}
+
+const TABS = [
+  { tab: "files", label: "Files" },
+  { tab: "changes", label: "Changes" },
+  { tab: "about", label: "About" },
+] as const;
+
+function Came({ dataset, details }: { dataset: Dataset; details: VersionDetails }) {
+  const { version, sources } = details;
+  const job = version.origin === "job" ? parseReference(sources[0]?.ref ?? "", dataset.project) : null;
+  if (job?.kind !== "job") return <>{ORIGIN[version.origin]}</>;
+  return (
+    <>
+      left by{" "}
+      <Link
+        to={referencePath(job)}
+        className="rounded underline decoration-line-strong underline-offset-2 hover:decoration-current"
+      >
+        {job.project === dataset.project ? "" : job.project}#{job.number}
+      </Link>
+    </>
+  );
+}
+
+interface VersionProps {
+  dataset: Dataset;
+  details: VersionDetails;
+  mays: Mays;
+  ask: (what: Asking) => void;
+}
+
+function VersionView({ dataset, details, mays, ask }: VersionProps) {
+  const { version } = details;
+  const [search] = useSearch();
+  const wanted = search.get("tab");
+  const tab = TABS.find(each => each.tab === wanted)?.tab ?? "files";
+  const isBack = version.retracted_ms !== null;
+  const base = paths.dataset(dataset.project, dataset.name, version.number);
+  return (
+    <section
+      aria-label={`Version ${version.number}`}
+      className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-4"
+    >
+      <div className="grid gap-3">
+        <div className="flex flex-wrap items-start justify-between gap-3">
+          <div className="grid min-w-0 gap-1">
+            <h2 className="flex flex-wrap items-center gap-2 text-lg font-semibold">
+              <span className={cx(isBack && "font-normal text-muted line-through")}>
+                Version {version.number}
+              </span>
+              {aliasesOf(dataset, version.number).map(alias => (
+                <Chip key={alias} strong>
+                  {alias}
+                </Chip>
+              ))}
+            </h2>
+            <p className="text-muted">
+              {plural(version.files, "file")}, {bytes(version.bytes)} ·{" "}
+              <Came dataset={dataset} details={details} /> · {version.user}, <Ago ms={version.created_ms} />
+            </p>
+          </div>
+          {mays.change && !isBack ? (
+            <div className="flex flex-wrap gap-2">
+              <Button size="sm" icon="tag" onClick={() => ask("aliases")}>
+                Give alias
+              </Button>
+              <Button size="sm" look="danger" icon="out" onClick={() => ask("retract")}>
+                Take back
+              </Button>
+            </div>
+          ) : null}
+        </div>
+        {isBack ? (
+          <Notice title="This version was taken back">
+            <p>
+              <Ago ms={version.retracted_ms ?? 0} />. Nothing new can use it; what already does keeps its
+              files.
+            </p>
+          </Notice>
+        ) : (
+          <UseIt dataset={dataset} version={version} />
+        )}
+      </div>
+      <nav
+        aria-label="About this version"
+        className="scrollbar-none flex overflow-x-auto border-b border-line"
+      >
+        {TABS.map(each => (
+          <Link
+            key={each.tab}
+            to={each.tab === "files" ? base : `${base}?tab=${each.tab}`}
+            preventScrollReset
+            aria-current={each.tab === tab ? "page" : undefined}
+            className={cx(
+              "-mb-px border-b-2 px-3 py-2 whitespace-nowrap -outline-offset-2 transition-colors",
+              each.tab === tab
+                ? "border-accent font-medium"
+                : "border-transparent text-muted hover:text-text",
+            )}
+          >
+            {each.label}
+          </Link>
+        ))}
+      </nav>
+      {tab === "files" ? (
+        <FileBrowser
+          tree={versionTree({ project: dataset.project, dataset: dataset.name, number: version.number })}
+          first={files => files.find(file => /readme/i.test(file.path) && file.kind === "file")}
+          empty={
+            <Empty icon="box" title="This version holds no files">
+              It was made empty.
+            </Empty>
+          }
+        />
+      ) : tab === "changes" ? (
+        <ChangesTab key={version.number} dataset={dataset} version={version} />
+      ) : (
+        <AboutTab dataset={dataset} details={details} />
+      )}
+    </section>
+  );
+}
+
+function Retract({ dataset, version, onClose }: { dataset: Dataset; version: Version; onClose: () => void }) {
+  const client = useQueryClient();
+  const { project, name } = dataset;
+  const aliases = aliasesOf(dataset, version.number);
+  return (
+    <Confirm
+      title={`Take back version ${version.number}?`}
+      verb="Take back"
+      danger
+      run={() => api.retractVersion(project, name, version.number)}
+      onClose={onClose}
+      onDone={async () => {
+        await Promise.all([
+          client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
+          client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
+          client.invalidateQueries({ queryKey: ["dataset-version", project, name] }),
+        ]);
+        onClose();
+        toast(`Took back ${name}:${version.number}`);
+      }}
+    >
+      <ul className="list-disc pl-5">
+        <li>
+          No new job or workspace can use{" "}
+          <code>
+            {name}:{version.number}
+          </code>
+          , and its number is not given again.
+        </li>
+        {aliases.length > 0 ? (
+          <li>
+            {plural(aliases.length, "alias", "aliases")} will name nothing:{" "}
+            <strong>{aliases.join(", ")}</strong>.
+          </li>
+        ) : null}
+        <li>
+          What uses it already keeps its {plural(version.files, "file")} ({bytes(version.bytes)}), and they
+          can still be looked at here: no space returns.
+        </li>
+        <li>This cannot be undone.</li>
+      </ul>
+    </Confirm>
+  );
+}
+
+/** Lets files be dropped anywhere on the page. */
+function useDrop(isOn: boolean, onFiles: (picked: Picked[]) => void) {
+  const [isOver, setIsOver] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const handlers = {
+    onDragOver: (event: React.DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      // Also where nothing can be dropped: the browser would leave the page for the file.
+      event.preventDefault();
+      event.dataTransfer.dropEffect = isOn ? "copy" : "none";
+      setIsOver(isOn);
+    },
+    onDragLeave: (event: React.DragEvent) => {
+      if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setIsOver(false);
+    },
+    onDrop: (event: React.DragEvent) => {
+      if (!holdsFiles(event.dataTransfer)) return;
+      event.preventDefault();
+      setIsOver(false);
+      if (!isOn) return;
+      setError(null);
+      void ofDrop(event.dataTransfer).then(onFiles, setError);
+    },
+  };
+  return { isOver: isOn && isOver, error, handlers };
+}
+
+export function Component() {
+  const { project = "", dataset: name = "", version: wanted } = useParams();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [search, setSearch] = useSearch();
+  const dataset = usePrefetched(datasetQuery(project, name));
+  const mays = useMays(project);
+  const which = wanted ?? dataset.latest?.number.toString() ?? null;
+  const shown = useQuery({ ...versionQuery(project, name, which ?? ""), enabled: which !== null });
+  const details = which === null ? null : (shown.data ?? null);
+  const newest = useInfiniteQuery(versionsQuery(project, name)).data?.pages[0]?.items[0]?.number ?? 0;
+  const [asking, setAsking] = useState<Asking | null>(null);
+  const [dropped, setDropped] = useState<Picked[] | null>(null);
+  const [stage, setStage] = useState<Stage>("idle");
+  const close = () => setAsking(null);
+  const drop = useDrop(mays.change && stage !== "running", picked => {
+    if (picked.length === 0) return;
+    setDropped(picked);
+    setSearch({ upload: "1" });
+  });
+  const onDone = useCallback(
+    async (version: Version, isNew: boolean) => {
+      await Promise.all([
+        client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
+        client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
+        client.invalidateQueries({ queryKey: ["datasets"] }),
+      ]);
+      setDropped(null);
+      await navigate(paths.dataset(project, name, version.number));
+      toast(
+        isNew
+          ? `Version ${version.number} is there`
+          : `Nothing is new: these are the files of version ${version.number}`,
+      );
+    },
+    [client, navigate, project, name],
+  );
+  const isUploading = mays.change && (stage !== "idle" || search.has("upload") || newest === 0);
+  return (
+    <div
+      {...drop.handlers}
+      className="relative mx-auto flex w-full max-w-400 min-w-0 flex-1 flex-col gap-5 px-4 py-5 md:px-8 md:py-6"
+    >
+      <title>{`${name}${details ? `:${details.version.number}` : ""} · Cairn`}</title>
+      {drop.isOver ? (
+        <div className="pointer-events-none absolute inset-2 z-30 grid place-items-center rounded-lg border-2 border-dashed border-accent bg-accent-soft/90">
+          <p className="text-lg font-medium text-accent">Drop to make a new version of {name}</p>
+        </div>
+      ) : null}
+      <Header dataset={dataset} hasVersions={newest > 0} mays={mays} ask={setAsking} />
+      <ErrorNotice error={drop.error} title="What was dropped could not be read" />
+      {isUploading ? (
+        <Suspense fallback={<Loading />}>
+          <UploadPanel
+            key={dataset.id}
+            dataset={dataset}
+            dropped={dropped}
+            newest={newest}
+            onDone={onDone}
+            onStage={setStage}
+            onClose={
+              newest > 0
+                ? () => {
+                    setDropped(null);
+                    setStage("idle");
+                    setSearch({ upload: null });
+                  }
+                : null
+            }
+          />
+        </Suspense>
+      ) : null}
+      {newest === 0 ? (
+        mays.change ? (
+          <p className="flex flex-wrap items-center gap-2 text-sm text-muted">
+            or from a terminal <Command text={`cairn data push ${project}/${name} DIR`} />
+          </p>
+        ) : (
+          <Empty icon="data" title="This dataset has no versions yet">
+            Whoever works in {project} can upload the first one.
+          </Empty>
+        )
+      ) : (
+        <div className="grid items-start gap-5 lg:grid-cols-[272px_minmax(0,1fr)]">
+          <VersionList dataset={dataset} current={details?.version.number ?? null} />
+          {shown.error && which !== null ? (
+            <ErrorNotice error={shown.error} title="The version could not be read" />
+          ) : details ? (
+            <VersionView dataset={dataset} details={details} mays={mays} ask={setAsking} />
+          ) : which === null ? (
+            <p className="text-muted">Every version was taken back. Choose one to look at it.</p>
+          ) : (
+            <Loading />
+          )}
+        </div>
+      )}
+      {asking === "edit" ? <EditDataset dataset={dataset} mayOpen={mays.manage} onClose={close} /> : null}
+      {asking === "delete" ? <DeleteDataset dataset={dataset} onClose={close} /> : null}
+      {asking === "aliases" ? (
+        <Aliases
+          dataset={dataset}
+          number={
+            mays.change && details && details.version.retracted_ms === null ? details.version.number : null
+          }
+          onClose={close}
+        />
+      ) : null}
+      {asking === "retract" && details ? (
+        <Retract dataset={dataset} version={details.version} onClose={close} />
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+/** Changes what is said of a dataset, and who may read it. */
+import * as api from "@cairn/api/operations";
+import type { Dataset } from "@cairn/api/types";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+import { toTags } from "~/lib/dataset";
+import { paths } from "~/paths";
+import { datasetQuery } from "~/queries/datasets";
+import { Button } from "~/ui/Button";
+import { Dialog } from "~/ui/Dialog";
+import { ErrorNotice } from "~/ui/Notice";
+import { toast } from "~/ui/Toasts";
+import { DatasetFields, type Form, formOf } from "./DatasetForm";
+
+/** Only what was changed: who may not change who reads it must not send that. */
+function changes(dataset: Dataset, form: Form): api.UpdateDataset {
+  const before = formOf(dataset);
+  return {
+    ...(form.name === before.name ? {} : { name: form.name }),
+    ...(form.description === before.description ? {} : { description: form.description }),
+    ...(form.tags === before.tags ? {} : { tags: toTags(form.tags) }),
+    ...(form.visibility === before.visibility ? {} : { visibility: form.visibility }),
+  };
+}
+
+interface Props {
+  dataset: Dataset;
+  mayOpen: boolean;
+  onClose: () => void;
+}
+
+export function EditDataset({ dataset, mayOpen, onClose }: Props) {
+  const [form, setForm] = useState(() => formOf(dataset));
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const save = useMutation({
+    mutationFn: () => api.updateDataset(dataset.project, dataset.name, changes(dataset, form)),
+    onSuccess: async saved => {
+      client.setQueryData(datasetQuery(saved.project, saved.name).queryKey, saved);
+      await client.invalidateQueries({ queryKey: ["datasets"] });
+      onClose();
+      toast("Saved");
+      if (saved.name !== dataset.name)
+        await navigate(paths.dataset(saved.project, saved.name), { replace: true });
+    },
+  });
+  return (
+    <Dialog
+      title={`Edit ${dataset.name}`}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="primary" type="submit" form="edit-dataset" busy={save.isPending}>
+            Save
+          </Button>
+        </>
+      }
+    >
+      <form
+        id="edit-dataset"
+        className="grid gap-4"
+        onSubmit={event => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <DatasetFields
+          form={form}
+          change={part => setForm({ ...form, ...part })}
+          mayOpen={mayOpen}
+          nameHint="It is part of references: old ones stop to work."
+        />
+        <ErrorNotice error={save.error} />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,241 @@
+import { ApiError } from "@cairn/api/errors";
+import { expect, test } from "vitest";
+import { Blake3 } from "./blake3";
+import type { Hasher } from "./hasher";
+import { ofDrop } from "./pick";
+import { type Picked, pathProblem, plan } from "./plan";
+import { Rate } from "./rate";
+import type { Entry, Transport } from "./transport";
+import { each, FileError, type Progress, Upload } from "./upload";
+
+/** The input of BLAKE3's test vectors. */
+const input = (length: number) => Uint8Array.from({ length }, (_, index) => index % 251);
+
+/** Source: BLAKE3's test_vectors.json, the first 32 bytes of `hash`. */
+const VECTORS: [number, string][] = [
+  [0, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"],
+  [1, "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213"],
+  [1023, "10108970eeda3eb932baac1428c7a2163b0e924c9a9e25b35bba72b28f70bd11"],
+  [1024, "42214739f095a406f3fc83deb889744ac00df831c10daa55189b5d121c855af7"],
+  [1025, "d00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444"],
+  [2048, "e776b6028c7cd22a4d0ba182a8bf62205d2ef576467e838ed6f2529b85fba24a"],
+  [2049, "5f4d72f40d7a5f82b15ca2b2e44b1de3c2ef86c426c95c1af0b6879522563030"],
+  [3073, "7124b49501012f81cc7f11ca069ec9226cecb8a2c850cfe644e327d22d3e1cd3"],
+  [8193, "bab6c09cb8ce8cf459261398d2e7aef35700bf488116ceb94a36d0f5f1b7bc3b"],
+  [31744, "62b6960e1a44bcc1eb1a611a8d6235b6b4b78f32e7abc4fb4c6cdcce94895c47"],
+  [102400, "bc3e3d41a1146b069abffad3c0d44860cf664390afce4d9661f7902e7943e085"],
+];
+
+const hashOf = (bytes: Uint8Array) => new Blake3().update(bytes).digest();
+const picked = (path: string, content: string | Uint8Array = path): Picked => ({
+  path,
+  file: new File([content as BlobPart], path.slice(path.lastIndexOf("/") + 1)),
+});
+
+test("hashes are those of BLAKE3's test vectors", () => {
+  for (const [length, hash] of VECTORS) expect(hashOf(input(length)), `${length} bytes`).toBe(hash);
+});
+
+test("a hash does not depend on the pieces in which content comes", () => {
+  const bytes = input(70_001);
+  for (const size of [1, 63, 1024, 1025, 4096, 65_536]) {
+    const hasher = new Blake3();
+    for (let at = 0; at < bytes.length; at += size) hasher.update(bytes.subarray(at, at + size));
+    expect(hasher.digest()).toBe(hashOf(bytes));
+  }
+});
+
+test("a folder is the top of a version, several keep their names", () => {
+  const paths = (...all: string[]) => plan(all.map(path => picked(path))).files.map(each => each.path);
+  expect(paths("digits/b.csv", "digits/a/x.csv")).toEqual(["a/x.csv", "b.csv"]);
+  expect(paths("train/a", "test/a")).toEqual(["test/a", "train/a"]);
+  expect(paths("digits/a", "README.md")).toEqual(["README.md", "digits/a"]);
+  expect(paths("a.csv")).toEqual(["a.csv"]);
+});
+
+test("what no version can hold is left out and named", () => {
+  const { files, leftOut } = plan([picked("top/ok"), picked(`top/${"n".repeat(300)}`), picked("top/a/../b")]);
+  expect(files.map(each => each.path)).toEqual(["ok"]);
+  expect(leftOut.map(each => each.why)).toEqual([
+    "its name is too long",
+    "part of its path has no name of its own",
+  ]);
+  expect(pathProblem("<img src=x onerror=alert(1)>.txt")).toBeNull();
+});
+
+test("some at a time, and a failure begins nothing new", async () => {
+  let now = 0;
+  let most = 0;
+  const begun: number[] = [];
+  const work = async (item: number) => {
+    begun.push(item);
+    most = Math.max(most, ++now);
+    await Promise.resolve();
+    now -= 1;
+    if (item === 4) throw new Error("four");
+  };
+  await expect(each([1, 2, 3, 4, 5, 6, 7, 8, 9], 3, work)).rejects.toThrow("four");
+  expect(most).toBe(3);
+  expect(begun).not.toContain(9);
+});
+
+/** A server that keeps what it is sent, and fails as `fault` says. */
+class Server implements Transport {
+  readonly entries: Entry[] = [];
+  readonly kept = new Map<string, Uint8Array>();
+  readonly asked: string[] = [];
+  aborted = false;
+  constructor(
+    private readonly fault: (puts: number) => "drop" | "half" | null = () => null,
+    private readonly had = new Set<string>(),
+  ) {}
+  private puts = 0;
+  begin = async () => "u-1";
+  declare = async (_: string, entries: Entry[]) => {
+    this.entries.push(...entries);
+    return entries.map(entry => entry.hash).filter(hash => !this.had.has(hash));
+  };
+  received = async (_: string, hash: string) => {
+    this.asked.push(hash);
+    return this.state(hash);
+  };
+  put = async (_: string, hash: string, offset: number, body: Blob) => {
+    const before = this.kept.get(hash) ?? new Uint8Array();
+    if (offset > before.length) throw new ApiError(409, "conflict", "Not that much is here.", null);
+    const fault = this.fault(++this.puts);
+    if (fault === "drop") throw new ApiError(0, "unreachable", "The server cannot be reached.", null);
+    const all = new Uint8Array(await body.arrayBuffer());
+    const some = fault === "half" ? all.subarray(0, Math.ceil(all.length / 2)) : all;
+    this.kept.set(hash, Uint8Array.of(...before.subarray(0, offset), ...some));
+    if (fault) throw new ApiError(0, "unreachable", "The server cannot be reached.", null);
+    return this.state(hash);
+  };
+  abort = async () => {
+    this.aborted = true;
+  };
+  private state(hash: string) {
+    const offset = this.kept.get(hash)?.length ?? 0;
+    const { size } = this.entries.find(entry => entry.hash === hash) as Entry;
+    return { offset, complete: this.kept.has(hash) && offset === size };
+  }
+}
+
+const hasher: Hasher = {
+  width: 2,
+  hash: async (file, onBytes) => {
+    onBytes(file.size);
+    return hashOf(new Uint8Array(await file.arrayBuffer()));
+  },
+  close: () => undefined,
+};
+
+function upload(files: Picked[], transport: Transport, with_: Partial<Hasher> = {}) {
+  const told: Progress[] = [];
+  const made = new Upload(files, {
+    transport,
+    hasher: { ...hasher, ...with_ },
+    onProgress: progress => told.push(progress),
+    wait: async () => undefined,
+  });
+  return { made, told };
+}
+
+test("what is the same or there already is not sent again", async () => {
+  const there = picked("there", "known");
+  const server = new Server(() => null, new Set([hashOf(new TextEncoder().encode("known"))]));
+  const { made, told } = upload(
+    [picked("a", "same"), picked("b", "same"), picked("empty", ""), there],
+    server,
+  );
+  expect(await made.run()).toBe("u-1");
+  expect(server.entries.map(entry => [entry.path, entry.size])).toEqual([
+    ["a", 4],
+    ["b", 4],
+    ["empty", 0],
+    ["there", 5],
+  ]);
+  expect(server.kept.size).toBe(2);
+  expect(told.at(-1)).toMatchObject({ phase: "sent", files: 2, allFiles: 2, bytes: 4, allBytes: 4 });
+});
+
+test("after a broken connection it asks how far it came and goes on from there", async () => {
+  const content = input(1000);
+  const server = new Server(puts => (puts === 1 ? "half" : puts === 2 ? "drop" : null));
+  const { made, told } = upload([picked("big.bin", content)], server);
+  await made.run();
+  expect(server.kept.get(hashOf(content))).toEqual(content);
+  expect(server.asked).toHaveLength(2);
+  expect(told.some(each => each.isBroken)).toBe(true);
+  expect(told.at(-1)).toMatchObject({ bytes: 1000, isBroken: false });
+});
+
+test("what does not get through names the file, and goes on when asked to", async () => {
+  let isDown = true;
+  const server = new Server(() => (isDown ? "drop" : null));
+  const { made } = upload([picked("a/b.csv")], server);
+  const failure = await made.run().catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(FileError);
+  expect((failure as FileError).message).toBe("a/b.csv does not get through. The server cannot be reached.");
+  isDown = false;
+  expect(await made.run()).toBe("u-1");
+  expect(server.kept.size).toBe(1);
+});
+
+test("a file that cannot be read is named", async () => {
+  const hash = async (): Promise<string> => {
+    throw new Error("NotFoundError");
+  };
+  const { made } = upload([picked("gone.csv")], new Server(), { hash });
+  await expect(made.run()).rejects.toThrow("gone.csv cannot be read");
+});
+
+test("what was sent is not sent again where only the rest failed", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a"), picked("b")], server);
+  expect([await made.run(), await made.run()]).toEqual(["u-1", "u-1"]);
+  expect(server.entries).toHaveLength(2);
+});
+
+/** What a browser gives of a dropped folder: a reader tells its entries in portions. */
+function dropped(name: string, content: Record<string, string>): FileSystemEntry {
+  const children = Object.entries(content).map(([child, text]) => ({
+    name: child,
+    isFile: true,
+    isDirectory: false,
+    file: (take: (file: File) => void) => take(new File([text], child)),
+  }));
+  const createReader = () => {
+    const portions = [children.slice(0, 1), children.slice(1), []];
+    return { readEntries: (take: (some: unknown[]) => void) => take(portions.shift() ?? []) };
+  };
+  return { name, isFile: false, isDirectory: true, createReader } as unknown as FileSystemEntry;
+}
+
+test("a dropped folder is read to its end", async () => {
+  const items = [dropped("digits", { a: "1", b: "2", c: "3" })];
+  const transfer = { items: items.map(entry => ({ webkitGetAsEntry: () => entry })), files: [] };
+  const found = await ofDrop(transfer as unknown as DataTransfer);
+  expect(found.map(each => each.path)).toEqual(["digits/a", "digits/b", "digits/c"]);
+  expect(plan(found).files.map(each => each.path)).toEqual(["a", "b", "c"]);
+});
+
+test("cancelling gives up what was sent", async () => {
+  const server = new Server(puts => (puts > 1 ? "drop" : null));
+  const { made } = upload([picked("a", "1"), picked("b", "2"), picked("c", "3")], server);
+  const running = made.run();
+  const ended = expect(running).rejects.toThrow();
+  await new Promise(resolve => setTimeout(resolve, 5));
+  await made.cancel();
+  await ended;
+  expect(server.aborted).toBe(true);
+});
+
+test("the rate is that of the last seconds", () => {
+  const rate = new Rate();
+  expect(rate.perSecond).toBeNull();
+  for (let second = 0; second <= 20; second += 1)
+    rate.add(second * 1000, second < 10 ? 0 : (second - 10) * 100);
+  expect(rate.perSecond).toBe(100);
+  rate.add(21_000, 5);
+  expect(rate.perSecond).toBeNull();
+});

@@ -16,7 +16,7 @@ use crate::session::{Session, block_on};
 /// Arguments of `cairn lineage`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A version or a job: NAME:VERSION, or [PROJECT]#N.
+    /// A version or a job: NAME:VERSION, or `[PROJECT]#N`.
     #[arg(value_name = "REF")]
     reference: Reference,
     /// How many steps to go in each direction.

@@ -55,6 +55,8 @@ function make(
     user: "ada",
     created_ms: Date.now(),
     retracted_ms: null,
+    integrity: "ok",
+    checked_ms: null,
     ...rest,
   };
   kept.versions.unshift({ version, files, sources });

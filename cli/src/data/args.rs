@@ -26,7 +26,7 @@ pub(crate) enum Action {
     Make(MakeArgs),
     /// Fetch a version, or what a job left, into a folder. What is there already and the same is left alone.
     Pull {
-        /// What: NAME:VERSION[/PATH] or [PROJECT]#N[/PATH].
+        /// What: NAME:VERSION[/PATH] or `[PROJECT]#N[/PATH]`.
         #[arg(value_name = "REF")]
         reference: Reference,
         /// The folder; it is made when it is not there. Nothing is ever written outside of it.
@@ -92,7 +92,7 @@ pub(crate) struct MakeArgs {
     /// The dataset: NAME, or PROJECT/NAME.
     #[arg(value_name = "NAME")]
     pub(super) name: DatasetRef,
-    /// Where its files are: NAME:VERSION[/PATH] or [PROJECT]#N[/PATH], and after a `=` the folder that they go to.
+    /// Where its files are: NAME:VERSION[/PATH] or `[PROJECT]#N[/PATH]`, and after a `=` the folder that they go to.
     #[arg(value_name = "REF[=FOLDER]", required = true)]
     pub(super) parts: Vec<Part>,
     /// Take only what matches: `**/*.csv`. May be given several times.

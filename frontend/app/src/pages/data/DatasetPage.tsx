@@ -223,6 +223,18 @@ function VersionView({ dataset, details, mays, ask }: VersionProps) {
               files.
             </p>
           </Notice>
+        ) : version.integrity !== "ok" ? (
+          <Notice title="A check found this version damaged">
+            <p>
+              {version.integrity === "partial" ? "Files of it are" : "Its list of files is"} missing or not
+              what it was, as of <Ago ms={version.checked_ms ?? 0} />. Nothing new can use it until a check
+              finds it whole.{" "}
+              <code>
+                cairn data verify {dataset.name}:{version.number} --full
+              </code>{" "}
+              says which files, and whom it concerns.
+            </p>
+          </Notice>
         ) : (
           <UseIt dataset={dataset} version={version} />
         )}

@@ -1,6 +1,7 @@
 //! Datasets of projects.
 
 mod aliases;
+mod diff;
 mod verify;
 mod versions;
 
@@ -14,6 +15,7 @@ use storage::{
 use utoipa::ToSchema;
 
 pub(crate) use aliases::*;
+pub(crate) use diff::*;
 pub(crate) use verify::*;
 pub(crate) use versions::*;
 

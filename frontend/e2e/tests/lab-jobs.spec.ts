@@ -190,7 +190,7 @@ test("a whole notebook runs from its toolbar, in the dark too, and can be stoppe
   await page.screenshot({ path: `${screenshotFolder}/lab-dialog-dark.png` });
   await dialog().getByRole("button", { name: "Run", exact: true }).click();
   const whole = await queued("whole");
-  await toast(/queued as/)
+  await toast(/whole: queued as/)
     .getByRole("button", { name: "Show" })
     .click();
   await expect(job(whole).getByRole("img", { name: /^loss/ })).toBeVisible({ timeout: 120_000 });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, Parameters, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Decorator, Expr, Parameters, Stmt, StmtClassDef, StmtFunctionDef};
 
 use super::bound::Bound;
 use super::machine::{Body, Code, Given, Machine, place};
@@ -50,11 +50,7 @@ impl<'n> Machine<'n> {
     }
 
     pub(super) fn define(&mut self, function: &'n StmtFunctionDef) {
-        let decorators = &function.decorator_list;
-        let decorators: Vec<(usize, Value)> = decorators
-            .iter()
-            .map(|one| (place(one), self.expr(&one.expression)))
-            .collect();
+        let decorators = self.decorators(&function.decorator_list);
         let mut locals = Bound::of(&function.body);
         locals.extend(function.parameters.iter().map(|one| one.name().to_string()));
         let body = Body {
@@ -67,30 +63,13 @@ impl<'n> Machine<'n> {
             is_decorated: !decorators.is_empty(),
             resumes: None,
         };
-        let mut value = self.function(function, &body);
-        for (at, decorator) in decorators.into_iter().rev() {
-            let is_plain = decorator
-                .path
-                .as_deref()
-                .is_some_and(super::known::is_plain_decorator);
-            if !is_plain {
-                let given = Given {
-                    places: vec![value.clone()],
-                    ..Given::default()
-                };
-                let made = self.call_value(at, &decorator, &given);
-                value = Value::of(made.sites.union(&value.sites).copied());
-            }
-        }
+        let value = self.function(function, &body);
+        let value = self.decorate(decorators, value);
         self.bind(&function.name, value);
     }
 
     pub(super) fn class(&mut self, class: &'n StmtClassDef) {
-        let decorators: Vec<(usize, Value)> = class
-            .decorator_list
-            .iter()
-            .map(|one| (place(one), self.expr(&one.expression)))
-            .collect();
+        let decorators = self.decorators(&class.decorator_list);
         let mut bases: BTreeSet<Site> = BTreeSet::new();
         if let Some(arguments) = &class.arguments {
             for base in &arguments.args {
@@ -123,7 +102,20 @@ impl<'n> Machine<'n> {
         hooks.retain(|site| self.bodies.contains_key(site));
         let own = value.sites.clone();
         self.callbacks(&hooks, &own, place(class));
-        let mut value = value;
+        let value = self.decorate(decorators, value);
+        self.bind(&class.name, value);
+    }
+
+    /// What the decorators of a definition are, with their places, in the order of the source: that is how they are evaluated.
+    fn decorators(&mut self, list: &'n [Decorator]) -> Vec<(usize, Value)> {
+        let evaluated = list.iter();
+        evaluated
+            .map(|one| (place(one), self.expr(&one.expression)))
+            .collect()
+    }
+
+    /// What a definition is once its decorators were called on it, the last one first: itself, and what they made of it.
+    fn decorate(&mut self, decorators: Vec<(usize, Value)>, mut value: Value) -> Value {
         for (at, decorator) in decorators.into_iter().rev() {
             let is_plain = decorator
                 .path
@@ -138,7 +130,7 @@ impl<'n> Machine<'n> {
                 value = Value::of(made.sites.union(&value.sites).copied());
             }
         }
-        self.bind(&class.name, value);
+        value
     }
 }
 

@@ -15,6 +15,11 @@ use crate::{Error, Result};
 const MOST_PARTS: usize = 100;
 /// The most patterns of one part.
 const MOST_PATTERNS: usize = 1000;
+/// The most bytes of a pattern, and the most choices in it: the library reads nested ones by recursion.
+const PATTERN_BYTES: usize = 1024;
+const MOST_CHOICES: usize = 16;
+/// The most files of what is made, as many as an upload may have.
+const MOST_FILES: u64 = 1_000_000;
 /// How many paths of a clash are named.
 const NAMED: usize = 10;
 
@@ -66,7 +71,7 @@ pub enum Clash {
 
 /// Makes a manifest for `project` out of parts of others. Nobody sees it until it is recorded, see [`Pending`].
 ///
-/// One leaf of each part is in memory at a time. Dropping the future lets the work run to its end and leaves garbage that no one sees.
+/// One leaf of each part is in memory at a time, and few are made at once: others wait. Dropping the future lets the work run to its end and leaves garbage that no one sees.
 ///
 /// # Errors
 /// `NotFound` without such a manifest, or where there is nothing at a part's `from`; `Invalid` for a bad path or pattern, a symbolic link, or a
@@ -77,8 +82,15 @@ pub async fn compose(
     parts: Vec<Part>,
     clash: Clash,
 ) -> Result<Pending> {
+    let turn = store.composing().acquire_owned().await;
+    let turn = turn.map_err(|error| Error::internal("nothing is made any more", error))?;
     let store = store.clone();
-    blocking(move || compose_now(&store, project, &parts, clash)).await
+    blocking(move || {
+        // Also whoever has left does not let more be made at once.
+        let _turn = turn;
+        compose_now(&store, project, &parts, clash)
+    })
+    .await
 }
 
 fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) -> Result<Pending> {
@@ -98,11 +110,17 @@ fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) 
     }
     let batch = store.objects().begin()?;
     let mut builder = Builder::new(&*batch);
-    let (mut objects, mut clashes) = (Vec::new(), Vec::new());
+    let (mut objects, mut files, mut clashes) = (Vec::new(), 0, Clashes::default());
     while let Some(taken) = next(&mut lanes, clash)? {
         if taken.clashes && clash == Clash::Refuse {
-            clashes.push(taken.entry.path);
+            clashes.add(taken.entry.path);
             continue;
+        }
+        files += 1;
+        if files > MOST_FILES {
+            return Err(Error::invalid(format!(
+                "a version made of others has at most {MOST_FILES} files"
+            )));
         }
         if let Node::File { hash, size, .. } = &taken.entry.node
             && parts[taken.lane].is_foreign
@@ -111,8 +129,8 @@ fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) 
         }
         builder.push(taken.entry)?;
     }
-    if !clashes.is_empty() {
-        return Err(clashing(&clashes));
+    if clashes.count > 0 {
+        return Err(clashes.error());
     }
     let summary = builder.finish()?;
     batch.commit()?;
@@ -165,17 +183,34 @@ fn next(lanes: &mut [Peekable<Lane<'_>>], clash: Clash) -> Result<Option<Taken>>
     Ok(taken)
 }
 
-fn clashing(paths: &[String]) -> Error {
-    let mut text = paths.iter().take(NAMED).fold(String::new(), |text, path| {
-        format!("{text}{}{path:?}", if text.is_empty() { "" } else { ", " })
-    });
-    if paths.len() > NAMED {
-        text = format!("{text} and {} more", paths.len() - NAMED);
+/// Paths at which parts have different files.
+#[derive(Default)]
+struct Clashes {
+    named: Vec<String>,
+    count: usize,
+}
+
+impl Clashes {
+    fn add(&mut self, path: String) {
+        self.count += 1;
+        if self.named.len() < NAMED {
+            self.named.push(path);
+        }
     }
-    Error::conflict(format!(
-        "{} differ between the sources: {text}",
-        if paths.len() == 1 { "a path" } else { "paths" }
-    ))
+
+    fn error(&self) -> Error {
+        let named: Vec<String> = self.named.iter().map(|path| format!("{path:?}")).collect();
+        let mut text = named.join(", ");
+        if self.count > NAMED {
+            text = format!("{text} and {} more", self.count - NAMED);
+        }
+        let what = if self.count == 1 {
+            "a path differs"
+        } else {
+            "paths differ"
+        };
+        Error::conflict(format!("{what} between the sources: {text}"))
+    }
 }
 
 /// The entries of one part, with their new paths, in order.
@@ -288,6 +323,11 @@ fn patterns(texts: &[String]) -> Result<GlobSet> {
     }
     let mut set = GlobSetBuilder::new();
     for text in texts {
+        if text.len() > PATTERN_BYTES || text.matches('{').count() > MOST_CHOICES {
+            return Err(Error::invalid(format!(
+                "a pattern has at most {PATTERN_BYTES} bytes and {MOST_CHOICES} choices"
+            )));
+        }
         let glob = GlobBuilder::new(text).literal_separator(true).build();
         set.add(glob.map_err(|error| {
             Error::invalid(format!(

@@ -4,11 +4,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::read::{Checked, Stream, stream};
 use super::{Content, Files, Hash, Objects};
 use crate::db::Db;
 use crate::materialise::{Builds, Link};
 use crate::{Error, Result};
+
+/// How many manifests are made of others at once.
+const COMPOSED_AT_ONCE: usize = 2;
 
 /// The object store of one Cairn. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +27,8 @@ struct Inner {
     objects: Arc<dyn Objects>,
     checked: Arc<Checked>,
     builds: Builds<(Hash, Link)>,
+    /// For manifests that are made of others.
+    composing: Arc<Semaphore>,
 }
 
 impl Store {
@@ -39,6 +46,7 @@ impl Store {
             objects,
             checked: Arc::default(),
             builds: Builds::default(),
+            composing: Arc::new(Semaphore::new(COMPOSED_AT_ONCE)),
         };
         let store = Self {
             inner: Arc::new(inner),
@@ -122,6 +130,10 @@ impl Store {
 
     pub(crate) fn files(&self) -> &Files {
         &self.inner.files
+    }
+
+    pub(crate) fn composing(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.inner.composing)
     }
 
     pub(crate) fn builds(&self) -> &Builds<(Hash, Link)> {

@@ -125,10 +125,13 @@ async fn what_is_not_there_and_what_cannot_be_read_is_told() {
         let error = told(&here, vec![part(base, Some(from), Some(to))], Clash::Last).await;
         assert!(matches!(error, Err(Error::Invalid(_))), "{from}: {error:?}");
     }
-    let bad = Part {
-        keep: vec!["[".to_owned()],
-        ..Part::whole(base)
-    };
-    let error = told(&here, vec![bad], Clash::Last).await;
-    assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    let deep = format!("{}{}", "{".repeat(300), "}".repeat(300));
+    for pattern in ["[".to_owned(), deep, "a".repeat(2000)] {
+        let bad = Part {
+            keep: vec![pattern],
+            ..Part::whole(base)
+        };
+        let error = told(&here, vec![bad], Clash::Last).await;
+        assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
+    }
 }

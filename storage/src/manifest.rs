@@ -26,7 +26,7 @@ pub use path::{MAX_COMPONENT_BYTES, MAX_DEPTH, MAX_PATH_BYTES, check_path};
 pub(crate) use read::Entries;
 pub use read::Manifest;
 pub(crate) use root::is_node;
-pub use serve::{File, FileKind, diff, file, list, paths, read, summary};
+pub use serve::{File, FileKind, diff, file, list, paths, present, read, summary};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,8 @@ with open(outputs + "/valohai.metadata.jsonl", "w") as notes:
 with open(outputs + "/report.txt", "w") as report:
     report.write("done")
 with open(outputs + "/report.txt.metadata.json", "w") as notes:
-    json.dump({"valohai.dataset-versions": ["s3://elsewhere/x", {"uri": "dataset://reports/"}]}, notes)
+    loot = {"uri": "dataset://loot", "from": "secret/digits:latest"}
+    json.dump({"valohai.dataset-versions": ["s3://elsewhere/x", loot, {"uri": "dataset://reports/"}]}, notes)
 try:
     open(source + "/new", "w")
 except OSError as error:
@@ -83,7 +84,7 @@ fn versions_are_compared_and_pulled(rig: &Rig) {
 }
 
 fn versions_are_made_of_others(rig: &Rig) {
-    let words = ["data", "make", "letters", "digits:1/deep=words", "digits:2"];
+    let words = ["data", "make", "letters", "words=digits:1/deep", "digits:2"];
     let made = rig.cairn(&[&words[..], &["--keep", "*.txt", "--json"]].concat());
     let made = made.json();
     assert_eq!((&made["number"], &made["files"]), (&1.into(), &2.into()));
@@ -116,6 +117,9 @@ fn a_job_reads_a_version_and_leaves_others() {
     rig.write("../numbers/a.txt", "alpha");
     rig.write("../numbers/b.txt", "beta");
     assert_eq!(rig.cairn(&["data", "push", "digits", "../numbers"]).code, 0);
+    assert_eq!(rig.cairn(&["project", "create", "secret"]).code, 0);
+    let hidden = rig.cairn(&["data", "push", "secret/digits", "../numbers"]);
+    assert_eq!(hidden.code, 0, "{}", hidden.err);
     rig.write("refine.py", REFINE);
     let words = [
         "run",
@@ -136,7 +140,16 @@ fn a_job_reads_a_version_and_leaves_others() {
     );
     let message = job["message"].as_str().unwrap_or_default();
     assert!(message.contains("s3://elsewhere/x"), "{message}");
+    let loot = "`secret/digits:latest` is not in the job's own project";
+    assert!(
+        message.contains(loot),
+        "nobody asked whether it may: {message}"
+    );
+    assert_eq!(rig.cairn(&["data", "ls", "loot"]).code, 1);
+    what_it_left_is_there(&rig);
+}
 
+fn what_it_left_is_there(rig: &Rig) {
     let pulled = rig.cairn(&["data", "pull", "refined:gold", "../gold"]);
     assert_eq!(pulled.code, 0, "{}", pulled.err);
     assert_eq!(

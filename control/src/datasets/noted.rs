@@ -1,10 +1,9 @@
 //! Versions that a job asks for beside its outputs, as Valohai has it: `valohai.metadata.jsonl` with lines
 //! `{"file": PATH, "metadata": {"valohai.dataset-versions": [URI | {"uri", "from", "exclude", "targeting_aliases"}]}}`, or `PATH.metadata.json` with the
-//! inner object. What a job writes is not trusted: it is read within limits, and what cannot be done becomes a remark, never a failed job.
+//! inner object. What a job writes is not trusted: it is read within limits and reaches nothing outside of the job's project, and what cannot be done
+//! becomes a remark, never a failed job.
 
 mod read;
-
-use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Map;
 use storage::{
@@ -17,7 +16,8 @@ use storage::{
 };
 
 use self::read::{Asked, Remarks};
-use crate::{Control, Result, inputs::Of, reference::Reference};
+use super::NewPart;
+use crate::{Control, Error, Result, reference::Reference};
 
 /// The versions that a job asks for, made and not yet recorded.
 pub(crate) struct Noted {
@@ -33,64 +33,72 @@ struct Ready {
 }
 
 /// Makes what a job asks for of the manifest of its outputs, which are durable and not yet recorded.
+///
+/// # Errors
+/// Only those that pass: the same call may work later.
 pub(crate) async fn noted(control: &Control, job: &Job, outputs: Hash) -> Result<Noted> {
-    let mut remarks = Remarks::default();
-    let asked = read::asked(control.store(), outputs, &mut remarks).await?;
-    let mut versions = Vec::new();
-    for (asked, files) in asked {
-        match ready(control, job, outputs, (asked, files)).await {
-            Ok(ready) => versions.push(ready),
-            Err(error) if error.retryable() => return Err(error),
-            Err(error) => remarks.add(error.to_string()),
-        }
+    let (mut remarks, mut versions) = (Remarks::default(), Vec::new());
+    let asked = read::asked(control.store(), outputs, &mut remarks).await;
+    for asked in settled(asked, &mut remarks)?.unwrap_or_default() {
+        let ready = ready(control, job, outputs, asked).await;
+        versions.extend(settled(ready, &mut remarks)?);
     }
     Ok(Noted { versions, remarks })
 }
 
-async fn ready(
-    control: &Control,
-    job: &Job,
-    outputs: Hash,
-    (asked, files): (Asked, HashSet<String>),
-) -> Result<Ready> {
-    let outputs_part = Part {
-        only: Some(files),
+/// Makes a remark of what stays wrong.
+fn settled<T>(result: Result<T>, remarks: &mut Remarks) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.retryable() => Err(error),
+        Err(error) => {
+            remarks.add(error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+async fn ready(control: &Control, job: &Job, outputs: Hash, asked: Asked) -> Result<Ready> {
+    let (mut parts, mut sources) = (Vec::new(), Vec::new());
+    if let Some(base) = &asked.from {
+        let base = NewPart {
+            reference: own(job, base)?,
+            to: None,
+            keep: Vec::new(),
+            drop: asked.exclude.into_iter().collect(),
+        };
+        let (part, source) = control.part_of(job.project_id, base).await?;
+        parts.push(part);
+        sources.push(source);
+    }
+    parts.push(Part {
+        only: Some(asked.files),
         ..Part::whole(outputs)
-    };
-    let own = Source {
+    });
+    sources.push(Source {
         reference: format!("#{}", job.number),
         manifest_digest: outputs.to_string(),
         version_id: None,
         job_id: Some(job.id),
-    };
-    let (mut parts, mut sources) = (Vec::new(), Vec::new());
-    if let Some(base) = &asked.from {
-        let reference: Reference = base.parse()?;
-        let found = control.find(job.project_id, &reference).await?;
-        parts.push(Part {
-            drop: asked.exclude,
-            is_foreign: found.project_id != job.project_id,
-            ..Part::whole(found.manifest_digest)
-        });
-        sources.push(Source {
-            reference: found.reference.to_string(),
-            manifest_digest: found.manifest_digest.to_string(),
-            version_id: match found.of {
-                Of::Version(id) => Some(id),
-                Of::Job(_) => None,
-            },
-            job_id: None,
-        });
-    }
-    parts.push(outputs_part);
-    sources.push(own);
+    });
     let pending = compose(control.store(), job.project_id, parts, Clash::Last).await?;
     Ok(Ready {
         dataset: asked.dataset,
-        aliases: asked.aliases,
+        aliases: asked.aliases.into_iter().collect(),
         sources,
         pending,
     })
+}
+
+/// Reads a reference to something in the job's own project: nobody has asked whether whoever wrote it may read what lies in another.
+fn own(job: &Job, text: &str) -> Result<Reference> {
+    let reference: Reference = text.parse()?;
+    if reference.project().is_some_and(|name| name != job.project) {
+        return Err(Error::invalid(format!(
+            "`{reference}` is not in the job's own project"
+        )));
+    }
+    Ok(reference)
 }
 
 impl Noted {
@@ -147,6 +155,3 @@ async fn record(tx: &mut Tx, job: &Job, ready: &Ready) -> storage::Result<()> {
     }
     Ok(())
 }
-
-/// The versions that are asked for, each with the files that go into it.
-type AskedFor = BTreeMap<Asked, HashSet<String>>;

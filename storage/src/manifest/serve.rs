@@ -1,5 +1,6 @@
 //! What the API asks of manifests: a folder page by page, one file, a range of its bytes, a comparison. The async edge of this module.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -153,6 +154,29 @@ pub async fn paths(
             }
             if path.ends_with(&suffix) && matches!(node, Node::File { .. }) {
                 found.push(path);
+            }
+        }
+        Ok(Some(found))
+    })
+    .await
+}
+
+/// Those of `paths` at which a manifest has a regular file, found in one pass; none when there is no such manifest.
+pub async fn present(
+    store: &Store,
+    manifest_digest: Hash,
+    mut paths: BTreeSet<String>,
+) -> Result<Option<BTreeSet<String>>> {
+    let objects = store.objects().clone();
+    blocking(move || {
+        let Some(manifest) = Manifest::open(objects, &manifest_digest)? else {
+            return Ok(None);
+        };
+        let mut found = BTreeSet::new();
+        for entry in manifest.entries() {
+            let Entry { path, node } = entry?;
+            if matches!(node, Node::File { .. }) {
+                found.extend(paths.take(&path));
             }
         }
         Ok(Some(found))

@@ -1,6 +1,6 @@
 //! Reads what a job wrote of its outputs, within limits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 use storage::{
@@ -9,21 +9,25 @@ use storage::{
     objects::Hash,
 };
 
-use super::AskedFor;
 use crate::{Error, Result, reference::Reference};
 
 const LINES: &str = "valohai.metadata.jsonl";
 const BESIDE: &str = ".metadata.json";
 /// The most bytes of [`LINES`].
-const LINES_BYTES: u64 = 64 * 1024 * 1024;
+const LINES_BYTES: u64 = 16 * 1024 * 1024;
 /// The most bytes of one file's own metadata.
 const BESIDE_BYTES: u64 = 1024 * 1024;
 /// The most files with metadata of their own that are read.
 const MOST_BESIDE: usize = 10_000;
 /// The most versions that one job makes.
 const MOST_VERSIONS: usize = 100;
-/// How many remarks are kept.
+/// The most aliases that one version gets, and the most patterns of what it leaves out.
+const MOST_ALIASES: usize = 20;
+/// How many remarks are kept, and how many characters of each.
 const MOST_REMARKS: usize = 5;
+const REMARK_LENGTH: usize = 200;
+/// What names the newest version says nothing of a new one.
+const LATEST: &str = "latest";
 
 /// What could not be done.
 #[derive(Default)]
@@ -33,8 +37,9 @@ pub(super) struct Remarks {
 }
 
 impl Remarks {
+    /// Adds one, cut to a line that a person reads.
     pub(super) fn add(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        let text: String = text.into().chars().take(REMARK_LENGTH).collect();
         if self.kept.contains(&text) {
             return;
         }
@@ -60,17 +65,19 @@ impl Remarks {
     }
 }
 
-/// A version that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A version that is asked for: all that names one URI.
+#[derive(Debug, Default)]
 pub(super) struct Asked {
     /// A dataset of the job's project.
     pub(super) dataset: String,
     /// Aliases for it.
-    pub(super) aliases: Vec<String>,
-    /// The version whose files it has too.
+    pub(super) aliases: BTreeSet<String>,
+    /// What it begins with.
     pub(super) from: Option<String>,
-    /// Patterns of files of that version that it does not have.
-    pub(super) exclude: Vec<String>,
+    /// Patterns of files of that which it does not have.
+    pub(super) exclude: BTreeSet<String>,
+    /// The outputs that go into it.
+    pub(super) files: HashSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,29 +96,48 @@ struct Properties {
 #[serde(untagged)]
 enum Wanted {
     Uri(String),
-    Detailed {
-        uri: String,
-        #[serde(default)]
-        from: Option<String>,
-        #[serde(default)]
-        start_fresh: bool,
-        #[serde(default)]
-        exclude: Vec<String>,
-        #[serde(default)]
-        targeting_aliases: Vec<String>,
-    },
+    Detailed(Detailed),
 }
 
-/// Everything that the outputs with this manifest ask for.
-pub(super) async fn asked(store: &Store, outputs: Hash, remarks: &mut Remarks) -> Result<AskedFor> {
-    let mut asked = AskedFor::new();
+#[derive(Default, Deserialize)]
+struct Detailed {
+    uri: String,
+    #[serde(default)]
+    from: Option<String>,
+    #[serde(default)]
+    start_fresh: bool,
+    #[serde(default)]
+    exclude: Vec<String>,
+    #[serde(default)]
+    targeting_aliases: Vec<String>,
+}
+
+impl From<Wanted> for Detailed {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Detailed(detailed) => detailed,
+            Wanted::Uri(uri) => Self {
+                uri,
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// Everything that the outputs with this manifest ask for, in the order in which it is first named.
+pub(super) async fn asked(
+    store: &Store,
+    outputs: Hash,
+    remarks: &mut Remarks,
+) -> Result<Vec<Asked>> {
+    let mut asked = Wishes::default();
     if let Some(text) = content(store, outputs, LINES, LINES_BYTES, remarks).await? {
         for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             match serde_json::from_slice::<Line>(line) {
-                Ok(line) => note(&mut asked, &line.file, line.metadata, remarks),
+                Ok(line) => asked.note(&line.file, line.metadata, remarks),
                 Err(error) => {
                     remarks.add(format!("line {number} of {LINES} cannot be read: {error}"));
                 }
@@ -124,58 +150,134 @@ pub(super) async fn asked(store: &Store, outputs: Hash, remarks: &mut Remarks) -
         };
         let file = path.strip_suffix(BESIDE).unwrap_or(&path);
         match serde_json::from_slice::<Properties>(&text) {
-            Ok(properties) => note(&mut asked, file, properties, remarks),
+            Ok(properties) => asked.note(file, properties, remarks),
             Err(error) => remarks.add(format!("{path:?} cannot be read: {error}")),
         }
     }
-    for files in asked.values() {
-        for file in files {
-            let found = manifest::file(store, outputs, file).await;
-            if !found.is_ok_and(|found| found.is_some_and(|file| file.kind == FileKind::File)) {
-                remarks.add(format!("there is no output {file:?}"));
+    asked.that_exist(store, outputs, remarks).await
+}
+
+/// What is asked for, by URI without its options.
+#[derive(Default)]
+struct Wishes {
+    places: HashMap<(String, String), usize>,
+    asked: Vec<Asked>,
+}
+
+impl Wishes {
+    fn note(&mut self, file: &str, properties: Properties, remarks: &mut Remarks) {
+        for wanted in properties.versions {
+            if let Err(error) = self.add(file, wanted, remarks) {
+                remarks.add(error.to_string());
             }
         }
     }
-    Ok(asked)
-}
 
-fn note(asked: &mut AskedFor, file: &str, properties: Properties, remarks: &mut Remarks) {
-    for wanted in properties.versions {
-        match understand(wanted) {
-            Ok(wish) if asked.len() < MOST_VERSIONS || asked.contains_key(&wish) => {
-                asked.entry(wish).or_default().insert(file.to_owned());
-            }
-            Ok(_) => remarks.add(format!("a job makes at most {MOST_VERSIONS} versions")),
-            Err(error) => remarks.add(error.to_string()),
-        }
-    }
-}
-
-/// The version's part of a URI is a name that the job chose: it becomes an alias, unless it says nothing.
-fn understand(wanted: Wanted) -> Result<Asked> {
-    let (uri, from, exclude, mut aliases) = match wanted {
-        Wanted::Uri(uri) => (uri, None, Vec::new(), Vec::new()),
-        Wanted::Detailed {
+    fn add(&mut self, file: &str, wanted: Wanted, remarks: &mut Remarks) -> Result<()> {
+        let Detailed {
             uri,
             from,
             start_fresh,
             exclude,
             targeting_aliases,
-        } => (
-            uri,
-            from.filter(|_| !start_fresh),
-            exclude,
-            targeting_aliases,
-        ),
-    };
-    let whole = if uri
-        .trim_start_matches("dataset://")
-        .trim_end_matches('/')
-        .contains('/')
-    {
-        uri.clone()
+        } = wanted.into();
+        let (dataset, which) = place(&uri)?;
+        for alias in &targeting_aliases {
+            datasets::check_alias(alias)?;
+        }
+        let key = (dataset.clone(), which.clone());
+        let at = match self.places.get(&key) {
+            Some(at) => *at,
+            None if self.asked.len() == MOST_VERSIONS => {
+                return Err(Error::invalid(format!(
+                    "a job makes at most {MOST_VERSIONS} versions"
+                )));
+            }
+            None => {
+                self.asked.push(Asked {
+                    dataset,
+                    ..Asked::default()
+                });
+                self.places.insert(key, self.asked.len() - 1);
+                self.asked.len() - 1
+            }
+        };
+        let asked = &mut self.asked[at];
+        asked.files.insert(file.to_owned());
+        asked.exclude.extend(exclude);
+        // The version's part of a URI is a name that the job chose: it becomes an alias, unless it says nothing.
+        if which != LATEST {
+            match datasets::check_alias(&which) {
+                Ok(()) => drop(asked.aliases.insert(which)),
+                Err(error) => remarks.add(format!("`{which}` did not become an alias: {error}")),
+            }
+        }
+        asked.aliases.extend(targeting_aliases);
+        if asked.aliases.len() > MOST_ALIASES || asked.exclude.len() > MOST_ALIASES {
+            while asked.aliases.len() > MOST_ALIASES {
+                asked.aliases.pop_last();
+            }
+            while asked.exclude.len() > MOST_ALIASES {
+                asked.exclude.pop_last();
+            }
+            remarks.add(format!(
+                "a version gets at most {MOST_ALIASES} aliases and patterns at once"
+            ));
+        }
+        match (&asked.from, from.filter(|_| !start_fresh)) {
+            (Some(known), Some(other)) if *known != other => {
+                remarks.add(format!("two files of `{uri}` name another `from`"));
+            }
+            (None, from) => asked.from = from,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Only with outputs that are there, and only what has any.
+    async fn that_exist(
+        mut self,
+        store: &Store,
+        outputs: Hash,
+        remarks: &mut Remarks,
+    ) -> Result<Vec<Asked>> {
+        let named = self
+            .asked
+            .iter()
+            .flat_map(|asked| asked.files.iter().cloned());
+        let named: BTreeSet<String> = named.collect();
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let present = manifest::present(store, outputs, named.clone()).await?;
+        let present = present.unwrap_or_default();
+        let missing: Vec<&String> = named.difference(&present).collect();
+        if let Some(first) = missing.first() {
+            let more = match missing.len() - 1 {
+                0 => String::new(),
+                more => format!(" (nor {more} others)"),
+            };
+            let first: String = first.chars().take(REMARK_LENGTH / 2).collect();
+            remarks.add(format!("there is no output {first:?}{more}"));
+        }
+        for asked in &mut self.asked {
+            asked.files.retain(|file| present.contains(file));
+        }
+        self.asked.retain(|asked| !asked.files.is_empty());
+        Ok(self.asked)
+    }
+}
+
+/// The dataset that a URI names, and the name of the version in it.
+fn place(uri: &str) -> Result<(String, String)> {
+    let trimmed = uri.trim_end_matches('/');
+    let is_bare = trimmed
+        .strip_prefix("dataset://")
+        .is_some_and(|rest| !rest.contains('/'));
+    let whole = if is_bare {
+        format!("{trimmed}/{LATEST}")
     } else {
-        format!("{}/latest", uri.trim_end_matches('/'))
+        trimmed.to_owned()
     };
     let Reference::Version {
         project: None,
@@ -184,26 +286,14 @@ fn understand(wanted: Wanted) -> Result<Asked> {
         path: None,
     } = whole.parse()?
     else {
+        let shown: String = uri.chars().take(80).collect();
         return Err(Error::invalid(format!(
             "`{}` names no dataset of the job's project",
-            uri.escape_debug()
+            shown.escape_debug()
         )));
     };
     datasets::check_name(&dataset)?;
-    if datasets::check_alias(&which).is_ok() {
-        aliases.push(which);
-    }
-    for alias in &aliases {
-        datasets::check_alias(alias)?;
-    }
-    aliases.sort();
-    aliases.dedup();
-    Ok(Asked {
-        dataset,
-        aliases,
-        from,
-        exclude,
-    })
+    Ok((dataset, which))
 }
 
 async fn content(
@@ -239,65 +329,4 @@ async fn beside(store: &Store, outputs: Hash, remarks: &mut Remarks) -> Result<V
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn wanted(value: serde_json::Value) -> Result<Asked> {
-        understand(serde_json::from_value(value).unwrap())
-    }
-
-    #[test]
-    fn a_name_in_place_of_a_number_is_an_alias() {
-        for (uri, aliases) in [
-            ("dataset://digits/best", vec!["best"]),
-            ("dataset://digits/latest", vec![]),
-            ("dataset://digits/7", vec![]),
-            ("dataset://digits/", vec![]),
-            ("dataset://digits", vec![]),
-        ] {
-            let asked = wanted(json!(uri)).unwrap();
-            assert_eq!(
-                (asked.dataset.as_str(), asked.aliases),
-                ("digits", aliases.into_iter().map(str::to_owned).collect()),
-                "{uri}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_base_and_more_aliases_can_be_named() {
-        let asked = wanted(
-            json!({"uri": "dataset://digits/v-two", "from": "dataset://digits/latest",
-            "exclude": ["old/**"], "targeting_aliases": ["best", "v-two"], "packaging": true}),
-        );
-        let asked = asked.unwrap();
-        assert_eq!(asked.aliases, ["best", "v-two"]);
-        assert_eq!(
-            (asked.from.as_deref(), asked.exclude),
-            (Some("dataset://digits/latest"), vec!["old/**".to_owned()])
-        );
-        let fresh = wanted(
-            json!({"uri": "dataset://digits/x", "from": "dataset://digits/1", "start_fresh": true}),
-        );
-        assert_eq!(fresh.unwrap().from, None);
-    }
-
-    #[test]
-    fn what_names_no_own_dataset_is_refused() {
-        for uri in [
-            "",
-            "digits",
-            "s3://a/b",
-            "dataset://a/b/c",
-            "dataset://../x",
-            "dataset://A/b",
-            "#12",
-            "dataset://digits/B",
-        ] {
-            wanted(json!(uri)).expect_err(uri);
-        }
-        wanted(json!({"uri": "dataset://digits/x", "targeting_aliases": ["latest"]})).unwrap_err();
-    }
-}
+mod tests;

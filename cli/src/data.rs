@@ -124,7 +124,7 @@ async fn make(session: &Session, args: MakeArgs, json: bool) -> anyhow::Result<(
 
 /// Makes a version, and its dataset where there is none.
 async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyhow::Result<()> {
-    make_sure(session, place).await?;
+    let before = newest(session, place).await?;
     let path = place.path(&["versions"]);
     let made = session.client.call(Call::post(&path).body(body)?.repeats());
     let made = made.await?;
@@ -132,6 +132,13 @@ async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyh
         return output::json(&made);
     }
     let version: Version = types::read(&made)?;
+    if before == Some(version.number) {
+        output::note(format!(
+            "Nothing is new: {}:{} has the same files. Its message and metadata stay.",
+            place.name, version.number
+        ));
+        return Ok(());
+    }
     output::note(format!(
         "{}:{} has {} files, {}. content digest {}",
         place.name,
@@ -143,18 +150,22 @@ async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyh
     Ok(())
 }
 
-async fn make_sure(session: &Session, place: &Place) -> anyhow::Result<()> {
+/// The number of a dataset's newest version, if it has one; makes the dataset where there is none.
+async fn newest(session: &Session, place: &Place) -> anyhow::Result<Option<i64>> {
     match session.client.call(Call::get(&place.path(&[]))).await {
-        Ok(_) => return Ok(()),
+        Ok(found) => {
+            let number = found.pointer("/latest/number");
+            return Ok(number.and_then(Value::as_i64));
+        }
         Err(error) if status_of(&error).is_some_and(|status| status == 404) => {}
         Err(error) => return Err(error),
     }
     let path = ["projects", place.project.as_str(), "datasets"];
     let body = json!({ "name": place.name });
     match session.client.call(Call::post(&path).body(body)?).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(None),
         // Somebody else was faster.
-        Err(error) if status_of(&error).is_some_and(|status| status == 409) => Ok(()),
+        Err(error) if status_of(&error).is_some_and(|status| status == 409) => Ok(None),
         Err(error) => Err(error),
     }
 }

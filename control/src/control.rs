@@ -12,10 +12,9 @@ use storage::{
     workspaces::Workspace,
 };
 
-use tokio::sync::Semaphore;
-
 use crate::{
     Error, Result,
+    datasets::Checks,
     locks::Locks,
     machine::{Machine, Machines},
     settings::Settings,
@@ -35,8 +34,7 @@ struct Inner {
     turns: Turns,
     /// For what a running server sees of its inputs.
     inputs: Locks<WorkspaceId>,
-    /// For checks that read everything.
-    full_check: Semaphore,
+    checks: Checks,
 }
 
 /// What control works with.
@@ -59,7 +57,7 @@ impl Control {
             settings,
             turns: Turns::default(),
             inputs: Locks::default(),
-            full_check: Semaphore::new(1),
+            checks: Checks::default(),
         }))
     }
 
@@ -111,8 +109,8 @@ impl Control {
         }
     }
 
-    pub(crate) fn full_check(&self) -> &Semaphore {
-        &self.0.full_check
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.0.checks
     }
 
     pub(crate) fn turns(&self) -> &Turns {

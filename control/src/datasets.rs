@@ -12,9 +12,10 @@ use storage::{
     uploads,
 };
 
-use crate::{Control, Error, Result, inputs::Of, reference::Reference};
+use crate::{Control, Error, Result, reference::Reference};
 
 pub(crate) use noted::noted;
+pub(crate) use verify::Checks;
 pub use verify::Verified;
 
 /// A version to make.
@@ -144,12 +145,10 @@ impl Control {
         Ok((record, pending))
     }
 
+    /// The part of a manifest that a reference of a project names, and how that is remembered.
     async fn part_of(&self, project_id: ProjectId, new: NewPart) -> Result<(Part, Source)> {
         let found = self.find(project_id, &new.reference).await?;
-        let (version_id, job_id) = match found.of {
-            Of::Version(id) => (Some(id), None),
-            Of::Job(id) => (None, Some(id)),
-        };
+        let (version_id, job_id) = found.of.ids();
         let part = Part {
             manifest_digest: found.manifest_digest,
             from: new.reference.path().map(str::to_owned),

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use storage::{
-    datasets::{self, Integrity},
+    datasets,
+    fsck::{self, Integrity},
     ids::{JobId, ProjectId, VersionId},
     jobs,
     manifest::{self, FileKind},
@@ -15,6 +16,8 @@ use crate::{
     Control, Error, Result,
     reference::{Reference, check_input_name},
 };
+
+const TAKEN_BACK: &str = "the version was taken back";
 
 /// An input that is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +50,16 @@ pub(crate) enum Of {
     Version(VersionId),
 }
 
+impl Of {
+    /// As records keep it.
+    pub(crate) fn ids(self) -> (Option<VersionId>, Option<JobId>) {
+        match self {
+            Self::Version(id) => (Some(id), None),
+            Self::Job(id) => (None, Some(id)),
+        }
+    }
+}
+
 impl Control {
     /// Finds what a reference of a project means now.
     ///
@@ -69,12 +82,15 @@ impl Control {
                 part.ok_or_else(|| cannot(&reference, "there is no such file or folder in it"))?
             }
         };
+        let (version_id, source_job_id) = found.of.ids();
         Ok(Input {
             name,
             reference: found.reference.to_string(),
             manifest_digest: found.manifest_digest.to_string(),
             files,
             bytes,
+            version_id,
+            source_job_id,
         })
     }
 
@@ -106,14 +122,45 @@ impl Control {
                     .id
             }
         };
-        match reference {
+        let found = match reference {
             Reference::Outputs { number, .. } => {
-                self.find_outputs(project_id, reference, *number).await
+                self.find_outputs(project_id, reference, *number).await?
             }
             Reference::Version { dataset, which, .. } => {
                 self.find_version(project_id, reference, (dataset, which))
-                    .await
+                    .await?
             }
+        };
+        self.check_whole(reference, found.manifest_digest).await?;
+        Ok(found)
+    }
+
+    /// Sees that inputs of an earlier time may be used again.
+    ///
+    /// # Errors
+    /// `Invalid`, naming one that a check found damaged, or whose version was taken back.
+    pub(crate) async fn check_usable(&self, inputs: &[Input]) -> Result<()> {
+        for input in inputs {
+            let reference: Reference = input.reference.parse()?;
+            if let Some(id) = input.version_id
+                && let Some(version) = datasets::version(self.db(), id).await?
+                && version.retracted_ms.is_some()
+            {
+                return Err(cannot(&reference, TAKEN_BACK));
+            }
+            self.check_whole(&reference, input.manifest_digest.parse()?)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn check_whole(&self, reference: &Reference, manifest_digest: Hash) -> Result<()> {
+        match fsck::verdict(self.db(), &manifest_digest).await? {
+            Some(verdict) if verdict.integrity != Integrity::Ok => {
+                let why = "a check found files of it missing or damaged; `cairn data verify` says which of a version";
+                Err(cannot(reference, why))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -157,12 +204,7 @@ impl Control {
             .await?
             .ok_or_else(|| cannot(reference, "the dataset has no such version"))?;
         if version.retracted_ms.is_some() {
-            return Err(cannot(reference, "the version was taken back"));
-        }
-        if version.integrity != Integrity::Ok {
-            let why =
-                "a check found files of it missing or damaged; `cairn data verify` says which";
-            return Err(cannot(reference, why));
+            return Err(cannot(reference, TAKEN_BACK));
         }
         let reference = Reference::Version {
             project: reference.project().map(str::to_owned),

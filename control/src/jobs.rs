@@ -140,6 +140,7 @@ impl Control {
         let parameters = check::parameters(self, &snapshot, &again).await?;
         self.settings().environment(Some(&job.environment))?;
         self.check_fits(&job.machine, true).await?;
+        self.check_usable(&job.inputs).await?;
         let record = jobs::NewJob {
             project_id: job.project_id,
             user_id,

@@ -5,7 +5,7 @@
 
 mod neighbours;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use storage::{
     datasets::{Dataset, Version},
@@ -87,19 +87,10 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Every edge between them.
     pub edges: BTreeSet<Edge>,
-    /// Whether there is more than was walked, beyond the depth or the number of nodes.
+    /// Whether there is more than was walked: beyond the depth, the number of nodes, or the neighbours of one.
     pub more: bool,
     /// How many neighbours are out of the caller's sight.
     pub hidden: usize,
-}
-
-/// What a caller may see.
-#[derive(Debug, Clone)]
-pub enum Sight {
-    /// Everything.
-    All,
-    /// These projects, and datasets that are open to all.
-    Projects(HashSet<ProjectId>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +101,8 @@ enum Direction {
 }
 
 impl Control {
-    /// Walks from what a reference of a project names, `depth` steps back and as many forth. What came from something's past is not followed
-    /// forth again, nor the other way around.
+    /// Walks from what a reference of a project names, `depth` steps back and as many forth, through what `sees` says that the caller may see. What
+    /// came from something's past is not followed forth again, nor the other way around.
     ///
     /// # Errors
     /// `Invalid` where there is nothing of that name.
@@ -120,58 +111,59 @@ impl Control {
         project_id: ProjectId,
         reference: &Reference,
         depth: usize,
-        sight: &Sight,
+        sees: &(dyn Fn(&Node) -> bool + Send + Sync),
     ) -> Result<Graph> {
         let start = match self.find_any(project_id, reference).await? {
             Of::Version(id) => Key::Version(id),
             Of::Job(id) => Key::Job(id),
         };
-        let mut walk = Walk {
-            graph: Graph {
-                start,
-                nodes: Vec::new(),
-                edges: BTreeSet::new(),
-                more: false,
-                hidden: 0,
-            },
-            met: HashMap::new(),
-            ahead: VecDeque::from([(start, Direction::Both, 0)]),
-        };
+        let mut walk = Walk::from(start);
         while let Some((key, direction, distance)) = walk.ahead.pop_front() {
-            let node = self.node(key).await?.filter(|node| sees(sight, node));
-            let Some(node) = node else {
-                walk.lose(key);
+            let Some(node) = self.node(key).await? else {
+                walk.met.insert(key, Met::Gone);
                 continue;
             };
-            if matches!(walk.met.get(&key), Some(true)) {
+            if !sees(&node) {
+                walk.met.insert(key, Met::Hidden);
                 continue;
             }
-            walk.met.insert(key, true);
-            let found = if matches!(node, Node::Workspace(_)) {
-                Vec::new()
-            } else {
-                self.neighbours(&node, direction).await?
-            };
-            walk.graph.nodes.push(node);
+            let (found, more) = self.neighbours(&node, direction).await?;
+            walk.met.insert(key, Met::Shown);
+            walk.more |= more;
+            walk.nodes.push(node);
             walk.step(key, found, distance, depth);
         }
-        walk.graph
-            .edges
-            .retain(|edge| walk.met.contains_key(&edge.from) && walk.met.contains_key(&edge.to));
-        Ok(walk.graph)
+        Ok(walk.graph(start))
     }
 }
 
+/// What is known of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Ahead,
+    Shown,
+    Hidden,
+    /// Deleted.
+    Gone,
+}
+
 struct Walk {
-    graph: Graph,
-    /// Nodes that are known, and whether they were visited.
-    met: HashMap<Key, bool>,
+    nodes: Vec<Node>,
+    edges: BTreeSet<Edge>,
+    more: bool,
+    met: HashMap<Key, Met>,
     ahead: VecDeque<(Key, Direction, usize)>,
 }
 
 impl Walk {
-    fn lose(&mut self, key: Key) {
-        self.graph.hidden += usize::from(self.met.remove(&key).is_some());
+    fn from(start: Key) -> Self {
+        Self {
+            nodes: Vec::new(),
+            edges: BTreeSet::new(),
+            more: false,
+            met: HashMap::from([(start, Met::Ahead)]),
+            ahead: VecDeque::from([(start, Direction::Both, 0)]),
+        }
     }
 
     fn step(&mut self, key: Key, found: Vec<(Edge, Direction)>, distance: usize, depth: usize) {
@@ -179,28 +171,28 @@ impl Walk {
             let other = if edge.from == key { edge.to } else { edge.from };
             let is_new = !self.met.contains_key(&other);
             if is_new && (distance >= depth || self.met.len() >= MOST_NODES) {
-                self.graph.more = true;
+                self.more = true;
                 continue;
             }
-            self.graph.edges.insert(edge);
+            self.edges.insert(edge);
             if is_new {
-                self.met.insert(other, false);
+                self.met.insert(other, Met::Ahead);
                 self.ahead.push_back((other, direction, distance + 1));
             }
         }
     }
-}
 
-fn sees(sight: &Sight, node: &Node) -> bool {
-    use storage::datasets::Visibility;
-    let Sight::Projects(projects) = sight else {
-        return true;
-    };
-    match node {
-        Node::Version(both) => {
-            both.0.visibility != Visibility::Project || projects.contains(&both.0.project_id)
+    fn graph(mut self, start: Key) -> Graph {
+        let shown = |key: &Key| self.met.get(key) == Some(&Met::Shown);
+        self.edges
+            .retain(|edge| shown(&edge.from) && shown(&edge.to));
+        let hidden = self.met.values().filter(|met| **met == Met::Hidden);
+        Graph {
+            start,
+            hidden: hidden.count(),
+            nodes: self.nodes,
+            edges: self.edges,
+            more: self.more,
         }
-        Node::Job(job) => projects.contains(&job.project_id),
-        Node::Workspace(workspace) => projects.contains(&workspace.project_id),
     }
 }

@@ -1891,7 +1891,7 @@ export interface components {
             edges: components["schemas"]["LineageEdge"][];
             /** @description How many neighbours the caller may not see. */
             hidden: number;
-            /** @description Whether there is more beyond the depth or the 500 nodes of an answer. */
+            /** @description Whether there is more: beyond the depth, the 500 nodes of an answer, or the 500 neighbours of a kind that a node has. */
             more: boolean;
             /** @description Every node, the start first, then by distance. */
             nodes: components["schemas"]["LineageNode"][];
@@ -3408,7 +3408,7 @@ export interface components {
             bytes: number;
             /** @description Who has to do with it in this project. */
             concerns: components["schemas"]["Concern"][];
-            /** @description How many have in other projects. */
+            /** @description How many more have, out of the caller's sight. */
             elsewhere: number;
             /** @description What is wrong, at most 1000. */
             faults: components["schemas"]["DamagedFile"][];

@@ -30,9 +30,6 @@ CREATE TABLE dataset_versions (
     user_id TEXT NOT NULL REFERENCES users (id),
     created_ms BIGINT NOT NULL,
     retracted_ms BIGINT,
-    -- What the last check found: every file, not every file, or not even the list of them.
-    integrity TEXT NOT NULL DEFAULT 'ok' CHECK (integrity IN ('ok', 'partial', 'broken')),
-    checked_ms BIGINT,
     UNIQUE (dataset_id, number)
 );
 CREATE INDEX dataset_versions_manifest ON dataset_versions (manifest_digest);
@@ -71,3 +68,18 @@ CREATE TABLE dataset_alias_moves (
     moved_ms BIGINT NOT NULL
 );
 CREATE INDEX dataset_alias_moves_dataset ON dataset_alias_moves (dataset_id, id);
+
+-- What the last check of a manifest found: every file, not every file, or not even the list of them.
+ALTER TABLE manifest_roots ADD COLUMN integrity TEXT NOT NULL DEFAULT 'ok' CHECK (integrity IN ('ok', 'partial', 'broken'));
+ALTER TABLE manifest_roots ADD COLUMN checked_ms BIGINT;
+CREATE INDEX manifest_roots_unsound ON manifest_roots (integrity) WHERE integrity <> 'ok';
+
+-- The record that an input's reference named; older inputs have neither.
+ALTER TABLE job_inputs ADD COLUMN version_id TEXT REFERENCES dataset_versions (id);
+ALTER TABLE job_inputs ADD COLUMN source_job_id TEXT REFERENCES jobs (id);
+CREATE INDEX job_inputs_version ON job_inputs (version_id);
+CREATE INDEX job_inputs_source ON job_inputs (source_job_id);
+ALTER TABLE workspace_inputs ADD COLUMN version_id TEXT REFERENCES dataset_versions (id);
+ALTER TABLE workspace_inputs ADD COLUMN source_job_id TEXT REFERENCES jobs (id);
+CREATE INDEX workspace_inputs_version ON workspace_inputs (version_id);
+CREATE INDEX workspace_inputs_source ON workspace_inputs (source_job_id);

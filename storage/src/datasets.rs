@@ -1,7 +1,7 @@
 //! Datasets: names for data that last, each with versions that never change.
 
 mod aliases;
-mod readers;
+mod effects;
 mod uses;
 mod versions;
 
@@ -16,13 +16,14 @@ use crate::names::{self, named};
 use crate::projects;
 
 pub use aliases::{
-    Alias, Move, Target, aliases, check as check_alias, find, move_alias, moves, remove_alias,
+    Alias, Move, Target, aliases, aliases_of, check as check_alias, find, move_alias, moves,
+    remove_alias,
 };
-pub use readers::{Reader, Reading, readers};
+pub use effects::{Cause, Effect, effects};
 pub use uses::{Use, User, uses};
 pub use versions::{
-    Integrity, Made, NewVersion, Origin, Source, Version, add, by_number, checked, latest,
-    list as list_versions, made_of_job, of_job, of_manifest, retract, sources, used_by, version,
+    Made, NewVersion, Origin, Source, Version, add, by_number, latest, latest_of,
+    list as list_versions, retract, sources, version,
 };
 
 const DESCRIPTION_BYTES: usize = 10_000;

@@ -11,8 +11,14 @@ use crate::manifest::{Check, Entry, Manifest, Node};
 use crate::objects::{Hash, Objects, Space, Store, blocking, read_whole};
 use crate::{Error, Result};
 
+mod aside;
+mod verdict;
+
 #[cfg(test)]
 mod tests;
+
+pub use aside::set_aside;
+pub use verdict::{Integrity, Verdict, record, verdict};
 
 /// The most damaged things that one report names.
 const MAX_FINDINGS: usize = 1000;
@@ -68,6 +74,12 @@ pub struct Report {
     pub more: u64,
     /// Objects that nothing records: garbage of crashes, not a fault.
     pub orphaned_objects: u64,
+    /// Every object that is missing or damaged, also beyond those named.
+    #[serde(skip)]
+    pub faulty: BTreeSet<Hash>,
+    /// Whether a manifest itself is missing or damaged.
+    #[serde(skip)]
+    pub is_broken: bool,
 }
 
 impl Report {
@@ -77,6 +89,10 @@ impl Report {
     }
 
     fn add(&mut self, finding: Finding) {
+        match (&finding.path, &finding.manifest_digest) {
+            (None, Some(_)) => self.is_broken = true,
+            _ => drop(self.faulty.insert(finding.hash)),
+        }
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         } else {
@@ -158,28 +174,35 @@ pub async fn verify(store: &Store, manifest_digest: Hash, mode: Mode) -> Result<
     .await
 }
 
-/// The digests of the recorded manifests that hold one of these objects, at most 1000. Manifests that cannot be read are passed over.
-pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<Hash>> {
+/// The recorded manifests that hold one of these objects, or that cannot be read to their end, with what that makes of them.
+pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<(Hash, Integrity)>> {
     let roots = roots(store).await?;
     let store = store.objects().clone();
     blocking(move || {
-        let holds =
-            |entry: Entry| matches!(&entry.node, Node::File { hash, .. } if objects.contains(hash));
         let mut holders = Vec::new();
-        for root in roots {
-            let Ok(Some(manifest)) = Manifest::open(Arc::clone(&store), &root.digest) else {
-                continue;
-            };
-            if manifest.entries().map_while(Result::ok).any(holds) {
-                holders.push(root.digest);
-            }
-            if holders.len() == MAX_FINDINGS {
-                break;
+        for Root { digest, .. } in roots {
+            match holds(&store, &digest, &objects) {
+                Ok(true) => holders.push((digest, Integrity::Partial)),
+                Ok(false) => {}
+                Err(error) => {
+                    damage(error)?;
+                    holders.push((digest, Integrity::Broken));
+                }
             }
         }
         Ok(holders)
     })
     .await
+}
+
+fn holds(store: &Arc<dyn Objects>, digest: &Hash, objects: &BTreeSet<Hash>) -> Result<bool> {
+    let manifest = Manifest::open(Arc::clone(store), digest)?
+        .ok_or_else(|| Error::fault("a recorded manifest is missing"))?;
+    let mut found = false;
+    for entry in manifest.entries() {
+        found |= matches!(entry?.node, Node::File { hash, .. } if objects.contains(&hash));
+    }
+    Ok(found)
 }
 
 async fn roots(store: &Store) -> Result<Vec<Root>> {

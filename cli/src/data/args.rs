@@ -92,8 +92,8 @@ pub(crate) struct MakeArgs {
     /// The dataset: NAME, or PROJECT/NAME.
     #[arg(value_name = "NAME")]
     pub(super) name: DatasetRef,
-    /// Where its files are: NAME:VERSION[/PATH] or `[PROJECT]#N[/PATH]`, and after a `=` the folder that they go to.
-    #[arg(value_name = "REF[=FOLDER]", required = true)]
+    /// Where its files are: NAME:VERSION[/PATH] or `[PROJECT]#N[/PATH]`, and before a `=` the folder that they go to.
+    #[arg(value_name = "[FOLDER=]REF", required = true)]
     pub(super) parts: Vec<Part>,
     /// Take only what matches: `**/*.csv`. May be given several times.
     #[arg(long, value_name = "PATTERN")]
@@ -211,9 +211,10 @@ impl FromStr for Part {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (reference, to) = match text.rsplit_once('=') {
-            Some((reference, to)) => (reference, Some(to)),
-            None => (text, None),
+        // A `=` behind `:` or `#` is part of a path, as in digits:3/year=2024.
+        let (to, reference) = match text.split_once('=') {
+            Some((to, reference)) if !to.contains([':', '#']) => (Some(to), reference),
+            _ => (None, text),
         };
         let parsed: Reference = reference
             .parse()
@@ -246,8 +247,12 @@ mod tests {
         }
         let part = |text: &str| text.parse::<Part>().map(|part| (part.reference, part.to));
         assert_eq!(
-            part("#3/a=b/"),
+            part("b/=#3/a"),
             Ok(("#3/a".to_owned(), Some("b".to_owned())))
+        );
+        assert_eq!(
+            part("digits:3/year=2024"),
+            Ok(("digits:3/year=2024".to_owned(), None))
         );
         assert_eq!(part("digits:1"), Ok(("digits:1".to_owned(), None)));
         assert!(part("digits").is_err());

@@ -179,7 +179,10 @@ pub(super) async fn verify(
         output::note(format!("{how} {}", output::clean(&one.name)));
     }
     if found.elsewhere > 0 {
-        output::note(format!("and by {} in other projects", found.elsewhere));
+        output::note(format!(
+            "and by {} that are not yours to see",
+            found.elsewhere
+        ));
     }
     if sound {
         let read = if full {

@@ -1,19 +1,36 @@
 //! Whether a version's files are all there and what they were, and whom it concerns where they are not.
 
-use std::collections::BTreeSet;
-
 use storage::{
-    datasets::{self, Integrity, Use, Version},
-    fsck::{self, Mode, Report},
+    datasets::{self, Use, Version},
+    fsck::{self, Integrity, Mode, Report, Verdict},
     objects::Hash,
 };
+use tokio::sync::Semaphore;
 
 use crate::{Control, Error, Result};
+
+/// How many quick checks run at once.
+const QUICK_AT_ONCE: usize = 2;
+
+/// Turns for checks: they read a lot, and go on when whoever asked is gone.
+pub(crate) struct Checks {
+    full: Semaphore,
+    quick: Semaphore,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            full: Semaphore::new(1),
+            quick: Semaphore::new(QUICK_AT_ONCE),
+        }
+    }
+}
 
 /// What a check of a version found.
 #[derive(Debug)]
 pub struct Verified {
-    /// What follows for the version.
+    /// What is on record of the version now.
     pub integrity: Integrity,
     /// What was looked at, and what is wrong.
     pub report: Report,
@@ -22,68 +39,76 @@ pub struct Verified {
 }
 
 impl Control {
-    /// Checks a version: that every file is there with its size, and with `full` that its content has its hash. Records what was found, also for
-    /// other versions that hold a damaged file.
+    /// Checks a version: that every file is there with its size, and with `full` that its content has its hash.
     ///
-    /// At most one full check runs at a time, for it reads everything. Dropping the future lets it run to its end unrecorded.
+    /// Damage is recorded for every manifest that has part of it, and what is damaged is put aside, so that whoever has the content can send it again.
+    /// Only a full check finds a version whole again. At most one full check runs at a time. Dropping the future lets it run to its end.
     ///
     /// # Errors
     /// `Unavailable` while another full check runs.
     pub async fn verify(&self, version: &Version, full: bool) -> Result<Verified> {
-        let _turn = if full {
-            let turn = self
-                .full_check()
-                .try_acquire()
-                .map_err(|_| Error::Unavailable {
-                    message: "another full check is running: try again when it is done".to_owned(),
-                    source: None,
-                })?;
-            Some(turn)
-        } else {
-            None
-        };
         let digest: Hash = version.manifest_digest.parse()?;
-        let mode = if full { Mode::Full } else { Mode::Quick };
-        let report = fsck::verify(self.store(), digest, mode).await?;
-        let integrity = integrity(&report);
-        let others = self.others(digest, &report).await?;
-        let mut all = others.clone();
-        all.extend((integrity != Integrity::Ok).then_some(digest));
-        let uses = datasets::uses(self.db(), &all).await?;
-        let others = &others;
-        let recorded = self.db().write(move |mut tx| async move {
-            for other in others {
-                datasets::checked(&mut tx, other, Integrity::Partial).await?;
-            }
-            datasets::checked(&mut tx, &digest, integrity).await
+        let control = self.clone();
+        let check = tokio::spawn(async move {
+            let checks = control.checks();
+            let _turn = if full {
+                checks.full.try_acquire().map_err(|_| busy())?
+            } else {
+                let turn = checks.quick.acquire().await;
+                turn.map_err(|error| Error::internal("nothing is checked any more", error))?
+            };
+            let mode = if full { Mode::Full } else { Mode::Quick };
+            control.check(digest, mode).await
         });
-        recorded.await?;
+        let ended = check.await;
+        ended.unwrap_or_else(|error| Err(Error::internal("a check broke off", error)))
+    }
+
+    async fn check(&self, digest: Hash, mode: Mode) -> Result<Verified> {
+        let missing = || Error::not_found("the version's manifest is not recorded");
+        let before = fsck::verdict(self.db(), &digest)
+            .await?
+            .ok_or_else(missing)?;
+        let report = fsck::verify(self.store(), digest, mode).await?;
+        let mut found = vec![(digest, report.integrity(), before)];
+        if !report.is_sound() {
+            let others = fsck::holders(self.store(), report.faulty.clone()).await?;
+            let others = others.into_iter().filter(|(other, _)| *other != digest);
+            found.extend(others.map(|(other, integrity)| (other, integrity, before)));
+            let faulty: Vec<Hash> = report.faulty.iter().copied().collect();
+            fsck::set_aside(self.store(), faulty).await?;
+        }
+        self.keep_verdicts(&found, mode).await?;
+        let concerned: Vec<Hash> = found
+            .iter()
+            .filter(|(_, integrity, _)| *integrity != Integrity::Ok)
+            .map(|(digest, ..)| *digest)
+            .collect();
+        let uses = datasets::uses(self.db(), &concerned).await?;
+        let now = fsck::verdict(self.db(), &digest)
+            .await?
+            .ok_or_else(missing)?;
         Ok(Verified {
-            integrity,
+            integrity: now.integrity,
             report,
             uses,
         })
     }
 
-    /// The other manifests that hold a damaged file.
-    async fn others(&self, digest: Hash, report: &Report) -> Result<Vec<Hash>> {
-        let damaged = report.findings.iter().filter(|one| one.path.is_some());
-        let damaged: BTreeSet<Hash> = damaged.map(|one| one.hash).collect();
-        if damaged.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut holders = fsck::holders(self.store(), damaged).await?;
-        holders.retain(|holder| *holder != digest);
-        Ok(holders)
+    async fn keep_verdicts(&self, found: &[(Hash, Integrity, Verdict)], mode: Mode) -> Result<()> {
+        let kept = self.db().write(move |mut tx| async move {
+            for (digest, integrity, before) in found {
+                fsck::record(&mut tx, digest, (*integrity, mode), *before).await?;
+            }
+            Ok(())
+        });
+        Ok(kept.await?)
     }
 }
 
-fn integrity(report: &Report) -> Integrity {
-    if report.is_sound() {
-        Integrity::Ok
-    } else if report.findings.iter().any(|one| one.path.is_none()) {
-        Integrity::Broken
-    } else {
-        Integrity::Partial
+fn busy() -> Error {
+    Error::Unavailable {
+        message: "another full check is running: try again when it is done".to_owned(),
+        source: None,
     }
 }

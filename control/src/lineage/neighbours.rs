@@ -1,16 +1,15 @@
 //! What lies one step from a node.
 
 use storage::{
-    datasets::{self, Dataset, Reader, Version},
+    datasets::{self, Cause, Effect, Version},
     ids::ProjectId,
     jobs::{self, Job},
-    objects::Hash,
     projects,
     workspaces::{self, Input},
 };
 
 use super::{Direction, Edge, How, Key, Node};
-use crate::{Control, Result, inputs::Of, reference::Reference};
+use crate::{Control, Error, Result, inputs::Of, reference::Reference};
 
 type Found = Vec<(Edge, Direction)>;
 
@@ -34,9 +33,13 @@ impl Control {
         })
     }
 
-    /// The edges at a node, each with the direction in which its other end is followed.
-    pub(super) async fn neighbours(&self, node: &Node, direction: Direction) -> Result<Found> {
-        let mut found = Vec::new();
+    /// The edges at a node, each with the direction in which its other end is followed, and whether there are more.
+    pub(super) async fn neighbours(
+        &self,
+        node: &Node,
+        direction: Direction,
+    ) -> Result<(Found, bool)> {
+        let (mut found, mut more) = (Vec::new(), false);
         if direction != Direction::Forth {
             let edges = match node {
                 Node::Version(both) => self.before_version(&both.1).await?,
@@ -46,14 +49,17 @@ impl Control {
             found.extend(edges.into_iter().map(|edge| (edge, Direction::Back)));
         }
         if direction != Direction::Back {
-            let edges = match node {
-                Node::Version(both) => self.after_version(&both.0, &both.1).await?,
-                Node::Job(job) => self.after_job(job).await?,
-                Node::Workspace(_) => Vec::new(),
+            let cause = match node {
+                Node::Version(both) => Cause::Version(both.1.id),
+                Node::Job(job) => Cause::Job(job.id),
+                Node::Workspace(_) => return Ok((found, more)),
             };
-            found.extend(edges.into_iter().map(|edge| (edge, Direction::Forth)));
+            let effects;
+            (effects, more) = datasets::effects(self.db(), cause).await?;
+            let edges = effects.into_iter().map(|effect| after(node.key(), effect));
+            found.extend(edges.map(|edge| (edge, Direction::Forth)));
         }
-        Ok(found)
+        Ok((found, more))
     }
 
     async fn before_version(&self, version: &Version) -> Result<Vec<Edge>> {
@@ -76,107 +82,35 @@ impl Control {
     async fn before_job(&self, job: &Job) -> Result<Vec<Edge>> {
         let to = Key::Job(job.id);
         let mut edges = Vec::new();
+        let mut add = |from, how| edges.push(Edge { from, to, how });
         for input in &job.inputs {
             if let Some(from) = self.meant(job.project_id, input).await? {
-                let how = How::Read;
-                edges.push(Edge { from, to, how });
+                add(from, How::Read);
             }
         }
         if let Some(id) = job.rerun_of {
-            let (from, how) = (Key::Job(id), How::Repeats);
-            edges.push(Edge { from, to, how });
+            add(Key::Job(id), How::Repeats);
         }
         if let Some(id) = job.workspace_id {
-            let (from, how) = (Key::Workspace(id), How::Code);
-            edges.push(Edge { from, to, how });
+            add(Key::Workspace(id), How::Code);
         }
         Ok(edges)
     }
 
-    async fn after_version(&self, dataset: &Dataset, version: &Version) -> Result<Vec<Edge>> {
-        let from = Key::Version(version.id);
-        let made = datasets::used_by(self.db(), version.id).await?;
-        let made = made.into_iter().map(|made| Edge {
-            from,
-            to: Key::Version(made.id),
-            how: How::MadeOf,
-        });
-        let mut edges: Vec<Edge> = made.collect();
-        let is_it = |reference: &Reference| {
-            matches!(reference, Reference::Version { dataset: name, which, .. }
-            if *which == version.number.to_string() && *name == dataset.name)
-        };
-        edges.extend(self.read_by(from, &version.manifest_digest, is_it).await?);
-        Ok(edges)
-    }
-
-    async fn after_job(&self, job: &Job) -> Result<Vec<Edge>> {
-        let from = Key::Job(job.id);
-        let mut left = datasets::of_job(self.db(), job.id).await?;
-        left.extend(datasets::made_of_job(self.db(), job.id).await?);
-        let left = left.into_iter().map(|version| Edge {
-            from,
-            to: Key::Version(version.id),
-            how: How::Left,
-        });
-        let mut edges: Vec<Edge> = left.collect();
-        if let Some(outputs) = &job.outputs {
-            let is_it = |reference: &Reference| matches!(reference, Reference::Outputs { number, .. } if *number == job.number);
-            edges.extend(self.read_by(from, &outputs.manifest_digest, is_it).await?);
-        }
-        Ok(edges)
-    }
-
-    /// Those that have a manifest as an input by a reference that `is_it` takes for the node's own: others may hold the very same files.
-    async fn read_by(
-        &self,
-        from: Key,
-        manifest_digest: &str,
-        is_it: impl Fn(&Reference) -> bool,
-    ) -> Result<Vec<Edge>> {
-        let digest: Hash = manifest_digest.parse()?;
-        let readings = datasets::readers(self.db(), &digest).await?;
-        let mine = readings.into_iter().filter(|reading| {
-            reading
-                .reference
-                .parse()
-                .is_ok_and(|reference| is_it(&reference))
-        });
-        Ok(mine
-            .map(|reading| Edge {
-                from,
-                to: match reading.reader {
-                    Reader::Job(id) => Key::Job(id),
-                    Reader::Workspace(id) => Key::Workspace(id),
-                },
-                how: How::Read,
-            })
-            .collect())
-    }
-
-    /// What an input's reference named when it was recorded: what has that name now, if it holds the same files, else any version that does.
+    /// What an input's reference named. Inputs from before that was recorded name a job by its number, which never means another.
     async fn meant(&self, project_id: ProjectId, input: &Input) -> Result<Option<Key>> {
-        let reference: Reference = input.reference.parse()?;
-        if let Ok(of) = self.find_any(project_id, &reference).await {
-            let (key, digest) = match of {
-                Of::Job(id) => {
-                    let job = jobs::get(self.db(), id).await?;
-                    let outputs = job.and_then(|job| job.outputs);
-                    (Key::Job(id), outputs.map(|outputs| outputs.manifest_digest))
-                }
-                Of::Version(id) => {
-                    let version = datasets::version(self.db(), id).await?;
-                    let digest = version.map(|version| version.manifest_digest);
-                    (Key::Version(id), digest)
-                }
-            };
-            if digest.as_ref() == Some(&input.manifest_digest) {
-                return Ok(Some(key));
-            }
+        if let Some(id) = input.version_id {
+            return Ok(Some(Key::Version(id)));
         }
-        let digest: Hash = input.manifest_digest.parse()?;
-        let versions = datasets::of_manifest(self.db(), &digest).await?;
-        Ok(versions.first().map(|version| Key::Version(version.id)))
+        if let Some(id) = input.source_job_id {
+            return Ok(Some(Key::Job(id)));
+        }
+        let reference: Reference = input.reference.parse()?;
+        match self.find_any(project_id, &reference).await {
+            Ok(Of::Job(id)) => Ok(Some(Key::Job(id))),
+            Ok(Of::Version(_)) | Err(Error::Invalid(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The record that a reference names, whatever its state.
@@ -188,7 +122,7 @@ impl Control {
         project_id: ProjectId,
         reference: &Reference,
     ) -> Result<Of> {
-        let nothing = || crate::Error::invalid(format!("there is no `{reference}`"));
+        let nothing = || Error::invalid(format!("there is no `{reference}`"));
         let project_id = match reference.project() {
             None => project_id,
             Some(name) => {
@@ -211,4 +145,14 @@ impl Control {
             }
         }
     }
+}
+
+fn after(from: Key, effect: Effect) -> Edge {
+    let (to, how) = match (effect, from) {
+        (Effect::Version(id), Key::Job(_)) => (Key::Version(id), How::Left),
+        (Effect::Version(id), _) => (Key::Version(id), How::MadeOf),
+        (Effect::Job(id), _) => (Key::Job(id), How::Read),
+        (Effect::Workspace(id), _) => (Key::Workspace(id), How::Read),
+    };
+    Edge { from, to, how }
 }

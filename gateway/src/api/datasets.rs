@@ -94,7 +94,28 @@ impl Dataset {
     async fn new(app: &App, dataset: records::Dataset) -> Result<Self, ApiError> {
         let latest = records::latest(app.db(), dataset.id).await?;
         let aliases = records::aliases(app.db(), dataset.id).await?;
-        Ok(Self {
+        Ok(Self::with(dataset, latest, aliases))
+    }
+
+    /// Those of a page, with what else is told of each read at once.
+    async fn all(app: &App, page: Vec<records::Dataset>) -> Result<Vec<Self>, ApiError> {
+        let ids: Vec<DatasetId> = page.iter().map(|dataset| dataset.id).collect();
+        let mut latest = records::latest_of(app.db(), &ids).await?;
+        let mut aliases = records::aliases_of(app.db(), &ids).await?;
+        let whole = page.into_iter().map(|dataset| {
+            let latest = latest.remove(&dataset.id);
+            let aliases = aliases.remove(&dataset.id).unwrap_or_default();
+            Self::with(dataset, latest, aliases)
+        });
+        Ok(whole.collect())
+    }
+
+    fn with(
+        dataset: records::Dataset,
+        latest: Option<records::Version>,
+        aliases: Vec<records::Alias>,
+    ) -> Self {
+        Self {
             id: dataset.id,
             project_id: dataset.project_id,
             project: dataset.project,
@@ -106,7 +127,7 @@ impl Dataset {
             latest: latest.map(Version::from),
             aliases: aliases.into_iter().map(Alias::from).collect(),
             created_ms: dataset.created_ms,
-        })
+        }
     }
 }
 
@@ -153,11 +174,8 @@ pub(crate) async fn list_datasets(
 ) -> Result<Json<Listing<Dataset>>, ApiError> {
     let (project, _) = authz::project(&app, &principal, Action::ReadProject, &project).await?;
     let list = records::list(app.db(), project.id, &query.page()?).await?;
-    let mut items = Vec::with_capacity(list.items.len());
-    for dataset in list.items {
-        items.push(Dataset::new(&app, dataset).await?);
-    }
     let next = list.next;
+    let items = Dataset::all(&app, list.items).await?;
     Ok(Json(Listing { items, next }))
 }
 

@@ -1,18 +1,21 @@
 //! What versions and jobs came from, and what came from them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use axum::extract::State;
-use control::lineage::{self as walk, How, Key, Node, Sight};
+use control::lineage::{How, Key, Node};
 use serde::{Deserialize, Serialize};
-use storage::{Page, ids::ProjectId, jobs::Job as JobRecord, leases::Subject, projects, snapshots};
+use storage::{
+    Page, datasets::Visibility, ids::ProjectId, jobs::Job as JobRecord, leases::Subject,
+    members::Role, projects, snapshots,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{inputs, placed::Placed};
 use crate::{
     app::App,
-    auth::{Bound, Principal},
-    authz::{self, Action},
+    auth::Principal,
+    authz::{self, Action, Decision, Resource},
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
 };
@@ -124,7 +127,7 @@ pub(crate) struct Lineage {
     nodes: Vec<LineageNode>,
     /// Every edge between them.
     edges: Vec<LineageEdge>,
-    /// Whether there is more beyond the depth or the 500 nodes of an answer.
+    /// Whether there is more: beyond the depth, the 500 nodes of an answer, or the 500 neighbours of a kind that a node has.
     more: bool,
     /// How many neighbours the caller may not see.
     hidden: usize,
@@ -147,10 +150,11 @@ pub(crate) async fn get_lineage(
     }
     let reference =
         inputs::readable_reference(&app, &principal, &project.name, &query.reference).await?;
-    let sight = sight(&app, &principal).await?;
+    let roles = roles(&app, &principal).await?;
+    let sees = |node: &Node| sees(&principal, &roles, node);
     let control = app.control();
     let graph = control
-        .lineage(project.id, &reference, depth, &sight)
+        .lineage(project.id, &reference, depth, &sees)
         .await?;
     let jobs = graph.nodes.iter().filter_map(|node| match node {
         Node::Job(job) => Some(Subject::Job(job.id)),
@@ -175,25 +179,48 @@ pub(crate) async fn get_lineage(
     }))
 }
 
-/// What the caller may see on the way.
-async fn sight(app: &App, principal: &Principal) -> Result<Sight, ApiError> {
-    match principal.bound() {
-        Bound::Workspace { project, .. } | Bound::Job { project, .. } => {
-            return Ok(Sight::Projects(HashSet::from([project])));
-        }
-        Bound::None if principal.is_admin() => return Ok(Sight::All),
-        Bound::None => {}
-    }
-    let mut seen: HashSet<ProjectId> = HashSet::new();
+/// The role of the caller in each of their projects, to judge nodes by without asking again for each.
+async fn roles(app: &App, principal: &Principal) -> Result<HashMap<ProjectId, Role>, ApiError> {
+    let mut roles = HashMap::new();
     let mut page = Page::first(1000);
     loop {
         let list = projects::list(app.db(), principal.user.id, false, &page).await?;
-        seen.extend(list.items.iter().map(|one| one.project.id));
+        let mine = list.items.iter();
+        roles.extend(mine.filter_map(|one| Some((one.project.id, one.role?))));
         page.cursor = list.next;
         if page.cursor.is_none() {
-            return Ok(Sight::Projects(seen));
+            return Ok(roles);
         }
     }
+}
+
+/// Whether the caller may see a node: as if they asked for it by itself.
+fn sees(principal: &Principal, roles: &HashMap<ProjectId, Role>, node: &Node) -> bool {
+    let within = |project: ProjectId| Resource {
+        project: Some((project, roles.get(&project).copied())),
+        ..Resource::default()
+    };
+    let (action, resource) = match node {
+        Node::Version(both) => {
+            let shared = both.0.visibility != Visibility::Project;
+            let resource = within(both.0.project_id);
+            (Action::ReadDataset, Resource { shared, ..resource })
+        }
+        Node::Job(job) => {
+            let resource = within(job.project_id);
+            let job = Some(job.id);
+            (Action::ReadJob, Resource { job, ..resource })
+        }
+        Node::Workspace(workspace) => (
+            Action::ReadWorkspace,
+            Resource {
+                owner: Some(workspace.user_id),
+                workspace: Some(workspace.id),
+                ..within(workspace.project_id)
+            },
+        ),
+    };
+    authz::decide(principal, action, &resource) == Decision::Allow
 }
 
 fn name(key: Key) -> String {
@@ -204,7 +231,7 @@ fn name(key: Key) -> String {
     }
 }
 
-async fn shown(app: &App, placed: &Placed, node: &walk::Node) -> Result<LineageNode, ApiError> {
+async fn shown(app: &App, placed: &Placed, node: &Node) -> Result<LineageNode, ApiError> {
     let id = name(node.key());
     Ok(match node {
         Node::Version(both) => {

@@ -24,8 +24,8 @@ pub(crate) async fn digits(editor: &Client) {
         .expect(201);
 }
 
-/// An upload of the editor's with these files, sent and not sealed.
-async fn sent(editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
+/// An upload of the editor's with these files declared, and what is missing of them.
+async fn opened(editor: &Client, kind: &str, files: &[(&str, &str)]) -> (String, Value) {
     let made = editor
         .post("/api/v1/projects/vision/uploads", json!({"kind": kind}))
         .await
@@ -37,13 +37,15 @@ async fn sent(editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
         .post(&format!("/api/v1/uploads/{id}/entries"), json!(entries))
         .await
         .expect(200);
+    (id, missing["missing"].clone())
+}
+
+/// The same, sent and not sealed.
+async fn sent(editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
+    let (id, missing) = opened(editor, kind, files).await;
     for (_, text) in files {
         let hash = blake3(text.as_bytes());
-        if missing["missing"]
-            .as_array()
-            .unwrap()
-            .contains(&json!(hash))
-        {
+        if missing.as_array().unwrap().contains(&json!(hash)) {
             let path = format!("/api/v1/uploads/{id}/objects/{hash}");
             let body = text.as_bytes().to_vec();
             editor.bytes(Method::PUT, &path, body).await.expect(200);
@@ -141,10 +143,19 @@ async fn what_cannot_be_a_version_is_refused() {
     digits(editor).await;
     let code = sent(editor, "snapshot", &[("a", "1")]).await;
     let both = json!({"upload_id": code, "sources": []});
+    let unfinished = opened(editor, "outputs", &[("a", "unsent")]).await.0;
+    let many = vec![json!({"ref": "digits:1"}); 101];
     for (body, status, code) in [
         (json!({}), 400, "invalid"),
         (both, 400, "invalid"),
-        (json!({"upload_id": world.upload}), 409, "conflict"),
+        (json!({"upload_id": code}), 400, "invalid"),
+        (json!({"sources": many}), 400, "invalid"),
+        (
+            json!({"sources": [], "aliases": vec!["a"; 21]}),
+            400,
+            "invalid",
+        ),
+        (json!({"upload_id": unfinished}), 409, "conflict"),
         (json!({"upload_id": "x"}), 404, "not_found"),
         (json!({"sources": [{"ref": "digits:9"}]}), 400, "invalid"),
         (json!({"sources": [{"ref": "nothing:1"}]}), 404, "not_found"),
@@ -333,67 +344,128 @@ fn object_path(world: &World, hash: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-#[tokio::test]
-async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_concerns() {
-    let world = World::new().await;
+async fn verify(client: &Client, version: i64, full: bool) -> Value {
+    let path = format!("{DIGITS}/versions/{version}/verify");
+    client.post(&path, json!({"full": full})).await.expect(200)
+}
+
+/// Version 2 is of the files `a` and `b`, and shown in the workspace; version 3 is of `b` alone. Then `b` is changed behind the store's back, to
+/// something as long. Gives the hash that it had.
+async fn spoilt(world: &World) -> String {
     let editor = world.client("editor");
     digits(editor).await;
     let upload = sent(editor, "outputs", &[("a", "1"), ("b", "22")]).await;
     make(editor, json!({"upload_id": upload})).await.expect(201);
+    let part = json!({"sources": [{"ref": "digits:2", "keep": ["b"]}]});
+    make(editor, part).await.expect(201);
     let attach = format!("/api/v1/workspaces/{}/inputs/data", world.workspace);
-    editor
-        .put(&attach, json!({"ref": "digits:2"}))
-        .await
-        .expect(200);
-    make(
-        editor,
-        json!({"sources": [{"ref": "digits:2", "keep": ["b"]}]}),
-    )
-    .await
-    .expect(201);
-    let verify = |version: i64, full: bool| {
-        let path = format!("{DIGITS}/versions/{version}/verify");
-        async move { editor.post(&path, json!({"full": full})).await.expect(200) }
-    };
-    let sound = verify(2, true).await;
+    let attached = editor.put(&attach, json!({"ref": "digits:2"})).await;
+    attached.expect(200);
+    let sound = verify(editor, 2, true).await;
     assert_eq!(
         (&sound["integrity"], &sound["bytes"]),
         (&json!("ok"), &json!(3))
     );
-
     let hash = blake3(b"22");
-    let object = object_path(&world, &hash);
+    let object = object_path(world, &hash);
     std::fs::remove_file(&object).unwrap();
     std::fs::write(&object, "xx").unwrap();
-    assert_eq!(
-        verify(2, false).await["integrity"],
-        "ok",
-        "the size is right"
-    );
-    let found = verify(2, true).await;
+    hash
+}
+
+#[tokio::test]
+async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_concerns() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let hash = spoilt(&world).await;
+    let quick = verify(editor, 2, false).await;
+    assert_eq!(quick["integrity"], "ok", "the size is right");
+    let found = verify(editor, 2, true).await;
     assert_eq!(found["integrity"], "partial");
+    let fault = json!([{"path": "b", "hash": hash, "fault": "damaged"}]);
+    assert_eq!(found["faults"], fault);
+    let versions = [
+        json!({"kind": "version", "name": "digits:2"}),
+        json!({"kind": "version", "name": "digits:3"}),
+    ];
+    let mut concerns = versions.to_vec();
+    concerns.push(json!({"kind": "workspace", "name": "desk"}));
     assert_eq!(
-        found["faults"],
-        json!([{"path": "b", "hash": hash, "fault": "damaged"}])
+        (&found["concerns"], &found["elsewhere"]),
+        (&json!(concerns), &json!(0))
     );
-    let concerns = json!([{"kind": "version", "name": "digits:2"}, {"kind": "version", "name": "digits:3"},
-        {"kind": "workspace", "name": "desk"}]);
-    assert_eq!(found["concerns"], concerns);
-    let refused = editor.put(&attach, json!({"ref": "digits:2"})).await;
-    assert_eq!(refused.refused(400), "invalid", "nothing new uses it");
-    std::fs::remove_file(&object).unwrap();
-    assert_eq!(verify(3, false).await["faults"][0]["fault"], "missing");
-    std::fs::write(&object, "22").unwrap();
-    assert_eq!(verify(2, true).await["integrity"], "ok");
-    editor
-        .put(&attach, json!({"ref": "digits:2"}))
-        .await
-        .expect(200);
     let shown = editor
-        .get(&format!("{DIGITS}/versions/2"))
+        .get(&format!("{DIGITS}/versions/3"))
         .await
         .expect(200);
-    assert_eq!(shown["version"]["integrity"], "ok");
+    assert_eq!(shown["version"]["integrity"], "partial");
+    assert_eq!(
+        verify(editor, 3, false).await["faults"][0]["fault"],
+        "missing"
+    );
+
+    // Another editor's view: not of the first one's workspace.
+    let member = "/api/v1/projects/vision/members/viewer";
+    let owner = world.client("owner");
+    owner
+        .put(member, json!({"role": "editor"}))
+        .await
+        .expect(200);
+    let found = verify(world.client("viewer"), 2, true).await;
+    assert_eq!(
+        (&found["concerns"], &found["elsewhere"]),
+        (&json!(versions), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_used_by_nothing_new_until_it_is_sent_again() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    spoilt(&world).await;
+    let run = |of: &str| {
+        let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [{"ref": of}]});
+        async move { editor.post("/api/v1/projects/vision/jobs", job).await }
+    };
+    let before = run("digits:2").await.expect(201)["number"].clone();
+    verify(editor, 2, true).await;
+    let again = format!("/api/v1/projects/vision/jobs/{before}/rerun");
+    let again = || async { editor.post(&again, json!({})).await };
+    for refused in [run("digits:2").await, run("digits:3").await, again().await] {
+        assert_eq!(refused.refused(400), "invalid");
+    }
+    let copy = make(
+        editor,
+        json!({"sources": [{"ref": "digits:3"}, {"ref": "digits:1"}]}),
+    )
+    .await;
+    assert_eq!(
+        copy.refused(400),
+        "invalid",
+        "nor is another version made of it"
+    );
+    assert_eq!(verify(editor, 2, false).await["integrity"], "partial");
+
+    let upload = sent(editor, "outputs", &[("a", "1"), ("b", "22")]).await;
+    make(editor, json!({"upload_id": upload})).await.expect(201);
+    let quick = verify(editor, 2, false).await;
+    assert_eq!(
+        (&quick["faults"], &quick["integrity"]),
+        (&json!([]), &json!("partial")),
+        "only a full check heals"
+    );
+    assert_eq!(verify(editor, 2, true).await["integrity"], "ok");
+    again().await.expect(201);
+    assert_eq!(
+        run("digits:3").await.refused(400),
+        "invalid",
+        "was not checked again"
+    );
+    verify(editor, 3, true).await;
+    run("digits:3").await.expect(201);
+    let retract = format!("{DIGITS}/versions/2");
+    editor.delete(&retract).await.expect(204);
+    assert_eq!(again().await.refused(400), "invalid", "taken back");
 }
 
 /// Version 1 is what job 2 left, 2 was sent, 3 is made of both, read by a job, and shown in the workspace. Gives the job's name.
@@ -436,6 +508,17 @@ async fn lineage_leads_back_and_forth() {
     );
     let node = |name: &str| nodes(&whole).iter().find(|n| n["name"] == name).unwrap();
     assert!(node("vision#2")["code_digest"].is_string());
+    let rename = json!({"name": "numerals"});
+    editor.patch(DIGITS, rename).await.expect(200);
+    let renamed = lineage(editor, "vision", "numerals:3", 5).await;
+    assert_eq!(renamed["edges"], whole["edges"], "names are no ties");
+    editor
+        .patch(
+            "/api/v1/projects/vision/datasets/numerals",
+            json!({"name": "digits"}),
+        )
+        .await
+        .expect(200);
     let edges = whole["edges"].as_array().unwrap();
     for (from, to, how) in [
         ("vision#2", "vision/digits:1", "left"),
@@ -474,4 +557,15 @@ async fn lineage_shows_nobody_more_than_they_may_see() {
     let kinds: Vec<&Value> = nodes(&seen).iter().map(|n| &n["kind"]).collect();
     assert_eq!(kinds, ["version"; 3]);
     assert_eq!(seen["hidden"], 3);
+    let viewer = lineage(world.client("viewer"), "vision", "digits:3", 5).await;
+    assert_eq!(
+        (nodes(&viewer).len(), &viewer["hidden"]),
+        (5, &json!(1)),
+        "a workspace is its person's"
+    );
+    let job = lineage(world.client("job token"), "vision", "digits:3", 5).await;
+    assert!(
+        nodes(&job).iter().all(|n| n["kind"] == "version"),
+        "a job sees no other job"
+    );
 }

@@ -1,9 +1,11 @@
 //! Aliases: names of versions that people move, with where they have been.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Version, by_number, changed, latest, lock};
-use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, sql};
+use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
 use crate::ids::{AliasMoveId, DatasetId, UserId, VersionId};
 use crate::list::{List, Page};
@@ -81,6 +83,39 @@ pub async fn aliases<'c>(from: impl Read<'c>, dataset_id: DatasetId) -> Result<V
     let text = "SELECT a.name, v.number, a.moved_ms FROM dataset_aliases a JOIN dataset_versions v ON v.id = a.version_id \
          WHERE a.dataset_id = $1 ORDER BY a.name";
     all(from, sql(text).bind(dataset_id)).await
+}
+
+struct Owned {
+    dataset_id: DatasetId,
+    alias: Alias,
+}
+
+impl Record for Owned {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            dataset_id: row.parsed("dataset_id")?,
+            alias: Alias::read(row)?,
+        })
+    }
+}
+
+/// The aliases of each of these datasets, by name.
+pub async fn aliases_of<'c>(
+    from: impl Read<'c>,
+    datasets: &[DatasetId],
+) -> Result<HashMap<DatasetId, Vec<Alias>>> {
+    let mut found: HashMap<DatasetId, Vec<Alias>> = HashMap::new();
+    if datasets.is_empty() {
+        return Ok(found);
+    }
+    let before = "SELECT a.dataset_id, a.name, v.number, a.moved_ms FROM dataset_aliases a JOIN dataset_versions v ON v.id = a.version_id \
+         WHERE a.dataset_id IN";
+    let query = select_in(before, datasets.len(), "ORDER BY a.name");
+    let query = datasets.iter().fold(query, |query, id| query.bind(*id));
+    for Owned { dataset_id, alias } in all(from, query).await? {
+        found.entry(dataset_id).or_default().push(alias);
+    }
+    Ok(found)
 }
 
 /// Where the aliases of a dataset have been, the newest move first.
@@ -212,7 +247,7 @@ async fn note(
     execute(tx, query.bind(tx.now_ms())).await.map(|_| ())
 }
 
-/// Checks the name of an alias: it must not look like a version's number, and `latest` is taken.
+/// Checks the name of an alias: it must not be a number, and `latest` is taken.
 ///
 /// # Errors
 /// `Invalid`, which says the rule.
@@ -223,10 +258,9 @@ pub fn check(name: &str) -> Result<()> {
             "`latest` always names the newest version; it cannot be moved",
         ));
     }
-    let digits = name.strip_prefix('v').unwrap_or(name);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::invalid(
-            "an alias cannot look like the number of a version",
+            "an alias cannot be a number: that names a version already",
         ));
     }
     Ok(())

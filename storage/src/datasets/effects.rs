@@ -1,56 +1,87 @@
-//! Who has a manifest as an input.
+//! What came of versions and of what jobs left: other versions, jobs and workspaces, by their ids.
 
-use crate::db::{Read, Record, Row, all, sql};
-use crate::error::Result;
-use crate::ids::{JobId, WorkspaceId};
-use crate::objects::Hash;
+use crate::db::{Query, Read, Record, Row, all, sql};
+use crate::error::{Error, Result};
+use crate::ids::{JobId, VersionId, WorkspaceId};
+use crate::objects::number;
 
-/// The most readers of each kind that are told of.
-const MOST: i64 = 500;
+/// The most of each kind that are told of.
+const MOST: usize = 500;
 
-/// A job or a workspace with an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reader {
-    /// A job.
+/// What something came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A version of a dataset.
+    Version(VersionId),
+    /// What a job left.
     Job(JobId),
-    /// A workspace that is not deleted.
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// A version that is made of it.
+    Version(VersionId),
+    /// A job that read it.
+    Job(JobId),
+    /// A workspace, not deleted, that shows it.
     Workspace(WorkspaceId),
 }
 
-/// An input of somebody's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// Whose it is.
-    pub reader: Reader,
-    /// The reference as it is recorded.
-    pub reference: String,
-}
+struct Id(String);
 
-impl Record for Reading {
+impl Record for Id {
     fn read(row: &Row) -> Result<Self> {
-        let reader = match row.maybe_parsed("job_id")? {
-            Some(job) => Reader::Job(job),
-            None => Reader::Workspace(row.parsed("workspace_id")?),
-        };
-        Ok(Self {
-            reader,
-            reference: row.text("ref")?,
-        })
+        Ok(Self(row.text("id")?))
     }
 }
 
-/// The jobs and workspaces that have exactly this manifest as an input, the oldest first, at most 500 of each.
-pub async fn readers<'c>(
-    from: impl Read<'c> + Copy,
-    manifest_digest: &Hash,
-) -> Result<Vec<Reading>> {
-    let jobs = "SELECT job_id, NULL AS workspace_id, ref FROM job_inputs WHERE manifest_digest = $1 ORDER BY job_id LIMIT $2";
-    let workspaces = "SELECT NULL AS job_id, i.workspace_id, i.ref FROM workspace_inputs i JOIN workspaces w ON w.id = i.workspace_id \
-         WHERE i.manifest_digest = $1 AND w.deleted_ms IS NULL ORDER BY i.workspace_id LIMIT $2";
-    let mut readers = Vec::new();
-    for text in [jobs, workspaces] {
-        let query = sql(text).bind(manifest_digest.to_hex()).bind(MOST);
-        readers.extend(all::<Reading>(from, query).await?);
-    }
-    Ok(readers)
+/// What came of a version or of what a job left, the oldest first, at most 500 of each kind; and whether there is more.
+pub async fn effects<'c>(from: impl Read<'c> + Copy, cause: Cause) -> Result<(Vec<Effect>, bool)> {
+    let [versions, jobs, workspaces] = match cause {
+        Cause::Version(_) => [
+            "SELECT DISTINCT version_id AS id FROM dataset_version_sources WHERE source_version_id = $1 ORDER BY id LIMIT $2",
+            "SELECT DISTINCT job_id AS id FROM job_inputs WHERE version_id = $1 ORDER BY id LIMIT $2",
+            "SELECT DISTINCT i.workspace_id AS id FROM workspace_inputs i JOIN workspaces w ON w.id = i.workspace_id \
+             WHERE i.version_id = $1 AND w.deleted_ms IS NULL ORDER BY id LIMIT $2",
+        ],
+        Cause::Job(_) => [
+            "SELECT version_id AS id FROM dataset_version_sources WHERE source_job_id = $1 UNION \
+             SELECT id FROM dataset_versions WHERE job_id = $1 ORDER BY id LIMIT $2",
+            "SELECT DISTINCT job_id AS id FROM job_inputs WHERE source_job_id = $1 ORDER BY id LIMIT $2",
+            "SELECT DISTINCT i.workspace_id AS id FROM workspace_inputs i JOIN workspaces w ON w.id = i.workspace_id \
+             WHERE i.source_job_id = $1 AND w.deleted_ms IS NULL ORDER BY id LIMIT $2",
+        ],
+    };
+    let (mut found, mut more) = (Vec::new(), false);
+    let mut take = |ids: Vec<Id>, effect: fn(&str) -> Result<Effect>| -> Result<()> {
+        more |= ids.len() > MOST;
+        for Id(id) in ids.iter().take(MOST) {
+            found.push(effect(id)?);
+        }
+        Ok(())
+    };
+    take(ids(from, versions, cause).await?, |id| {
+        Ok(Effect::Version(parsed(id)?))
+    })?;
+    take(ids(from, jobs, cause).await?, |id| {
+        Ok(Effect::Job(parsed(id)?))
+    })?;
+    take(ids(from, workspaces, cause).await?, |id| {
+        Ok(Effect::Workspace(parsed(id)?))
+    })?;
+    Ok((found, more))
+}
+
+async fn ids<'c>(from: impl Read<'c>, text: &'static str, cause: Cause) -> Result<Vec<Id>> {
+    let query: Query = match cause {
+        Cause::Version(id) => sql(text).bind(id),
+        Cause::Job(id) => sql(text).bind(id),
+    };
+    all(from, query.bind(number(MOST as u64 + 1))).await
+}
+
+fn parsed<T: std::str::FromStr<Err = Error>>(id: &str) -> Result<T> {
+    id.parse()
+        .map_err(|error| Error::internal("a stored id cannot be read", error))
 }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::db::{Record, Row, all, select_in};
+use crate::Db;
+use crate::db::{Query, Record, Row, all, select_in};
 use crate::error::Result;
-use crate::ids::ProjectId;
+use crate::ids::{ProjectId, UserId, WorkspaceId};
 use crate::names::named;
 use crate::objects::Hash;
-use crate::{Db, db::Query};
 
 /// Manifests that one question asks for.
 const ASKED: usize = 100;
@@ -36,6 +36,8 @@ pub struct Use {
     pub user: User,
     /// What people call it within its project.
     pub name: String,
+    /// A workspace, with whose it is: only they and owners of the project may know of it.
+    pub workspace: Option<(WorkspaceId, UserId)>,
 }
 
 impl Record for Use {
@@ -44,17 +46,21 @@ impl Record for Use {
             project_id: row.parsed("project_id")?,
             user: row.parsed("kind")?,
             name: row.text("name")?,
+            workspace: row
+                .maybe_parsed("workspace_id")?
+                .zip(row.maybe_parsed("user_id")?),
         })
     }
 }
 
-const VERSIONS: &str = "SELECT d.project_id, 'version' AS kind, d.name || ':' || CAST(v.number AS TEXT) AS name FROM dataset_versions v \
+const VERSIONS: &str = "SELECT d.project_id, 'version' AS kind, d.name || ':' || CAST(v.number AS TEXT) AS name, \
+     NULL AS workspace_id, NULL AS user_id FROM dataset_versions v \
      JOIN datasets d ON d.id = v.dataset_id WHERE d.deleted_ms IS NULL AND v.manifest_digest IN";
-const LEFT: &str = "SELECT j.project_id, 'left' AS kind, '#' || CAST(j.number AS TEXT) AS name FROM job_outputs o \
+const LEFT: &str = "SELECT j.project_id, 'left' AS kind, '#' || CAST(j.number AS TEXT) AS name, NULL AS workspace_id, NULL AS user_id FROM job_outputs o \
      JOIN jobs j ON j.id = o.job_id WHERE o.manifest_digest IN";
-const READ: &str = "SELECT DISTINCT j.project_id, 'read' AS kind, '#' || CAST(j.number AS TEXT) AS name FROM job_inputs i \
+const READ: &str = "SELECT DISTINCT j.project_id, 'read' AS kind, '#' || CAST(j.number AS TEXT) AS name, NULL AS workspace_id, NULL AS user_id FROM job_inputs i \
      JOIN jobs j ON j.id = i.job_id WHERE i.manifest_digest IN";
-const WORKSPACES: &str = "SELECT DISTINCT w.project_id, 'workspace' AS kind, w.name FROM workspace_inputs i \
+const WORKSPACES: &str = "SELECT DISTINCT w.project_id, 'workspace' AS kind, w.name, w.id AS workspace_id, w.user_id FROM workspace_inputs i \
      JOIN workspaces w ON w.id = i.workspace_id WHERE w.deleted_ms IS NULL AND i.manifest_digest IN";
 
 /// Everybody who has to do with one of these manifests, at most 1000 of each kind for each hundred manifests; sorted.

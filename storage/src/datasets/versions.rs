@@ -1,19 +1,22 @@
 //! Versions of datasets: numbered from 1 without gaps, each a manifest with its origin.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{changed, lock, missing};
-use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, required, sql};
+use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
+use crate::fsck::Integrity;
 use crate::ids::{DatasetId, JobId, UserId, VersionId};
 use crate::list::{List, Page};
 use crate::manifest::Summary;
 use crate::names::{self, named};
-use crate::objects::{Hash, number as count};
+use crate::objects::number as count;
 
 const MESSAGE_BYTES: usize = 10_000;
-const METADATA_BYTES: usize = 256 * 1024;
+const METADATA_BYTES: usize = 16 * 1024;
 
 named! {
     /// Where a version came from.
@@ -28,18 +31,6 @@ named! {
         Adopted = "adopted",
         /// It was taken out of a workspace.
         Workspace = "workspace",
-    }
-}
-
-named! {
-    /// What the last check of a version's files found.
-    Integrity {
-        /// All of them; or there was no check since they came in, each proven by its hash.
-        Ok = "ok",
-        /// Some are missing or damaged.
-        Partial = "partial",
-        /// The list of them is.
-        Broken = "broken",
     }
 }
 
@@ -76,9 +67,9 @@ pub struct Version {
     pub created_ms: i64,
     /// When it was taken back: what it was used for stays, nothing new can use it.
     pub retracted_ms: Option<i64>,
-    /// What the last check found.
+    /// What checks have found of its files.
     pub integrity: Integrity,
-    /// When that was, in milliseconds UTC.
+    /// When a check last said so, in milliseconds UTC.
     pub checked_ms: Option<i64>,
 }
 
@@ -159,7 +150,8 @@ pub struct Made {
     pub is_new: bool,
 }
 
-/// Adds a version. Where the newest one holds the very same files, that one is the answer and nothing is added.
+/// Adds a version. Where the newest one holds the very same files, that one is the answer, and only where these came from is added to what is known
+/// of it.
 ///
 /// The manifest must be recorded in the same transaction, or before.
 ///
@@ -181,6 +173,7 @@ pub async fn add(tx: &mut Tx, dataset_id: DatasetId, new: &NewVersion) -> Result
         && version.retracted_ms.is_none()
     {
         let is_new = false;
+        add_sources(tx, version.id, new).await?;
         return Ok(Made { version, is_new });
     }
     let id = VersionId::new(tx.clock());
@@ -202,36 +195,46 @@ pub async fn add(tx: &mut Tx, dataset_id: DatasetId, new: &NewVersion) -> Result
     execute(tx, query.bind(tx.now_ms())).await?;
     let text = "UPDATE datasets SET next_version = next_version + 1 WHERE id = $1";
     execute(tx, sql(text).bind(dataset_id)).await?;
-    for (position, source) in (0_i64..).zip(&new.sources) {
-        add_source(tx, id, position, source).await?;
-    }
+    add_sources(tx, id, new).await?;
     changed(tx, held.project_id, dataset_id);
     let version = version(tx, id).await?.ok_or_else(missing)?;
     let is_new = true;
     Ok(Made { version, is_new })
 }
 
-async fn add_source(tx: &mut Tx, id: VersionId, position: i64, source: &Source) -> Result<()> {
-    let text = "INSERT INTO dataset_version_sources (version_id, position, ref, manifest_digest, source_version_id, source_job_id) \
-         VALUES ($1, $2, $3, $4, $5, $6)";
-    let query = sql(text)
-        .bind(id)
-        .bind(position)
-        .bind(source.reference.as_str())
-        .bind(source.manifest_digest.as_str())
-        .bind(source.version_id)
-        .bind(source.job_id);
-    execute(tx, query).await.map(|_| ())
+/// Adds what a version is made of to what is known of that.
+async fn add_sources(tx: &mut Tx, id: VersionId, new: &NewVersion) -> Result<()> {
+    let mut known = sources(&mut *tx, id).await?;
+    for source in &new.sources {
+        if known.contains(source) {
+            continue;
+        }
+        let text = "INSERT INTO dataset_version_sources (version_id, position, ref, manifest_digest, source_version_id, source_job_id) \
+             VALUES ($1, $2, $3, $4, $5, $6)";
+        let query = sql(text)
+            .bind(id)
+            .bind(count(known.len() as u64))
+            .bind(source.reference.as_str())
+            .bind(source.manifest_digest.as_str())
+            .bind(source.version_id)
+            .bind(source.job_id);
+        execute(tx, query).await?;
+        known.push(source.clone());
+    }
+    Ok(())
+}
+
+macro_rules! select_text {
+    () => {
+        "SELECT v.id, v.dataset_id, v.number, v.manifest_digest, v.content_digest, v.files, v.bytes, v.message, v.metadata, v.origin, v.job_id, \
+         v.user_id, u.name AS user_name, v.created_ms, v.retracted_ms, COALESCE(r.integrity, 'ok') AS integrity, r.checked_ms \
+         FROM dataset_versions v JOIN users u ON u.id = v.user_id LEFT JOIN manifest_roots r ON r.digest = v.manifest_digest "
+    };
 }
 
 macro_rules! select {
     ($rest:literal) => {
-        sql(concat!(
-            "SELECT v.id, v.dataset_id, v.number, v.manifest_digest, v.content_digest, v.files, v.bytes, v.message, v.metadata, v.origin, \
-             v.job_id, v.user_id, u.name AS user_name, v.created_ms, v.retracted_ms, v.integrity, v.checked_ms \
-             FROM dataset_versions v JOIN users u ON u.id = v.user_id ",
-            $rest
-        ))
+        sql(concat!(select_text!(), $rest))
     };
 }
 
@@ -256,6 +259,28 @@ pub async fn latest<'c>(from: impl Read<'c>, dataset_id: DatasetId) -> Result<Op
         "WHERE v.dataset_id = $1 AND v.retracted_ms IS NULL ORDER BY v.number DESC LIMIT 1"
     );
     optional(from, query.bind(dataset_id)).await
+}
+
+/// The newest version that is not taken back of each of these datasets that has one.
+pub async fn latest_of<'c>(
+    from: impl Read<'c>,
+    datasets: &[DatasetId],
+) -> Result<HashMap<DatasetId, Version>> {
+    if datasets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let before = concat!(
+        select_text!(),
+        "JOIN (SELECT dataset_id, MAX(number) AS number FROM dataset_versions WHERE retracted_ms IS NULL GROUP BY dataset_id) n \
+         ON n.dataset_id = v.dataset_id AND n.number = v.number WHERE v.dataset_id IN"
+    );
+    let query = select_in(before, datasets.len(), "");
+    let query = datasets.iter().fold(query, |query, id| query.bind(*id));
+    let versions: Vec<Version> = all(from, query).await?;
+    let by_dataset = versions
+        .into_iter()
+        .map(|version| (version.dataset_id, version));
+    Ok(by_dataset.collect())
 }
 
 async fn newest(tx: &mut Tx, dataset_id: DatasetId) -> Result<Option<Version>> {
@@ -284,56 +309,6 @@ pub async fn sources<'c>(from: impl Read<'c>, id: VersionId) -> Result<Vec<Sourc
     let text = "SELECT ref, manifest_digest, source_version_id, source_job_id FROM dataset_version_sources \
          WHERE version_id = $1 ORDER BY position";
     all(from, sql(text).bind(id)).await
-}
-
-/// The versions that were made of a version, oldest first, at most 1000.
-pub async fn used_by<'c>(from: impl Read<'c>, id: VersionId) -> Result<Vec<Version>> {
-    let query = select!(
-        "WHERE v.id IN (SELECT version_id FROM dataset_version_sources WHERE source_version_id = $1) ORDER BY v.id LIMIT 1000"
-    );
-    all(from, query.bind(id)).await
-}
-
-/// The versions that were made of what a job left, oldest first, at most 1000.
-pub async fn made_of_job<'c>(from: impl Read<'c>, id: JobId) -> Result<Vec<Version>> {
-    let query = select!(
-        "WHERE v.id IN (SELECT version_id FROM dataset_version_sources WHERE source_job_id = $1) ORDER BY v.id LIMIT 1000"
-    );
-    all(from, query.bind(id)).await
-}
-
-/// The versions that a job left, oldest first.
-pub async fn of_job<'c>(from: impl Read<'c>, id: JobId) -> Result<Vec<Version>> {
-    let query = select!("WHERE v.job_id = $1 ORDER BY v.id");
-    all(from, query.bind(id)).await
-}
-
-/// The versions that hold exactly this manifest, oldest first, at most 1000.
-pub async fn of_manifest<'c>(from: impl Read<'c>, manifest_digest: &Hash) -> Result<Vec<Version>> {
-    let query = select!("WHERE v.manifest_digest = $1 ORDER BY v.id LIMIT 1000");
-    all(from, query.bind(manifest_digest.to_hex())).await
-}
-
-/// Records what a check of a manifest found, for every version that holds it. Returns those versions.
-pub async fn checked(
-    tx: &mut Tx,
-    manifest_digest: &Hash,
-    integrity: Integrity,
-) -> Result<Vec<Version>> {
-    let text =
-        "UPDATE dataset_versions SET integrity = $2, checked_ms = $3 WHERE manifest_digest = $1";
-    let query = sql(text)
-        .bind(manifest_digest.to_hex())
-        .bind(integrity.as_str())
-        .bind(tx.now_ms());
-    execute(tx, query).await?;
-    let versions = of_manifest(&mut *tx, manifest_digest).await?;
-    for version in &versions {
-        let text = "SELECT project_id FROM datasets WHERE id = $1";
-        let project: String = required(&mut *tx, sql(text).bind(version.dataset_id)).await?;
-        changed(tx, project.parse()?, version.dataset_id);
-    }
-    Ok(versions)
 }
 
 /// Takes a version back: aliases leave it, and no new job or workspace can use it. Its record and its number stay. Twice is fine.

@@ -184,7 +184,8 @@ pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
     let id = JobId::new(tx.clock());
     insert(tx, id, number, new).await?;
     for input in &new.inputs {
-        let text = "INSERT INTO job_inputs (job_id, name, ref, manifest_digest, files, bytes) VALUES ($1, $2, $3, $4, $5, $6)";
+        let text = "INSERT INTO job_inputs (job_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let query = sql(text)
             .bind(id)
             .bind(input.name.as_str())
@@ -194,7 +195,9 @@ pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
             query
                 .bind(input.manifest_digest.as_str())
                 .bind(input.files)
-                .bind(input.bytes),
+                .bind(input.bytes)
+                .bind(input.version_id)
+                .bind(input.source_job_id),
         )
         .await?;
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Workspace, changed, missing};
 use crate::db::{Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
-use crate::ids::WorkspaceId;
+use crate::ids::{JobId, VersionId, WorkspaceId};
 use crate::names;
 
 /// An input, resolved: a name for its folder, the reference as it was written, and the manifest that it meant then.
@@ -24,6 +24,12 @@ pub struct Input {
     pub files: i64,
     /// How many bytes.
     pub bytes: i64,
+    /// The version of a dataset that the reference named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<VersionId>,
+    /// The job that the reference named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_job_id: Option<JobId>,
 }
 
 impl Record for Input {
@@ -34,6 +40,8 @@ impl Record for Input {
             manifest_digest: row.text("manifest_digest")?,
             files: row.int("files")?,
             bytes: row.int("bytes")?,
+            version_id: row.maybe_parsed("version_id")?,
+            source_job_id: row.maybe_parsed("source_job_id")?,
         })
     }
 }
@@ -80,9 +88,10 @@ pub async fn detach_input(tx: &mut Tx, id: WorkspaceId, name: &str) -> Result<bo
 
 pub(super) async fn insert(tx: &mut Tx, id: WorkspaceId, input: &Input) -> Result<()> {
     names::check("input", &input.name)?;
-    let text = "INSERT INTO workspace_inputs (workspace_id, name, ref, manifest_digest, files, bytes) VALUES ($1, $2, $3, $4, $5, $6) \
+    let text = "INSERT INTO workspace_inputs (workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (workspace_id, name) DO UPDATE SET ref = excluded.ref, manifest_digest = excluded.manifest_digest, \
-         files = excluded.files, bytes = excluded.bytes";
+         files = excluded.files, bytes = excluded.bytes, version_id = excluded.version_id, source_job_id = excluded.source_job_id";
     let query = sql(text)
         .bind(id)
         .bind(input.name.as_str())
@@ -92,7 +101,9 @@ pub(super) async fn insert(tx: &mut Tx, id: WorkspaceId, input: &Input) -> Resul
         query
             .bind(input.manifest_digest.as_str())
             .bind(input.files)
-            .bind(input.bytes),
+            .bind(input.bytes)
+            .bind(input.version_id)
+            .bind(input.source_job_id),
     )
     .await?;
     Ok(())
@@ -103,7 +114,7 @@ pub(super) async fn fill<'c>(from: impl Read<'c>, workspaces: &mut [Workspace]) 
     if workspaces.is_empty() {
         return Ok(());
     }
-    let text = "SELECT workspace_id, name, ref, manifest_digest, files, bytes FROM workspace_inputs WHERE workspace_id IN";
+    let text = "SELECT workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id FROM workspace_inputs WHERE workspace_id IN";
     let mut query = select_in(text, workspaces.len(), "ORDER BY name");
     for workspace in &*workspaces {
         query = query.bind(workspace.id);

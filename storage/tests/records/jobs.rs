@@ -32,6 +32,8 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
         manifest_digest,
         files: 1,
         bytes: 2,
+        version_id: None,
+        source_job_id: None,
     }];
     new.time_limit_ms = Some(5);
     (new.command, new.notebook) = (None, Some("a.ipynb".to_owned()));
@@ -80,6 +82,8 @@ async fn bad_requests_take_no_number(bed: &Bed) {
         manifest_digest: String::new(),
         files: 0,
         bytes: 0,
+        version_id: None,
+        source_job_id: None,
     };
     let bad = [
         NewJob {

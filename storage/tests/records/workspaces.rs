@@ -275,6 +275,8 @@ async fn inputs_are_attached_replaced_and_detached(bed: &Bed) {
         reference: reference.to_owned(),
         manifest_digest: "cc".repeat(32),
         files: 1,
+        version_id: None,
+        source_job_id: None,
         bytes: 10,
     };
     for reference in ["vision#1", "vision#2"] {

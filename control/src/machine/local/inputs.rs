@@ -106,6 +106,8 @@ mod tests {
             manifest_digest: digest.to_string(),
             files: 1,
             bytes: 1,
+            version_id: None,
+            source_job_id: None,
         }
     }
 

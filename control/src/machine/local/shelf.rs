@@ -267,6 +267,8 @@ mod tests {
                 manifest_digest: taken.captured().summary.manifest_digest.to_string(),
                 files: 1,
                 bytes: 1,
+                version_id: None,
+                source_job_id: None,
             }
         }
 

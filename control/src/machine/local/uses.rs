@@ -108,6 +108,8 @@ mod tests {
             manifest_digest: digest.to_string(),
             files: 1,
             bytes: 1,
+            version_id: None,
+            source_job_id: None,
         };
         uses.begin("run", &[input.clone(), input]).unwrap();
         uses.begin("other", &[]).unwrap();

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use storage::{datasets as records, fsck};
+use storage::{datasets as records, fsck, members::Role};
 use utoipa::ToSchema;
 
 use crate::{
@@ -25,12 +25,12 @@ pub(crate) enum Integrity {
     Broken,
 }
 
-impl From<records::Integrity> for Integrity {
-    fn from(integrity: records::Integrity) -> Self {
+impl From<fsck::Integrity> for Integrity {
+    fn from(integrity: fsck::Integrity) -> Self {
         match integrity {
-            records::Integrity::Ok => Self::Ok,
-            records::Integrity::Partial => Self::Partial,
-            records::Integrity::Broken => Self::Broken,
+            fsck::Integrity::Ok => Self::Ok,
+            fsck::Integrity::Partial => Self::Partial,
+            fsck::Integrity::Broken => Self::Broken,
         }
     }
 }
@@ -103,7 +103,7 @@ pub(crate) struct Verification {
     more: u64,
     /// Who has to do with it in this project.
     concerns: Vec<Concern>,
-    /// How many have in other projects.
+    /// How many more have, out of the caller's sight.
     elsewhere: usize,
 }
 
@@ -120,11 +120,18 @@ pub(crate) async fn verify_dataset_version(
     Json(request): Json<VerifyRequest>,
 ) -> Result<Json<Verification>, ApiError> {
     let names = (&*project, &*dataset);
+    let role = authz::project(&app, &principal, Action::ReadProject, &project)
+        .await?
+        .1;
     let dataset = authz::dataset(&app, &principal, Action::ChangeDatasets, names).await?;
     let version = records::find(app.db(), dataset.id, &which).await?;
     let version = version.ok_or_else(|| ApiError::not_found("version"))?;
     let found = app.control().verify(&version, request.full).await?;
-    let here = |one: &&records::Use| one.project_id == dataset.project_id;
+    // Workspaces are for their people and for owners to know of, as everywhere.
+    let here = |one: &&records::Use| {
+        let is_known = |(_, user)| user == principal.user.id || role == Role::Owner;
+        one.project_id == dataset.project_id && one.workspace.is_none_or(is_known)
+    };
     let concerns: Vec<Concern> = found.uses.iter().filter(here).map(concern).collect();
     Ok(Json(Verification {
         integrity: found.integrity.into(),

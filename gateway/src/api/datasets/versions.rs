@@ -5,7 +5,7 @@ use control::datasets::{Content, NewPart as Part, NewVersion as NewRecord};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use storage::{datasets as records, ids::VersionId, manifest::Clash};
+use storage::{datasets as records, ids::VersionId, manifest::Clash, uploads::Kind};
 use utoipa::ToSchema;
 
 use crate::{
@@ -21,6 +21,10 @@ use crate::{
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
 };
+
+/// The most sources and aliases of a version to make.
+const MOST_SOURCES: usize = 100;
+const MOST_ALIASES: usize = 20;
 
 /// Where a version came from.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -207,6 +211,11 @@ pub(crate) async fn create_dataset_version(
 ) -> Result<(StatusCode, Json<Version>), ApiError> {
     let names = (&*project, &*dataset);
     let dataset = authz::dataset(&app, &principal, Action::ChangeDatasets, names).await?;
+    if new.aliases.len() > MOST_ALIASES {
+        return Err(ApiError::invalid(
+            "A version is given at most 20 aliases at once.",
+        ));
+    }
     let content = content(&app, &principal, &dataset, &new).await?;
     let new = NewRecord {
         content,
@@ -234,10 +243,18 @@ async fn content(
     match (&new.upload_id, &new.sources) {
         (Some(upload), None) => {
             let upload = authz::upload(app, principal, upload).await?;
+            if upload.kind != Kind::Outputs {
+                return Err(ApiError::invalid(
+                    "A version is made of an upload of the kind `outputs`.",
+                ));
+            }
             if upload.project_id != dataset.project_id {
                 return Err(ApiError::invalid("The upload is of another project."));
             }
             Ok(Content::Upload(upload.id))
+        }
+        (None, Some(sources)) if sources.len() > MOST_SOURCES => {
+            Err(ApiError::invalid("A version has at most 100 sources."))
         }
         (None, Some(sources)) => {
             let mut parts = Vec::with_capacity(sources.len());

@@ -52,7 +52,7 @@ impl Control {
                 machine.remove(&run_id).await?;
             }
         }
-        Ok(())
+        machine.tidy().await
     }
 
     async fn known(&self, run_id: &str) -> Result<Known> {

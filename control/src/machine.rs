@@ -127,6 +127,11 @@ pub trait Machine: Send + Sync {
     /// Where a run's server can be reached; none where it has none, or does not answer yet.
     async fn address(&self, run_id: &str) -> Result<Option<Address>>;
 
+    /// Takes away what the machine shows and no run sees any more. For when little else goes on; a machine elsewhere does so by itself.
+    async fn tidy(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Captures what an attempt that has exited left.
     async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left>;
 }

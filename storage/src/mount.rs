@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::Result;
 use crate::materialise::{Builds, Link, farm};
 use crate::objects::{Hash, Store, blocking, io_error};
 
+mod epoch;
 mod image;
 mod images;
 mod kernel;
@@ -23,6 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use epoch::begin as begin_epoch;
 pub use probe::{Rung, probe};
 
 use images::Seen;
@@ -82,8 +85,8 @@ impl Mounts {
     /// Returns a read-only folder of a manifest, mounting it when it is not mounted; a farm of `link` where the kernel mounts none.
     ///
     /// Requests for one manifest share one mount. A mount is `nosuid`, `nodev` and `noexec`, and read-only to everybody; files are 0444 or 0555,
-    /// folders 0555, owned by the user of this process. All objects are there when this returns; they were checked against their hashes as they
-    /// came into the store, and are not read again. Dropping the future lets the work run to its end.
+    /// folders 0555, owned by the user of this process. All objects are there when a mount is made; they were checked against their hashes as they
+    /// came into the store, and are not read again. After [`crate::fsck::set_aside`] mounts are made anew for whoever comes. Dropping the future lets the work run to its end.
     ///
     /// # Errors
     /// `NotFound` without such a manifest, `Internal` when an object is missing or something else is mounted there, `Unavailable` when the
@@ -124,17 +127,22 @@ impl Inner {
     fn mount(&self, digest: &Hash, lower: Lower) -> Result<io::Result<PathBuf>> {
         let place = self.folder.join(digest.to_string());
         let failed = |error| io_error(format!("cannot mount {digest}"), error);
-        if is_mounted(&place, digest).map_err(failed)? {
-            return Ok(Ok(place));
+        let epoch = epoch::now(&self.store).map_err(failed)?;
+        let source = source(digest, &epoch);
+        match look(&place, &source).map_err(failed)? {
+            There::Ours => return Ok(Ok(place)),
+            // Whoever is shown that keeps it; who comes now is shown what is checked now.
+            There::Older => clear(&place).map_err(failed)?,
+            There::Nothing => {}
         }
-        let image = images::open(&self.store, &self.seen, digest)?;
+        let image = images::open(&self.store, (&self.seen, &epoch), digest)?;
         let aside = self.folder.join(format!(".{digest}"));
         clear(&aside).map_err(failed)?;
-        fs::create_dir_all(&place)
+        closed(&place)
             .and_then(|()| fs::create_dir(&aside))
             .map_err(failed)?;
         let objects = self.store.within("objects");
-        let made = kernel::make(&image, &objects, &source(digest), (lower, &aside))
+        let made = kernel::make(&image, &objects, &source, (lower, &aside))
             .and_then(|mount| kernel::attach(&mount, &place))
             .map_err(io::Error::from);
         clear(&aside).map_err(failed)?;
@@ -150,6 +158,10 @@ impl Inner {
         for entry in fs::read_dir(&self.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(probe::PREFIX) {
+                outcome = outcome.and(probe::clear_old(&entry.path()).map_err(failed));
+                continue;
+            }
             let Ok(digest) = name.trim_start_matches('.').parse::<Hash>() else {
                 continue;
             };
@@ -169,30 +181,52 @@ impl Inner {
     }
 }
 
-/// What the table of mounts calls a mount of ours.
-fn source(digest: &Hash) -> String {
-    format!("cairn-{digest}")
+const OURS: &str = "cairn-";
+
+/// What the table of mounts calls a mount of ours: made by this writer of images, while the store's objects were what they are.
+fn source(digest: &Hash, epoch: &str) -> String {
+    format!("{OURS}{}-{epoch}-{digest}", image::VERSION)
 }
 
-/// Whether our mount is there. Anything else that is mounted there is not shown to anybody.
-fn is_mounted(place: &Path, digest: &Hash) -> io::Result<bool> {
-    if !place.is_dir() {
-        return Ok(false);
+/// What is mounted at a place of ours.
+enum There {
+    Nothing,
+    Ours,
+    /// Of another writer, or from before objects were put aside.
+    Older,
+}
+
+/// Anything that Cairn did not mount there is an error: it is not shown to anybody.
+fn look(place: &Path, source: &str) -> io::Result<There> {
+    if !fs::symlink_metadata(place).is_ok_and(|found| found.is_dir()) {
+        return Ok(There::Nothing);
     }
     let around = place.parent().unwrap_or(place);
     let mut there = table::below(around)?;
     there.retain(|mounted| mounted.place == place);
     // What was mounted last hides what is below it.
     let Some(mounted) = there.pop() else {
-        return Ok(false);
+        return Ok(There::Nothing);
     };
-    if mounted.kind == "overlay" && mounted.source == source(digest) && mounted.read_only {
-        return Ok(true);
+    let is_ours = mounted.kind == "overlay" && mounted.source.starts_with(OURS);
+    match is_ours && mounted.read_only {
+        true if mounted.source == source => Ok(There::Ours),
+        true => Ok(There::Older),
+        false => Err(io::Error::other(format!(
+            "{:?} of type {} is mounted there, which Cairn did not do: unmount it",
+            mounted.source, mounted.kind
+        ))),
     }
-    Err(io::Error::other(format!(
-        "{:?} of type {} is mounted there, which Cairn did not do: unmount it",
-        mounted.source, mounted.kind
-    )))
+}
+
+/// Makes the folder that is mounted over. Nobody may enter it: who is shown it without the mount gets an error and not an empty input.
+fn closed(place: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o000).create(place) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::set_permissions(place, fs::Permissions::from_mode(0o000))
+        }
+        other => other,
+    }
 }
 
 /// Unmounts what is at a place, and removes the folder, so that nobody is shown an empty one.

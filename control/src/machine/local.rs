@@ -97,11 +97,15 @@ impl LocalMachine {
     }
 
     /// The folder in which a server that does not run yet will find its inputs.
-    async fn lay_out(&self, workspace: WorkspaceId, work: &Work) -> Result<()> {
+    async fn lay_out(
+        &self,
+        workspace: WorkspaceId,
+        work: &Work,
+        mounts: &[(String, PathBuf)],
+    ) -> Result<()> {
         let inputs = self.shelf(workspace);
         if self.0.isolated {
-            let mounts = self.inputs(work).await?;
-            return inputs.lay_out(&work.inputs, &mounts).await;
+            return inputs.lay_out(&work.inputs, mounts).await;
         }
         inputs.lay_out(&[], &[]).await?;
         inputs.show(&self.0.store, &work.inputs, self.link()).await
@@ -115,16 +119,17 @@ impl LocalMachine {
         }
     }
 
-    /// The folder of each input, and where the work finds it.
+    /// The folder of each input, and where the work finds it. A server that is not isolated finds them on its shelf alone.
     async fn inputs(&self, work: &Work) -> Result<Vec<(String, PathBuf)>> {
+        if matches!(work.task, Task::Server { .. }) && !self.0.isolated {
+            return Ok(Vec::new());
+        }
         let in_container = self.software(&work.environment).image.is_some();
-        let engine = self.0.engine.clone();
-        let sees_mounts = !in_container
-            || tokio::task::spawn_blocking(move || {
-                engine.is_some_and(|engine| spawner::docker::sees_mounts(&engine))
-            })
-            .await
-            .unwrap_or(false);
+        let sees_mounts = match &self.0.engine {
+            _ if !in_container => true,
+            Some(engine) => spawner::docker::sees_mounts(engine).await,
+            None => false,
+        };
         let shown = Shown {
             mounts: &self.0.mounts,
             sees_mounts,
@@ -140,8 +145,8 @@ impl LocalMachine {
         self.0.environments.resolved(&spec)
     }
 
-    /// Makes what the work needs, and describes it to the spawner.
-    async fn spec(&self, work: &Work) -> Result<Spec> {
+    /// Makes what the work needs, and describes it to the spawner. Nothing of its inputs is taken away meanwhile.
+    async fn spec(&self, work: &Work) -> Result<(Spec, Vec<(String, PathBuf)>)> {
         let mut wanted = self.software(&work.environment);
         if let Task::Attempt(attempt) = &work.task {
             let folder = self.layout().attempt(&attempt.id);
@@ -158,7 +163,7 @@ impl LocalMachine {
         let environment = self.0.environments.ensure(&wanted).await?;
         let inputs = self.inputs(work).await?;
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
-        Ok(match &work.task {
+        let spec = match &work.task {
             Task::Server { .. } if !environment.jupyter => {
                 return Err(Error::invalid(format!(
                     "the image of the environment {} has no JupyterLab: it serves jobs only",
@@ -172,7 +177,7 @@ impl LocalMachine {
                 home: self.layout().home(workspace_id),
                 provided: provided::provide(self.layout())?,
                 shelf: self.shelf(*workspace_id).inside(),
-                inputs: if self.0.isolated { inputs } else { Vec::new() },
+                inputs: inputs.clone(),
                 api_url,
             }),
             Task::Attempt(attempt) => {
@@ -182,12 +187,13 @@ impl LocalMachine {
                     attempt,
                     environment: &environment,
                     folder,
-                    inputs,
+                    inputs: inputs.clone(),
                     python: provided::provide(self.layout())?.python,
                     api_url,
                 })
             }
-        })
+        };
+        Ok((spec, inputs))
     }
 }
 
@@ -281,6 +287,7 @@ impl Machine for LocalMachine {
     }
 
     async fn prepare(&self, work: &Work) -> Result<()> {
+        let _starting = self.2.read().await;
         self.spec(work).await.map(drop)
     }
 
@@ -292,14 +299,14 @@ impl Machine for LocalMachine {
         };
         let _starting = self.2.read().await;
         Uses::of(self.layout()).begin(&work.run_id, &work.inputs)?;
-        let mut spec = self.spec(work).await?;
+        let (mut spec, inputs) = self.spec(work).await?;
         spec.secrets = given(secrets);
         let api_url = self.0.api_url.as_ref().unwrap_or(&work.api_url);
         spec.api = reach::authority(api_url);
         if let Task::Server { workspace_id } = &work.task
             && self.status(&work.run_id).await?.is_none()
         {
-            self.lay_out(*workspace_id, work).await?;
+            self.lay_out(*workspace_id, work, &inputs).await?;
         }
         let handle = self.0.runtime.start(spec).await?;
         self.0
@@ -334,13 +341,13 @@ impl Machine for LocalMachine {
 
     async fn stop(&self, run_id: &str, grace: Duration) -> Result<()> {
         self.0.runtime.stop(&self.handle(run_id), grace).await?;
-        self.tidy().await;
+        self.sweep_after().await;
         Ok(())
     }
 
     async fn remove(&self, run_id: &str) -> Result<()> {
         self.0.runtime.remove(&self.handle(run_id)).await?;
-        self.tidy().await;
+        self.sweep_after().await;
         match AttemptId::from_str(run_id) {
             Ok(attempt) => remove_tree(self.layout().attempt(&attempt)).await,
             Err(_) => Ok(()),
@@ -355,6 +362,10 @@ impl Machine for LocalMachine {
     async fn address(&self, run_id: &str) -> Result<Option<Address>> {
         let socket = self.0.runtime.address(&self.handle(run_id)).await?;
         Ok(socket.map(Address::Unix))
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        self.sweep_alone().await
     }
 
     async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left> {

@@ -107,7 +107,7 @@ impl Worker {
         for run_id in self.machine.runs().await? {
             self.machine.stop(&run_id, GRACE).await?;
         }
-        Ok(())
+        self.machine.tidy().await
     }
 }
 

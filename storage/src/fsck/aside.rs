@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::db::{Tx, execute, sql};
 use crate::error::Result;
+use crate::mount::begin_epoch;
 use crate::objects::{Hash, Space, Store, blocking, io_error, read_whole};
 
 /// Lets go of objects that a check found missing or damaged: a damaged one goes to `STORE/damaged/HASH`, where a person can look at it, and no project
@@ -16,10 +17,15 @@ pub async fn set_aside(store: &Store, objects: Vec<Hash>) -> Result<()> {
         let store = store.clone();
         blocking(move || {
             let is_gone = |hash: &Hash| put_aside(&store, hash);
-            objects
+            let gone = objects
                 .into_iter()
                 .filter_map(|hash| is_gone(&hash).map(|gone| gone.then_some(hash)).transpose())
-                .collect::<Result<Vec<_>>>()
+                .collect::<Result<Vec<_>>>()?;
+            if !gone.is_empty() {
+                let failed = |error| io_error("cannot begin another epoch of the store", error);
+                begin_epoch(&store).map_err(failed)?;
+            }
+            Ok(gone)
         })
         .await?
     };

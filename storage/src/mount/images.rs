@@ -21,20 +21,21 @@ use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"cairnimg";
 
-/// Images that this process has looked at, as they were then. What is in the store stays there, and so do the objects that were found.
+/// Images that this process has looked at, as they were then, and the epoch. What is in the store stays there for as long as that lasts, and so do
+/// the objects that were found.
 #[derive(Default)]
-pub(super) struct Seen(Mutex<HashMap<Hash, Sighting>>);
+pub(super) struct Seen(Mutex<HashMap<Hash, (Sighting, String)>>);
 
 impl Seen {
-    fn holds(&self, digest: &Hash, now: Sighting) -> bool {
-        self.lock().get(digest) == Some(&now)
+    fn holds(&self, digest: &Hash, now: &(Sighting, String)) -> bool {
+        self.lock().get(digest) == Some(now)
     }
 
-    fn add(&self, digest: Hash, now: Sighting) {
+    fn add(&self, digest: Hash, now: (Sighting, String)) {
         self.lock().insert(digest, now);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, Sighting>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, (Sighting, String)>> {
         // Every entry is true by itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,13 +50,17 @@ pub(super) fn place(store: &Store, digest: &Hash) -> PathBuf {
 ///
 /// # Errors
 /// `NotFound` without such a manifest; `Internal` when an object is missing or has another size, naming the path.
-pub(super) fn open(store: &Store, seen: &Seen, digest: &Hash) -> Result<File> {
+pub(super) fn open(store: &Store, (seen, epoch): (&Seen, &str), digest: &Hash) -> Result<File> {
     let failed = |error| io_error(format!("cannot open the image of {digest}"), error);
+    let sight = |file: &File| -> Result<(Sighting, String)> {
+        let found = file.metadata().map_err(failed)?;
+        Ok((Sighting::from(&found), epoch.to_owned()))
+    };
     let place = place(store, digest);
     match File::open(&place) {
         Ok(file) => {
-            let now = Sighting::from(&file.metadata().map_err(failed)?);
-            if seen.holds(digest, now) {
+            let now = sight(&file)?;
+            if seen.holds(digest, &now) {
                 return Ok(file);
             }
             if is_whole(&file, digest).map_err(failed)? {
@@ -73,7 +78,7 @@ pub(super) fn open(store: &Store, seen: &Seen, digest: &Hash) -> Result<File> {
     }
     build(store, digest)?;
     let file = File::open(&place).map_err(failed)?;
-    seen.add(*digest, Sighting::from(&file.metadata().map_err(failed)?));
+    seen.add(*digest, sight(&file)?);
     Ok(file)
 }
 

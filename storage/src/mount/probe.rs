@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -27,18 +28,45 @@ pub enum Rung {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Way(pub(super) Lower);
 
+/// What the names of folders for trials begin with.
+pub(super) const PREFIX: &str = ".probe-";
+/// No trial takes as long.
+const OLD: Duration = Duration::from_mins(1);
+
 const TEXT: &[u8] = b"seen through both";
 
-/// Finds out what the kernel does, by mounting an image in a fresh folder of `folder`, which is on the store's file system. Leaves nothing. Blocks.
+/// Finds out what the kernel does, by mounting an image in a fresh folder of `STORE/mnt`. Leaves nothing. Blocks.
 ///
 /// It takes `CAP_SYS_ADMIN` where the machine's own mounts are made, Linux 6.12, and its modules `erofs` and `overlay`.
-pub fn probe(folder: &Path) -> Rung {
-    let fresh = folder.join(format!(".mount-{}", random_name()));
-    let found = attempt(&fresh).unwrap_or_else(|error| Rung::Farm(reason(&error)));
-    if let Err(error) = super::clear(&fresh.join("aside")).and_then(|()| remove_tree(&fresh)) {
+pub fn probe(store: &Path) -> Rung {
+    let mounts = store.join("mnt");
+    let fresh = mounts.join(format!("{PREFIX}{}", random_name()));
+    let found = fs::create_dir_all(&mounts).and_then(|()| attempt(&fresh));
+    let found = found.unwrap_or_else(|error| Rung::Farm(reason(&error)));
+    if let Err(error) = remove(&fresh) {
         tracing::warn!(folder = %fresh.display(), %error, "what was mounted on trial stays");
     }
+    // Only where nothing was there before.
+    drop(fs::remove_dir(&mounts));
     found
+}
+
+fn remove(fresh: &Path) -> io::Result<()> {
+    super::clear(&fresh.join("aside"))?;
+    remove_tree(fresh)
+}
+
+/// Removes what a probe left that was killed; one that goes on is younger.
+pub(super) fn clear_old(fresh: &Path) -> io::Result<()> {
+    let made = match fs::symlink_metadata(fresh) {
+        Ok(found) => found.modified()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if made.elapsed().is_ok_and(|age| age > OLD) {
+        return remove(fresh);
+    }
+    Ok(())
 }
 
 fn attempt(fresh: &Path) -> io::Result<Rung> {

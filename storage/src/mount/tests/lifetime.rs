@@ -213,6 +213,62 @@ async fn an_object_that_is_missing_or_cut_is_told_with_its_path() {
 }
 
 #[tokio::test]
+async fn what_was_put_aside_is_shown_to_nobody_who_comes_after() {
+    let Some(bed) = Bed::new().await else { return };
+    let digest = bed.small();
+    let place = bed.show(digest).await.unwrap();
+    let open = fs::File::open(place.join("a.txt")).unwrap();
+    let hash = Hash::of(b"two");
+    let object = bed.object(&hash);
+    crate::fsck::set_aside(&bed.fixture.store, vec![hash])
+        .await
+        .unwrap();
+    bed.show(digest).await.unwrap();
+    assert!(object.exists(), "what is whole stays");
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, "owt").unwrap();
+    crate::fsck::set_aside(&bed.fixture.store, vec![hash])
+        .await
+        .unwrap();
+    assert!(!object.exists());
+    // Mounted and looked at before, by this very process.
+    let error = bed.show(digest).await.unwrap_err();
+    assert!(error.to_string().contains("\"sub/b.txt\""), "{error}");
+    assert_eq!(
+        std::io::read_to_string(open).unwrap(),
+        "one",
+        "who had it open reads on"
+    );
+    bed.put(b"two");
+    let place = bed.show(digest).await.unwrap();
+    assert_eq!(fs::read(place.join("sub/b.txt")).unwrap(), b"two");
+    assert_eq!(bed.count(), 1);
+}
+
+#[tokio::test]
+async fn the_folder_below_a_mount_is_closed() {
+    let Some(bed) = Bed::new().await else { return };
+    let place = bed.show(bed.small()).await.unwrap();
+    kernel::detach(&place).unwrap();
+    let mode = place.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0, "an empty input must not look like one");
+}
+
+#[tokio::test]
+async fn what_a_killed_probe_left_is_swept() {
+    let Some(bed) = Bed::new().await else { return };
+    let left = bed.mounts.inner.folder.join(".probe-left");
+    fs::create_dir_all(left.join("aside")).unwrap();
+    fs::write(left.join("image"), "x").unwrap();
+    bed.mounts.keep(HashSet::new()).await.unwrap();
+    assert!(left.exists(), "one may be at it");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+    fs::File::open(&left).unwrap().set_modified(old).unwrap();
+    bed.mounts.keep(HashSet::new()).await.unwrap();
+    assert!(!left.exists());
+}
+
+#[tokio::test]
 async fn the_older_way_shows_the_same() {
     let Some(bed) = Bed::new().await else { return };
     let digest = bed.small();

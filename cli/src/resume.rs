@@ -84,7 +84,19 @@ async fn taken(session: &Session, place: &Place, answer: Hold) -> anyhow::Result
                     output::clean(&why)
                 );
             }
-            _ => return Ok(value),
+            _ => {
+                let hold = job.holds.iter().find(|hold| hold.is_same(&answer));
+                return match hold.map(|hold| hold.state.as_str()) {
+                    Some("resumed") => Ok(value),
+                    state => anyhow::bail!(
+                        "{place} did not go on: its hold ended as `{}`, and the job is {}{}",
+                        output::clean(state.unwrap_or("unknown")),
+                        job.state,
+                        job.message
+                            .map_or_else(String::new, |why| format!(": {}", output::clean(&why)))
+                    ),
+                };
+            }
         }
         if Instant::now() >= until {
             return Ok(value);

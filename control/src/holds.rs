@@ -11,6 +11,8 @@ use crate::{Control, Error, Result, cells};
 
 /// The most characters of each text that a run says of itself.
 const MOST_CHARS: usize = 2000;
+/// The same of names and titles.
+const NAME_CHARS: usize = 200;
 
 /// How a run that is held goes on.
 #[derive(Debug)]
@@ -28,9 +30,9 @@ impl Control {
     /// `Conflict` where the job is not to be held, or this hold is over.
     pub async fn hold_job(&self, id: JobId, new: NewHold) -> Result<Hold> {
         let new = &NewHold {
-            title: plain(&new.title),
-            ename: plain(&new.ename),
-            message: plain(&new.message),
+            title: plain(&new.title, NAME_CHARS),
+            ename: plain(&new.ename, NAME_CHARS),
+            message: plain(&new.message, MOST_CHARS),
             ..new
         };
         let held = self
@@ -41,7 +43,7 @@ impl Control {
 
     /// Records that the run could not use an answer to one of its holds, and waits for another.
     pub async fn refuse_answer(&self, id: JobId, answer: (i64, i64), why: &str) -> Result<()> {
-        let why = &plain(why);
+        let why = &plain(why, MOST_CHARS);
         let done = self
             .db()
             .write(move |mut tx| async move { holds::refuse(&mut tx, id, answer, why).await });
@@ -125,7 +127,7 @@ impl Control {
 }
 
 /// A text of a run without what could trick a terminal, cut to a sane length.
-fn plain(text: &str) -> String {
+fn plain(text: &str, most: usize) -> String {
     let shown = text.chars().filter(|c| !c.is_control() || *c == '\n');
-    shown.take(MOST_CHARS).collect()
+    shown.take(most).collect()
 }

@@ -1801,7 +1801,7 @@ export interface components {
              * @description How long a run of its notebook is held at a cell that failed.
              */
             hold_ms: number | null;
-            /** @description Every time that its runs were held, the present one included, oldest first. */
+            /** @description Every time that its runs were held, the present one included, oldest first, the last 100. Empty in lists. */
             holds: components["schemas"]["Hold"][];
             /** @description Never changes. */
             id: string;
@@ -2111,7 +2111,7 @@ export interface components {
                  * @description How long a run of its notebook is held at a cell that failed.
                  */
                 hold_ms?: number | null;
-                /** @description Every time that its runs were held, the present one included, oldest first. */
+                /** @description Every time that its runs were held, the present one included, oldest first, the last 100. Empty in lists. */
                 holds: components["schemas"]["Hold"][];
                 /** @description Never changes. */
                 id: string;

@@ -13,7 +13,7 @@ use crate::{
 
 mod load;
 
-pub(crate) use load::{dataset, decide_workspace, job, project, upload, workspace};
+pub(crate) use load::{dataset, decide_workspace, job, own_job, project, upload, workspace};
 
 /// Everything that a caller can want to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

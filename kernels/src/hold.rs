@@ -65,4 +65,7 @@ pub trait Hold: Send + Sync {
     ///
     /// False only for [`HoldEnd::Expired`], where an answer came at the last moment: the run asks for it once more.
     async fn over(&self, held: &Held, end: HoldEnd) -> bool;
+
+    /// Waits until whatever was told has come through. The run waits a few seconds for this at its end.
+    async fn settled(&self) {}
 }

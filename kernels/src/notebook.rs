@@ -177,6 +177,12 @@ impl Document {
         index
     }
 
+    /// The source of the cell tagged `injected-parameters`.
+    pub(crate) fn injected(&self) -> Option<&str> {
+        self.tagged("injected-parameters")
+            .map(|index| self.cells[index].source())
+    }
+
     /// Puts a new code cell before the one at `at`.
     pub(crate) fn insert(&mut self, at: usize, source: &str, tag: Option<&str>) {
         let id = (self.minor >= 5).then(|| self.new_id());

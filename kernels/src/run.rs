@@ -23,6 +23,9 @@ use crate::hold::Hold;
 use crate::sink::Sink;
 use crate::stop::Stop;
 
+/// How long whoever answers holds may take to hear the last of it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// What is to be run, and how.
 #[derive(Debug, Clone)]
 pub struct Execute {
@@ -252,6 +255,9 @@ async fn run(
         report(&outcome, sink).await;
     }
     session.finish(&outcome).await?;
+    if let Some(hold) = hold {
+        let _ = tokio::time::timeout(FAREWELL, hold.settled()).await;
+    }
     Ok(outcome)
 }
 

@@ -133,13 +133,23 @@ pub async fn current<'c>(from: impl Read<'c>, job_id: JobId) -> Result<Option<Ho
     optional(from, sql(text).bind(job_id)).await
 }
 
-/// The holds of all these jobs, those of one job in the order in which they began.
-pub async fn of_each<'c>(from: impl Read<'c>, jobs: &[JobId]) -> Result<Vec<Hold>> {
+/// The holds of a job in the order in which they began, the newest 100.
+pub async fn of_job<'c>(from: impl Read<'c>, job_id: JobId) -> Result<Vec<Hold>> {
+    let text = "SELECT h.*, u.name AS resumed_by_name FROM job_holds h LEFT JOIN users u ON u.id = h.resumed_by \
+         WHERE h.job_id = $1 ORDER BY h.attempt DESC, h.number DESC LIMIT 100";
+    let mut holds: Vec<Hold> = all(from, sql(text).bind(job_id)).await?;
+    holds.reverse();
+    Ok(holds)
+}
+
+/// The open holds of these jobs.
+pub async fn open_of<'c>(from: impl Read<'c>, jobs: &[JobId]) -> Result<Vec<Hold>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let text = "SELECT h.*, u.name AS resumed_by_name FROM job_holds h LEFT JOIN users u ON u.id = h.resumed_by WHERE h.job_id IN";
-    let mut query = select_in(text, jobs.len(), "ORDER BY h.job_id, h.attempt, h.number");
+    let text = "SELECT h.*, u.name AS resumed_by_name FROM job_holds h LEFT JOIN users u ON u.id = h.resumed_by \
+         WHERE h.ended_ms IS NULL AND h.job_id IN";
+    let mut query = select_in(text, jobs.len(), "");
     for job in jobs {
         query = query.bind(*job);
     }

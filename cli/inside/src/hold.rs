@@ -2,6 +2,7 @@
 
 mod http;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,17 +11,26 @@ use async_trait::async_trait;
 use kernels::{Answer, Held, Hold, HoldEnd};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use self::http::{Failure, Http};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a service that has never answered is waited for.
+const NEVER_THERE: Duration = Duration::from_mins(30);
+/// What the service keeps of each text.
+const MOST_CHARS: usize = 2000;
 
 /// The service that the job belongs to.
 pub(crate) struct Service {
     http: Arc<Http>,
     asked: Mutex<Asked>,
+    /// Whether it has ever answered.
+    is_there: AtomicBool,
+    /// Words that are still on their way.
+    words: Mutex<Vec<JoinHandle<bool>>>,
 }
 
 /// What was asked last.
@@ -44,6 +54,8 @@ impl Service {
         Ok(Self {
             http: Arc::new(Http::given()?),
             asked: Mutex::default(),
+            is_there: AtomicBool::new(false),
+            words: Mutex::default(),
         })
     }
 
@@ -67,11 +79,11 @@ impl Service {
             "number": held.number,
             "cell_number": held.cell.number,
             "cells": held.cell.total,
-            "title": held.cell.title,
-            "ename": held.ename,
-            "message": held.message,
+            "title": cut(&held.cell.title),
+            "ename": cut(&held.ename),
+            "message": cut(&held.message),
             "limit_ms": held.limit_ms.saturating_sub(gone_ms).max(1),
-            "refused": refused.map(|reason| json!({"answer": asked.answer, "reason": reason})),
+            "refused": refused.map(|reason| json!({"answer": asked.answer, "reason": cut(reason)})),
         })
     }
 
@@ -82,11 +94,16 @@ impl Service {
             return Ok(None);
         }
         let read = serde_json::from_slice::<Answered>(&body);
-        let read = read.map_err(|_| Failure::Passing)?;
+        let read = read.map_err(|error| Failure::Passing(error.to_string()))?;
         self.asked().answer = read.answer;
         let notebook = read.notebook.map(|notebook| notebook.get().to_owned());
         Ok(Some(Answer::Resume(notebook)))
     }
+}
+
+/// Of what a cell says of its failure the service keeps as much; the notebook has all of it.
+fn cut(text: &str) -> String {
+    text.chars().take(MOST_CHARS).collect()
 }
 
 /// Pauses that grow while the service is away.
@@ -108,6 +125,7 @@ impl Hold for Service {
     async fn ask(&self, held: &Held, refused: Option<&str>) -> Answer {
         let mut pause = Pause::new();
         let mut is_told = false;
+        let began = Instant::now();
         loop {
             let answer = if is_told {
                 self.answer(held).await
@@ -119,13 +137,20 @@ impl Hold for Service {
             match answer {
                 Ok(Some(answer)) => return answer,
                 Ok(None) => {
+                    self.is_there.store(true, Ordering::Relaxed);
                     // Some proxies answer at once where others wait: nobody is to be asked more often than this.
                     sleep(FIRST_PAUSE).await;
                     is_told = true;
                     pause = Pause::new();
                 }
                 Err(Failure::Refused { message, .. }) => return Answer::GiveUp(message),
-                Err(Failure::Passing) => pause.take().await,
+                // One that was never there may never be: nobody could resume the run, and it costs a machine.
+                Err(Failure::Passing(why))
+                    if !self.is_there.load(Ordering::Relaxed) && began.elapsed() > NEVER_THERE =>
+                {
+                    return Answer::GiveUp(format!("the service cannot be told: {why}"));
+                }
+                Err(Failure::Passing(_)) => pause.take().await,
             }
         }
     }
@@ -139,15 +164,23 @@ impl Hold for Service {
                 match http.send(Method::DELETE, &path, None).await {
                     Ok(_) => return true,
                     Err(Failure::Refused { is_conflict, .. }) => return !is_conflict,
-                    Err(Failure::Passing) => pause.take().await,
+                    Err(Failure::Passing(_)) => pause.take().await,
                 }
             }
         };
         if end == HoldEnd::Resumed {
             // The run goes on meanwhile, however long the service is away.
-            drop(tokio::spawn(told));
+            let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+            words.push(tokio::spawn(told));
             return true;
         }
         told.await
+    }
+
+    async fn settled(&self) {
+        let words = std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner));
+        for word in words {
+            drop(word.await);
+        }
     }
 }

@@ -150,6 +150,9 @@ pub(crate) struct Job {
     /// The cell that it is held at.
     #[serde(default)]
     pub(crate) hold: Option<Hold>,
+    /// All the times that it was held.
+    #[serde(default)]
+    pub(crate) holds: Vec<Hold>,
     /// Words to find it by.
     #[serde(default)]
     pub(crate) tags: Vec<String>,

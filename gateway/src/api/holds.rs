@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,16 @@ use crate::{
     auth::Principal,
     authz::{self, Action},
     error::{ApiError, Envelope},
-    events::{GATHER, RECHECK},
+    events::RECHECK,
     extract::{Json, Path, Query},
 };
 
 /// How long a run that asks for the answer is kept waiting before it is told that there is none yet.
 const WAIT: Duration = Duration::from_secs(25);
+/// Between two looks for the answer meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a corrected notebook may take to come.
+const BODY_LIMIT: Duration = Duration::from_mins(2);
 
 /// What has come of a hold. The first two are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -221,9 +225,13 @@ pub(crate) async fn resume_job(
     State(app): State<App>,
     principal: Principal,
     Path((project, number)): Path<(String, String)>,
-    body: Option<Json<ResumeRequest>>,
+    request: Request,
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let job = authz::job(&app, &principal, Action::ResumeJob, (&project, &number)).await?;
+    // A notebook is read from nobody who may not send one, nor for ever.
+    let body = Option::<Json<ResumeRequest>>::from_request(request, &app);
+    let body = tokio::time::timeout(BODY_LIMIT, body).await;
+    let body = body.map_err(|_| ApiError::unavailable("the notebook did not come in time"))??;
     let notebook = body.and_then(|Json(request)| request.notebook);
     let user = principal.user.id;
     app.control().resume_job(user, job.id, notebook).await?;
@@ -240,7 +248,7 @@ pub(crate) async fn hold_job(
     Path((project, number)): Path<(String, String)>,
     Json(new): Json<HoldRequest>,
 ) -> Result<Json<Hold>, ApiError> {
-    let job = authz::job(&app, &principal, Action::HoldJob, (&project, &number)).await?;
+    let job = authz::own_job(&app, &principal, (&project, &number)).await?;
     if let Some(RefusedAnswer { answer, reason }) = &new.refused {
         let which = (new.number, *answer);
         app.control().refuse_answer(job.id, which, reason).await?;
@@ -268,7 +276,7 @@ pub(crate) async fn get_hold_answer(
     Path((project, number)): Path<(String, String)>,
     Query(query): Query<HoldQuery>,
 ) -> Result<Response, ApiError> {
-    let job = authz::job(&app, &principal, Action::HoldJob, (&project, &number)).await?;
+    let job = authz::own_job(&app, &principal, (&project, &number)).await?;
     let waited = app
         .ending()
         .run_until_cancelled(answered(&app, job.id, query.number));
@@ -293,7 +301,8 @@ async fn answered(app: &App, job: JobId, hold: i64) -> Result<Option<control::An
             return Ok(answer);
         }
         let _ = tokio::time::timeout(RECHECK, news.changed()).await;
-        tokio::time::sleep(GATHER).await;
+        // Most news are of others.
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -309,7 +318,7 @@ pub(crate) async fn end_hold(
     Path((project, number)): Path<(String, String)>,
     Query(query): Query<HoldEndQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let job = authz::job(&app, &principal, Action::HoldJob, (&project, &number)).await?;
+    let job = authz::own_job(&app, &principal, (&project, &number)).await?;
     let how = match query.end {
         HoldEnd::Resumed => records::State::Resumed,
         HoldEnd::Expired => records::State::Expired,

@@ -41,7 +41,7 @@ pub(crate) struct Placed {
     names: HashMap<MachineId, String>,
     queue: Queue,
     leases: HashMap<Subject, Vec<Lease>>,
-    holds: HashMap<JobId, Vec<holds::Hold>>,
+    held: HashMap<JobId, holds::Hold>,
     now_ms: i64,
 }
 
@@ -61,9 +61,8 @@ impl Placed {
         let mut placed = Self::of(app, &subjects, waits).await?;
         let may_be_held = page.iter().filter(|one| one.hold_ms.is_some());
         let ids: Vec<JobId> = may_be_held.map(|one| one.id).collect();
-        for hold in holds::of_each(app.db(), &ids).await? {
-            placed.holds.entry(hold.job_id).or_default().push(hold);
-        }
+        let open = holds::open_of(app.db(), &ids).await?.into_iter();
+        placed.held = open.map(|hold| (hold.job_id, hold)).collect();
         Ok(placed)
     }
 
@@ -82,25 +81,14 @@ impl Placed {
             names: machines::all_names(app.db()).await?,
             queue,
             leases: leases::of_each(app.db(), subjects).await?,
-            holds: HashMap::new(),
+            held: HashMap::new(),
             now_ms: app.db().now_ms(),
         })
     }
 
     /// The hold of a job that is open.
     pub(crate) fn hold(&self, id: JobId) -> Option<Hold> {
-        let mut open = self
-            .holds
-            .get(&id)?
-            .iter()
-            .filter(|one| one.state.is_open());
-        open.next().map(Hold::from)
-    }
-
-    /// Every hold of a job.
-    pub(crate) fn holds(&self, id: JobId) -> Vec<Hold> {
-        let all = self.holds.get(&id).map_or(&[][..], Vec::as_slice);
-        all.iter().map(Hold::from).collect()
+        self.held.get(&id).map(Hold::from)
     }
 
     /// The name of a machine.

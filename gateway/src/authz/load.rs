@@ -11,7 +11,11 @@ use storage::{
 };
 
 use super::{Action, Decision, Resource, decide, require};
-use crate::{app::App, auth::Principal, error::ApiError};
+use crate::{
+    app::App,
+    auth::{Bound, Principal},
+    error::ApiError,
+};
 
 /// The project called `text` (id or name) and the role in which the caller acts, if they may do `action` to it.
 ///
@@ -109,6 +113,34 @@ pub(crate) async fn job(
     };
     require(principal, action, &resource, "job")?;
     Ok(job)
+}
+
+/// The job with this number in the project called `text`, if the caller is that job's own run. Its right does not hang on its person still being a
+/// member: whoever may resume the job could not, else.
+///
+/// # Errors
+/// 404 where there is none that the caller may see, 403 where they are not its run.
+pub(crate) async fn own_job(
+    app: &App,
+    principal: &Principal,
+    (text, number): (&str, &str),
+) -> Result<Job, ApiError> {
+    let missing = || ApiError::not_found("job");
+    if let Bound::Job { job: own, .. } = principal.bound() {
+        let project = projects::find(app.db(), text).await?.ok_or_else(missing)?;
+        let number = job_number(number).ok_or_else(missing)?;
+        let found = jobs::by_number(app.db(), project.id, number).await?;
+        if let Some(job) = found.filter(|job| job.id == own) {
+            let resource = Resource {
+                project: Some((project.id, Some(Role::Viewer))),
+                job: Some(job.id),
+                ..Resource::default()
+            };
+            require(principal, Action::HoldJob, &resource, "job")?;
+            return Ok(job);
+        }
+    }
+    self::job(app, principal, Action::HoldJob, (text, number)).await
 }
 
 /// The dataset with this name in the project called `text`, if the caller may do `action` to it. Who is no member of the project learns of nothing but what

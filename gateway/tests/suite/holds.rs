@@ -177,3 +177,23 @@ async fn only_notebooks_are_held_and_for_a_week_at_most() {
         assert_eq!(reply.status.as_u16(), status, "{hold_ms}: {}", reply.text());
     }
 }
+
+#[tokio::test]
+async fn a_run_whose_person_has_left_the_project_is_still_heard() {
+    let held = Held::new().await;
+    held.tell(1, Value::Null).await.expect(200);
+    let owner = held.world.client("owner");
+    let member = "/api/v1/projects/vision/members/editor";
+    owner.delete(member).await.expect(204);
+    held.tell(1, Value::Null).await.expect(200);
+    let resumed = owner.post(&format!("{}/resume", held.job), json!({})).await;
+    resumed.expect(202);
+    let answer = format!("{}/hold/answer?number=1", held.job);
+    let answer = held.run.get(&answer).await.expect(200);
+    assert_eq!(answer["notebook"], Value::Null);
+    held.end("resumed").await.expect(204);
+    // Of other jobs, and of this one otherwise, it learns nothing any more.
+    assert_eq!(held.run.get(&held.job).await.refused(404), "not_found");
+    let other = "/api/v1/projects/vision/jobs/1/hold/answer?number=1";
+    assert_eq!(held.run.get(other).await.refused(404), "not_found");
+}

@@ -1,6 +1,6 @@
 //! Replacing the rest of a notebook, from a cell on, by that of a corrected one.
 
-use super::Document;
+use super::{Cell, Document};
 use crate::error::{Error, Result};
 
 impl Document {
@@ -14,8 +14,8 @@ impl Document {
         let theirs: Vec<usize> = other.code_cells().take(own.len()).collect();
         for (count, at) in own.iter().enumerate() {
             let cell = &self.cells[*at];
-            let found = theirs.get(count).map(|at| other.cells[*at].source());
-            if found.is_none_or(|found| !is_same(cell.source(), found)) {
+            let found = theirs.get(count).map(|at| &other.cells[*at]);
+            if found.is_none_or(|found| !is_same(cell, found)) {
                 return Err(changed(count + 1, &cell.title()));
             }
         }
@@ -36,9 +36,11 @@ impl Document {
     }
 }
 
-/// Editors disagree about the end of the last line, which means nothing.
-fn is_same(left: &str, right: &str) -> bool {
-    left.trim_end() == right.trim_end()
+/// Editors disagree about the end of the last line, which means nothing. Whether a cell was to be passed over does: it was, or was not.
+fn is_same(left: &Cell, right: &Cell) -> bool {
+    const SKIP: &str = "skip-execution";
+    left.source().trim_end() == right.source().trim_end()
+        && left.has_tag(SKIP) == right.has_tag(SKIP)
 }
 
 fn changed(number: usize, title: &str) -> Error {

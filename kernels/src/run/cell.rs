@@ -15,6 +15,8 @@ use crate::outputs::Raised;
 
 /// How long an interrupted cell may take to end before its kernel is killed.
 const INTERRUPT_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where the run is to be held with its kernel.
+const HELD_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the messages of a cell whose reply has come may stay away.
 const IDLE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a kernel that has closed its sockets may take to end.
@@ -187,7 +189,12 @@ impl Session<'_> {
 
     async fn interrupt(&mut self, running: &mut Running, why: Why) {
         running.interrupted = Some(why);
-        running.deadline = Some(Instant::now() + INTERRUPT_PATIENCE);
+        // What is held is the kernel: code that looks up only now and then gets the time to.
+        let patience = match why {
+            Why::TimeLimit if self.execute.hold_ms.is_some() => HELD_PATIENCE,
+            _ => INTERRUPT_PATIENCE,
+        };
+        running.deadline = Some(Instant::now() + patience);
         let asked = self.interrupt_by_message
             && matches!(
                 timeout(CLOSED_PATIENCE, self.client.ask_interrupt()).await,

@@ -7,15 +7,15 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::session::Session;
-use super::{Outcome, report};
+use super::{FAREWELL, Outcome, report};
 use crate::client::{Channel, Event};
 use crate::clock;
 use crate::error::Result;
 use crate::hold::{Answer, Held, Hold, HoldEnd};
 use crate::notebook::seconds;
 
-/// How long whoever answers may take to hear that a hold is over.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a run looks for a late answer: a restart of the service takes less, and so does a large notebook.
+const LAST_CHANCE: Duration = Duration::from_mins(2);
 /// How long a kernel that has closed its sockets may take to end.
 const CLOSED_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -68,14 +68,10 @@ impl Session<'_> {
     async fn wait(&mut self, hook: &dyn Hold, held: &Held, index: usize, outcome: Outcome) -> Next {
         let began_ms = clock::now_ms();
         let until = Instant::now() + Duration::from_millis(held.limit_ms);
+        let mut until = until;
         let mut last_chance = false;
         let mut refused: Option<String> = None;
         loop {
-            let until = if last_chance {
-                Instant::now() + FAREWELL
-            } else {
-                until
-            };
             let ask = hook.ask(held, refused.as_deref());
             let end = match self.woken(ask, until).await {
                 Wake::Answer(Answer::Resume(notebook)) => {
@@ -112,11 +108,13 @@ impl Session<'_> {
                     cell: Some(held.cell.clone()),
                 });
             }
-            if last_chance || stands.unwrap_or(true) {
+            // Where an answer came just before, or nobody can say because the service is away, the run looks once more.
+            if last_chance || stands.unwrap_or(false) {
                 self.sink.say("nobody resumed the run in time").await;
                 return Next::End(outcome);
             }
             last_chance = true;
+            until = Instant::now() + LAST_CHANCE;
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Execute;
-use super::record::Record;
+use super::record::{Injected, Record};
 use crate::error::{Error, Result};
 use crate::kernelspec::{Kernelspec, Search};
 use crate::notebook::{Document, coerce};
@@ -41,8 +41,9 @@ pub(super) fn prepare(execute: &Execute) -> Result<Plan> {
                 "the notebook declares no parameter `{name}`; it is set all the same"
             ));
         }
+        let replaced = document.injected().map(str::to_owned);
         document.inject(&source);
-        injected = Some(source);
+        injected = Some(Injected { source, replaced });
     }
     let defaults: serde_json::Map<String, Value> = declared
         .into_iter()

@@ -1,7 +1,7 @@
 //! What a run has put out so far: it turns the kernel's messages into the executed notebook and saves it.
 //! Talks to no kernel.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Record {
     pub(super) document: Document,
     /// The source of the cell of parameters that was put in.
-    pub(super) injected: Option<String>,
+    pub(super) injected: Option<Injected>,
     /// What is to be told of each time the run was held and went on.
     pub(super) resumed: Vec<Value>,
     output: PathBuf,
@@ -38,12 +38,21 @@ pub(super) struct Record {
     changed: BTreeSet<usize>,
     /// Which cell each request was for.
     pub(super) requests: HashMap<String, usize>,
+    /// Requests for cells that others have taken the place of: what they still print goes to the log alone.
+    pub(super) replaced: HashSet<String>,
     /// Which cells show a display id.
     displays: HashMap<String, BTreeSet<usize>>,
     widgets: Widgets,
     bytes: usize,
     saved: Instant,
     save_cost: Duration,
+}
+
+/// The cell of parameters that the run made.
+pub(super) struct Injected {
+    pub(super) source: String,
+    /// What stood in its place: that of an earlier run.
+    pub(super) replaced: Option<String>,
 }
 
 struct Cell {
@@ -56,7 +65,7 @@ impl Record {
     /// Begins a record: old results are taken out of the document.
     pub(super) fn new(
         document: Document,
-        injected: Option<String>,
+        injected: Option<Injected>,
         output: PathBuf,
         cell_bytes: usize,
         facts: Value,
@@ -72,6 +81,7 @@ impl Record {
             cells: HashMap::new(),
             changed: BTreeSet::new(),
             requests: HashMap::new(),
+            replaced: HashSet::new(),
             displays: HashMap::new(),
             widgets: Widgets::default(),
             bytes: 0,
@@ -140,6 +150,10 @@ impl Record {
         if message.kind.starts_with("comm_") {
             self.widgets.receive(&message.content, &message.buffers);
             return None;
+        }
+        if message.kind == "stream" && self.replaced.contains(&message.parent) {
+            let printed: Printed = lenient::from_slice(&message.content).ok()?;
+            return Some((stream_of(&printed.name), printed.text));
         }
         let owner = self.requests.get(&message.parent).copied();
         let is_orphan = message.parent.is_empty();
@@ -304,12 +318,7 @@ impl Record {
     fn stream(&mut self, index: usize, printed: Printed) -> (Stream, String) {
         let Printed { name, text } = printed;
         self.within(index, |outputs, room| outputs.stream(&name, &text, room));
-        let stream = if name == "stderr" {
-            Stream::Stderr
-        } else {
-            Stream::Stdout
-        };
-        (stream, text)
+        (stream_of(&name), text)
     }
 
     fn bundle(&mut self, index: usize, bundle: Bundle) {
@@ -332,6 +341,14 @@ impl Record {
         for index in known.cloned().unwrap_or_default() {
             self.within(index, |outputs, room| outputs.update(bundle, room));
         }
+    }
+}
+
+fn stream_of(name: &str) -> Stream {
+    if name == "stderr" {
+        Stream::Stderr
+    } else {
+        Stream::Stdout
     }
 }
 

@@ -338,15 +338,58 @@ fn a_kernel_that_dies_while_held_ends_the_run() {
 #[test]
 fn threads_of_the_kernel_print_on_while_it_is_held() {
     let Some(bed) = Bed::new() else { return };
-    let source = "import threading, time\ndef later():\n    time.sleep(0.5)\n    print('from a thread', flush=True)\n    open('printed', 'w').close()\n\
+    let source = "import threading, time\ndef later():\n    time.sleep(0.5)\n    print('from a thread', flush=True)\n    open('printed', 'w').close()\n    time.sleep(3)\n    print('after the correction', flush=True)\n    open('printed-2', 'w').close()\n\
                   threading.Thread(target=later).start()\n1 / 0";
     let run = start(&bed, &[source, "pass"], HOUR_MS, &[]);
     run.asked(1);
     wait_for(Duration::from_secs(20), "the thread", || {
         bed.path("printed").exists()
     });
-    run.answer(1, &notebook(&["pass", "pass"]).to_string());
+    let patient = "while not os.path.exists('printed-2'): time.sleep(0.05)";
+    run.answer(
+        1,
+        &notebook(&[&format!("import os\n{patient}"), "pass"]).to_string(),
+    );
     let ran = run.ended();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(ran.stdout, "from a thread\n");
+    assert_eq!(ran.stdout, "from a thread\nafter the correction\n");
+    // Which cell a thread's print belongs to is the kernel's to say; what came before the correction belongs to no cell that is left.
+    let kept = ran.notebook.to_string();
+    assert!(!kept.contains("from a thread"), "{kept}");
+}
+
+#[test]
+fn what_has_run_otherwise_is_refused_also_where_it_is_not_source() {
+    let Some(bed) = Bed::new() else { return };
+    bed.write("p.json", r#"{"lr": 0.1}"#);
+    let parameters = bed.path("p.json").to_string_lossy().into_owned();
+    let cells = [
+        "#tag parameters\nlr = 1.0",
+        "#tag skip-execution\nhelper = 1",
+        "1 / 0",
+    ];
+    let run = start(&bed, &cells, HOUR_MS, &["--parameters", &parameters]);
+    run.asked(1);
+    let executed: Value =
+        serde_json::from_slice(&std::fs::read(bed.path("out.ipynb")).unwrap()).unwrap();
+    let mut other = executed.clone();
+    other["cells"][1]["source"] = json!("lr = 0.01");
+    run.answer(1, &other.to_string());
+    let refused = run.asked(2)["refused"].as_str().unwrap().to_owned();
+    assert!(refused.contains("cell of parameters"), "{refused}");
+    let mut other = executed.clone();
+    other["cells"][2]["metadata"]["tags"] = json!([]);
+    run.answer(2, &other.to_string());
+    let refused = run.asked(3)["refused"].as_str().unwrap().to_owned();
+    assert!(refused.contains("code cell 3"), "{refused}");
+    let mut corrected = executed;
+    corrected["cells"][3]["source"] = json!("print(lr)");
+    run.answer(3, &corrected.to_string());
+    let ran = run.ended();
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "0.1\n"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -8,7 +8,7 @@ use crate::jobs::{self, Job};
 use crate::objects::{number, record_one};
 
 /// The most holds of one attempt: its run, which anything in the job can speak for, must not fill the database.
-const MOST: i64 = 1000;
+const MOST: i64 = 100;
 
 /// What a run says of itself when it is held.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub async fn open(tx: &mut Tx, job_id: JobId, new: &NewHold) -> Result<Hold> {
             Err(Error::conflict("this hold is over"))
         };
     }
-    // The word that the hold before is over has not come through, and the run is further.
+    // The word that the hold before is over has not come through, and the run is further: it went on with the answer that there was.
     let before = "UPDATE job_holds SET state = CASE WHEN state = 'answered' THEN 'resumed' ELSE 'lost' END, ended_ms = $2 \
          WHERE job_id = $1 AND ended_ms IS NULL";
     execute(tx, sql(before).bind(job_id).bind(tx.now_ms())).await?;
@@ -158,9 +158,10 @@ pub async fn end(tx: &mut Tx, job_id: JobId, hold: i64, how: State) -> Result<()
     }
 }
 
-/// Ends the open hold of a job whose attempt is over: one that was answered has gone on, and the word of it was lost.
+/// Ends the open hold of a job whose attempt is over. Whether one that was answered went on nobody can say any more.
 pub(crate) async fn lose(tx: &mut Tx, job_id: JobId) -> Result<()> {
-    let text = "UPDATE job_holds SET state = CASE WHEN state = 'answered' THEN 'resumed' ELSE 'lost' END, ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
+    let text =
+        "UPDATE job_holds SET state = 'lost', ended_ms = $2 WHERE job_id = $1 AND ended_ms IS NULL";
     execute(tx, sql(text).bind(job_id).bind(tx.now_ms())).await?;
     Ok(())
 }

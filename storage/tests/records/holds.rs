@@ -62,7 +62,7 @@ async fn end(bed: &Bed, job: JobId, number: i64, how: State) -> storage::Result<
 }
 
 async fn all(bed: &Bed, job: JobId) -> Vec<Hold> {
-    holds::of_each(&bed.db, &[job]).await.unwrap()
+    holds::of_job(&bed.db, job).await.unwrap()
 }
 
 fn notebook() -> Notebook {
@@ -179,10 +179,17 @@ async fn the_end_of_an_attempt_ends_its_hold(bed: &Bed) {
     let (_, second) = claim(bed).await;
     let held = open(bed, job.id, 1).await.unwrap();
     assert_eq!((held.attempt, held.number), (2, 1));
+    let answered = answer(bed, job.id, job.user_id, Some(notebook())).await;
+    assert_eq!(answered.unwrap().state, State::Answered);
     let ended = &ending(jobs::State::Error);
     written!(bed, |tx| jobs::finish(&mut tx, second.id, ended)).unwrap();
     assert_eq!(holds::current(&bed.db, job.id).await.unwrap(), None);
-    assert_eq!(all(bed, job.id).await.len(), 2);
+    let states: Vec<State> = all(bed, job.id)
+        .await
+        .iter()
+        .map(|hold| hold.state)
+        .collect();
+    assert_eq!(states, [State::Lost, State::Lost], "nobody saw it go on");
 }
 
 async fn a_later_hold_says_that_the_one_before_is_over(bed: &Bed) {

@@ -27,8 +27,8 @@ pub(crate) struct Http {
 
 /// Why a request brought nothing.
 pub(crate) enum Failure {
-    /// The service is away, or busy; it may answer later.
-    Passing,
+    /// The service is away, or busy, as the text says; it may answer later.
+    Passing(String),
     /// The service said no, and will again.
     Refused {
         /// Its words.
@@ -84,7 +84,8 @@ impl Http {
             let response = self.client.request(request).await.map_err(passing)?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_BYTES);
-            let body = body.collect().await.map_err(passing)?.to_bytes();
+            let body = body.collect().await;
+            let body = body.map_err(|error| passing(&*error))?.to_bytes();
             judged(status, body)
         };
         tokio::time::timeout(LIMIT, exchange)
@@ -100,11 +101,11 @@ fn judged(status: StatusCode, body: Bytes) -> Result<Bytes, Failure> {
     }
     let envelope = serde_json::from_slice::<Envelope>(&body);
     match (status.as_u16(), envelope) {
-        (400 | 401 | 403 | 409, Ok(Envelope { message })) => Err(Failure::Refused {
+        (400 | 401 | 403 | 409 | 413, Ok(Envelope { message })) => Err(Failure::Refused {
             message,
             is_conflict: status == StatusCode::CONFLICT,
         }),
-        _ => Err(Failure::Passing),
+        _ => Err(Failure::Passing(format!("it answers with status {status}"))),
     }
 }
 
@@ -114,6 +115,9 @@ fn client(with_tls: bool) -> Result<Client<HttpsConnector<HttpConnector>, Full<B
         for certificate in rustls_native_certs::load_native_certs().certs {
             // Systems keep some that are of no use; the others do.
             let _ = roots.add(certificate);
+        }
+        if roots.is_empty() {
+            return Err("there are no certificates of authorities here to trust the service by: install ca-certificates, or set SSL_CERT_FILE".to_owned());
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -130,9 +134,15 @@ fn client(with_tls: bool) -> Result<Client<HttpsConnector<HttpConnector>, Full<B
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
-/// Of what goes wrong on the way nothing is told: the run can only try again.
-fn passing<E>(_: E) -> Failure {
-    Failure::Passing
+/// What goes wrong on the way: the run can only try again.
+fn passing(error: impl std::error::Error) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    Failure::Passing(text)
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -160,7 +170,7 @@ mod tests {
             })
         ));
         for (status, body) in [(409, "busy"), (502, envelope), (404, envelope), (429, "")] {
-            assert!(matches!(no(status, body), Some(Failure::Passing)));
+            assert!(matches!(no(status, body), Some(Failure::Passing(_))));
         }
         assert!(no(204, "").is_none());
     }

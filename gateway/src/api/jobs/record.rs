@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::{
-    List,
+    List, holds,
     ids::{JobId, MachineId, ProjectId, SnapshotId, UserId, WorkspaceId},
     jobs as records,
     leases::Subject,
@@ -173,7 +173,7 @@ pub(crate) struct Job {
     hold_ms: Option<i64>,
     /// What it waits for, while its run is held at a cell that failed. Its machine is still its own, and paid for.
     hold: Option<Hold>,
-    /// Every time that its runs were held, the present one included, oldest first.
+    /// Every time that its runs were held, the present one included, oldest first, the last 100. Empty in lists.
     holds: Vec<Hold>,
     /// Words to find it by.
     tags: Vec<String>,
@@ -197,7 +197,15 @@ impl Job {
     /// The job with where it is and what it costs.
     pub(crate) async fn of(app: &App, job: records::Job) -> Result<Self, ApiError> {
         let placed = Placed::jobs(app, std::slice::from_ref(&job)).await?;
-        Ok(Self::placed(job, &placed))
+        let holds = match job.hold_ms {
+            Some(_) => holds::of_job(app.db(), job.id).await?,
+            None => Vec::new(),
+        };
+        let holds = holds.iter().map(Hold::from).collect();
+        Ok(Self {
+            holds,
+            ..Self::placed(job, &placed)
+        })
     }
 
     /// The same for a page of them.
@@ -218,7 +226,6 @@ impl Job {
             cost: placed.cost(subject),
             queue: placed.place(subject),
             hold: placed.hold(job.id),
-            holds: placed.holds(job.id),
             ..Self::bare(job)
         }
     }

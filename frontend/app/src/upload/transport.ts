@@ -1,6 +1,6 @@
 /** How an upload reaches the server. */
 import { apiPath, withQuery } from "@cairn/api/client";
-import { toApiError, unreachable } from "@cairn/api/errors";
+import { isStatus, toApiError, unreachable } from "@cairn/api/errors";
 import * as api from "@cairn/api/operations";
 
 export interface Entry {
@@ -22,6 +22,17 @@ export interface Transport {
   received: (upload: string, hash: string, signal: AbortSignal) => Promise<Received>;
   put: (upload: string, hash: string, offset: number, body: Blob, signal: AbortSignal) => Promise<Received>;
   abort: (upload: string) => Promise<unknown>;
+}
+
+/**
+ * Whether an upload takes nothing more: it became files already, or was given up. The server's conflicts have one code; its words tell them
+ * apart, as they stand in `storage/src/uploads.rs`.
+ */
+export function ended(error: unknown): "sealed" | "over" | null {
+  if (!isStatus(error, 409)) return null;
+  const { message } = error as Error;
+  if (message === "The upload is sealed.") return "sealed";
+  return message === "The upload was aborted or expired." ? "over" : null;
 }
 
 /** A request that is silent for this long counts as broken. */

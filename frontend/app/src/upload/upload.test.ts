@@ -5,7 +5,7 @@ import type { Hasher } from "./hasher";
 import { ofDrop } from "./pick";
 import { type Picked, pathProblem, plan } from "./plan";
 import { Rate } from "./rate";
-import { type Entry, ended, type Transport } from "./transport";
+import { type Entry, ended, makeTransport, patience, type Slice, type Transport } from "./transport";
 import { each, FileError, type Progress, Upload } from "./upload";
 
 /** The input of BLAKE3's test vectors. */
@@ -106,7 +106,7 @@ class Server implements Transport {
     this.asked.push(hash);
     return this.state(hash);
   };
-  put = async (upload: string, hash: string, offset: number, body: Blob, signal: AbortSignal) => {
+  put = async (upload: string, hash: string, { offset, body }: Slice, signal: AbortSignal) => {
     this.puts += 1;
     await this.held(signal);
     const refused = this.refuse(upload);
@@ -316,6 +316,34 @@ test("a dropped folder is read to its end", async () => {
   const found = await ofDrop(transfer as unknown as DataTransfer);
   expect(found.map(each => each.path)).toEqual(["digits/a", "digits/b", "digits/c"]);
   expect(plan(found).files.map(each => each.path)).toEqual(["a", "b", "c"]);
+});
+
+test("a slow line has time for its slice, and the server for proving the whole", () => {
+  const slice = (offset: number, bytes: number, size: number): Slice => ({
+    offset,
+    body: { size: bytes } as Blob,
+    size,
+  });
+  const EIGHT = 8 << 20;
+  expect(patience(slice(0, 0, 0))).toBe(120_000);
+  expect(patience(slice(0, EIGHT, 1e12))).toBe(120_000 + 128_000);
+  expect(patience(slice(1e12 - EIGHT, EIGHT, 1e12))).toBe(120_000 + 128_000 + 20_000_000);
+});
+
+test("an answer that breaks off is one that may be asked for again", async () => {
+  const { put } = makeTransport("p");
+  const send = (signal = new AbortController().signal) =>
+    put("u-1", "h", { offset: 0, body: new Blob(["a"]), size: 1 }, signal);
+  const answer = vi.fn(async () => new Response('{"offset": 1, "compl'));
+  vi.stubGlobal("fetch", answer);
+  await expect(send()).rejects.toMatchObject({ status: 0, code: "unreachable" });
+  answer.mockResolvedValue(
+    Response.json({ code: "invalid", message: "No.", request_id: "r" }, { status: 400 }),
+  );
+  await expect(send()).rejects.toMatchObject({ status: 400, message: "No." });
+  answer.mockRejectedValue(new DOMException("stop", "AbortError"));
+  await expect(send(AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+  vi.unstubAllGlobals();
 });
 
 test("cancelling ends what is on its way, and gives up what was sent", async () => {

@@ -252,8 +252,8 @@ export class Upload {
       let failure: unknown = null;
       let isComplete = false;
       try {
-        const slice = file.slice(offset, offset + SLICE_BYTES);
-        ({ offset, complete: isComplete } = await transport.put(upload, hash, offset, slice, signal));
+        const slice = { offset, body: file.slice(offset, offset + SLICE_BYTES), size: file.size };
+        ({ offset, complete: isComplete } = await transport.put(upload, hash, slice, signal));
         if (this.progress.isBroken) this.tell({ isBroken: false });
       } catch (error) {
         signal.throwIfAborted();

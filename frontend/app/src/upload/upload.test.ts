@@ -63,6 +63,28 @@ test("what no version can hold is left out and named", () => {
   expect(pathProblem("<img src=x onerror=alert(1)>.txt")).toBeNull();
 });
 
+test("of files that cannot be together one is left out and named", () => {
+  const { files, leftOut } = plan([
+    picked("a.csv", "first"),
+    picked("a.csv", "second"),
+    picked("b", "a file"),
+    picked("b/c/d"),
+    picked("b/c"),
+    picked("caf\uFFFD.csv"),
+    picked([...Array(64).fill("d"), "f"].join("/")),
+    picked([...Array(63).fill("d"), "f"].join("/")),
+  ]);
+  expect(files.map(each => each.path.slice(0, 5))).toEqual(["a.csv", "b/c/d", "d/d/d"]);
+  expect(files[0]?.file.size).toBe("first".length);
+  expect(leftOut.map(each => `${each.path.slice(0, 5)}: ${each.why}`)).toEqual([
+    "a.csv: another picked file has this path",
+    "caf\uFFFD.: its name is not Unicode",
+    "d/d/d: it is deeper than 64 folders",
+    "b/c: other picked files have it as their folder",
+    "b: other picked files have it as their folder",
+  ]);
+});
+
 test("some at a time, and a failure begins nothing new", async () => {
   let now = 0;
   let most = 0;

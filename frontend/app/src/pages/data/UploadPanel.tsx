@@ -119,7 +119,7 @@ function Listed({ plan: { files, bytes: size, leftOut } }: { plan: Plan }) {
         <Notice tone="warn" title={`${plural(leftOut.length, "file")} left out`}>
           <ul className="text-sm">
             {leftOut.slice(0, SHOWN).map(each => (
-              <li key={each.path} className="wrap-anywhere">
+              <li key={`${each.why} ${each.path}`} className="wrap-anywhere">
                 {each.path.slice(0, 200)}: {each.why}
               </li>
             ))}

@@ -340,6 +340,16 @@ test("a dropped folder is read to its end", async () => {
   expect(plan(found).files.map(each => each.path)).toEqual(["a", "b", "c"]);
 });
 
+test("what became a version is not given up any more", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a")], server);
+  await made.run();
+  made.complete();
+  await made.cancel();
+  expect(made.isCancelled).toBe(true);
+  expect(server.aborted).toEqual([]);
+});
+
 test("a slow line has time for its slice, and the server for proving the whole", () => {
   const slice = (offset: number, bytes: number, size: number): Slice => ({
     offset,

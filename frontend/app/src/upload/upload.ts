@@ -142,15 +142,16 @@ export class Upload {
     }
   }
 
-  /** Ends what hashes for it. */
-  close(): void {
+  /** It has become what it was for: nothing is left to give up. */
+  complete(): void {
+    this.id = null;
     this.parts.hasher.close();
   }
 
-  /** Ends it, and gives up what was sent. */
+  /** Ends it, and gives up what was sent. What is being made of it may still be made. */
   async cancel(): Promise<void> {
     this.stop.abort();
-    this.close();
+    this.parts.hasher.close();
     if (this.id) await this.parts.transport.abort(this.id).catch(() => undefined);
   }
 

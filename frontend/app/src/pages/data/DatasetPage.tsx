@@ -371,13 +371,15 @@ export function Component() {
     setDropped(picked);
     setSearch({ upload: "1" });
   });
+  const onMade = useCallback(async () => {
+    await Promise.all([
+      client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
+      client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
+      client.invalidateQueries({ queryKey: ["datasets"] }),
+    ]);
+  }, [client, project, name]);
   const onDone = useCallback(
     async (version: Version, isNew: boolean) => {
-      await Promise.all([
-        client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
-        client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
-        client.invalidateQueries({ queryKey: ["datasets"] }),
-      ]);
       setDropped(null);
       await navigate(paths.dataset(project, name, version.number));
       toast(
@@ -386,7 +388,7 @@ export function Component() {
           : `Nothing is new: these are the files of version ${version.number}`,
       );
     },
-    [client, navigate, project, name],
+    [navigate, project, name],
   );
   const isUploading = mays.change && (stage !== "idle" || search.has("upload") || newest === 0);
   return (
@@ -409,6 +411,7 @@ export function Component() {
             dataset={dataset}
             dropped={dropped}
             newest={newest}
+            onMade={onMade}
             onDone={onDone}
             onStage={setStage}
             onClose={

@@ -50,8 +50,8 @@ function useUpload(project: string) {
     setState(IDLE);
   };
   useEffect(() => () => void upload.current?.cancel(), []);
-  /** Sends the files, or goes on where it failed; `finish` gets the id of the upload that has everything. */
-  const run = async (files: Picked[], finish: (id: string) => Promise<void>) => {
+  /** Sends the files, or goes on where it failed; `finish` gets the upload and the id under which it has everything. */
+  const run = async (files: Picked[], finish: (mine: Upload, id: string) => Promise<void>) => {
     setState(current => ({ ...current, isRunning: true, error: null }));
     upload.current ??= new Upload(files, {
       transport: makeTransport(project),
@@ -60,8 +60,10 @@ function useUpload(project: string) {
     });
     const mine = upload.current;
     try {
-      await finish(await mine.run());
-      mine.close();
+      const id = await mine.run();
+      if (mine.isCancelled) return;
+      await finish(mine, id);
+      if (upload.current !== mine) return;
       upload.current = null;
       setState(IDLE);
     } catch (error) {
@@ -175,6 +177,8 @@ interface Props {
   dropped: Picked[] | null;
   /** The number of the newest version; 0 before the first. */
   newest: number;
+  /** A version was made, whoever still waits for it. */
+  onMade: () => Promise<void>;
   onDone: (version: Version, isNew: boolean) => Promise<void>;
   /** Null where it cannot be put away. */
   onClose: (() => void) | null;
@@ -184,7 +188,7 @@ interface Props {
 /** Whether there is something to lose. */
 export type Stage = "idle" | "chosen" | "running";
 
-export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage }: Props) {
+export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose, onStage }: Props) {
   const { project, name } = dataset;
   const title = useId();
   const draft = useDraft(`version:${project}/${name}`, { message: "", aliases: "" });
@@ -195,6 +199,7 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
   if (dropped && picked.from !== dropped) setPicked({ from: dropped, plan: plan(dropped) });
   const upload = useUpload(project);
   const { hasBegun, isRunning, progress } = upload;
+  const isMaking = isRunning && progress?.phase === "sent";
   const stage = hasBegun ? "running" : picked.plan ? "chosen" : "idle";
   useEffect(() => onStage(stage), [onStage, stage]);
   useEffect(() => {
@@ -210,15 +215,19 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
   const going = picked.plan;
   const start = () => {
     if (!going) return;
-    void upload.run(going.files, async id => {
+    void upload.run(going.files, async (mine, id) => {
       const version = await api.createVersion(project, name, {
         upload_id: id,
         message: draft.value.message,
         aliases: toLabels(draft.value.aliases),
       });
+      mine.complete();
+      await onMade();
+      // Whoever left meanwhile is not brought back.
+      if (mine.isCancelled) return;
       draft.clear();
-      setPicked({ from: dropped, plan: null });
       await onDone(version, version.number > newest);
+      setPicked({ from: dropped, plan: null });
     });
   };
   return (
@@ -298,23 +307,29 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
         {isRunning && progress ? (
           <>
             <Going progress={progress} rate={upload.rate} />
-            <div>
-              <Button icon="close" onClick={upload.cancel}>
-                Cancel the upload
-              </Button>
-            </div>
+            {isMaking ? null : (
+              <div>
+                <Button icon="close" onClick={upload.cancel}>
+                  Cancel the upload
+                </Button>
+              </div>
+            )}
           </>
         ) : null}
         {blocker.state === "blocked" ? (
           <Confirm
-            title="Leave and give up the upload?"
+            title={isMaking ? "Leave while the version is made?" : "Leave and give up the upload?"}
             verb="Leave"
             danger
             run={async () => upload.cancel()}
             onDone={() => blocker.proceed()}
             onClose={() => blocker.reset()}
           >
-            <p>It goes on only while this page is open. What was sent so far would have to be sent again.</p>
+            <p>
+              {isMaking
+                ? "Everything was sent, and the server makes the version of it: it may still be made."
+                : "It goes on only while this page is open. What was sent so far would have to be sent again."}
+            </p>
           </Confirm>
         ) : null}
       </section>

@@ -36,12 +36,14 @@ function useUpload(project: string) {
   const [state, setState] = useState<State>(IDLE);
   const upload = useRef<Upload | null>(null);
   const rate = useRef(new Rate());
-  const shownAt = useRef(0);
+  const shown = useRef<{ ms: number; progress: Progress | null }>({ ms: 0, progress: null });
   const show = (progress: Progress) => {
     const now = performance.now();
     rate.current.add(now, progress.bytes);
-    if (now - shownAt.current < EVERY_MS && progress.phase !== "sent" && progress.bytes > 0) return;
-    shownAt.current = now;
+    const { ms, progress: before } = shown.current;
+    const isNews = progress.phase !== before?.phase || progress.isBroken !== before.isBroken;
+    if (!isNews && now - ms < EVERY_MS) return;
+    shown.current = { ms: now, progress };
     setState(current => ({ ...current, progress, rate: rate.current.perSecond }));
   };
   const cancel = () => {
@@ -134,34 +136,43 @@ function Listed({ plan: { files, bytes: size, leftOut } }: { plan: Plan }) {
 }
 
 const PHASES = {
-  hashing: { label: "Reading", about: "to find out what the project has already" },
-  sending: { label: "Sending", about: "what the project does not have yet" },
-  sent: { label: "Making the version", about: "" },
+  hashing: { now: "Reading, to find out what the project has already", done: "Read" },
+  sending: { now: "Sending what the project does not have yet", done: "Sent" },
+  sent: { now: "Making the version", done: "Sent" },
 };
+
+/** Told to a screen reader too, once for each change: it stands in the page before there is anything to tell. */
+function Now({ progress }: { progress: Progress | null }) {
+  return (
+    <output className={progress ? "flex flex-wrap justify-between gap-x-4 gap-y-1" : "sr-only"}>
+      {progress ? <span className="font-medium">{PHASES[progress.phase].now}</span> : null}
+      {progress?.isBroken ? (
+        <span className="flex items-center gap-1.5 text-sm text-warn">
+          <Icon name="ring" turning /> The connection broke; trying again
+        </span>
+      ) : null}
+    </output>
+  );
+}
 
 function Going({ progress, rate }: { progress: Progress; rate: number | null }) {
   const { phase, files, allFiles, bytes: done, allBytes, isBroken, path } = progress;
-  const { label, about } = PHASES[phase];
   const left = rate && rate > 0 ? ((allBytes - done) / rate) * 1000 : null;
   return (
     <div className="grid gap-2">
       <Meter
-        label={`${label} ${about}`.trim()}
+        label={PHASES[phase].done}
         used={phase === "sent" ? 1 : done}
         total={phase === "sent" ? 1 : allBytes}
         text={
           phase === "sent"
-            ? ""
+            ? "everything"
             : `${files.toLocaleString("en-US")} of ${plural(allFiles, "file")}, ${bytes(done)} of ${bytes(allBytes)}`
         }
       />
       <p className="flex min-h-5 flex-wrap justify-between gap-x-4 text-sm text-muted">
         <span className="min-w-0 flex-1 basis-40 truncate">{phase === "sent" ? "" : path}</span>
-        {isBroken ? (
-          <span className="flex items-center gap-1.5 text-warn">
-            <Icon name="ring" turning /> The connection broke; trying again
-          </span>
-        ) : rate !== null && phase !== "sent" ? (
+        {rate !== null && phase !== "sent" && !isBroken ? (
           <span>
             {bytes(rate)}/s{left !== null && left > 2000 ? `, about ${duration(left)} left` : ""}
           </span>
@@ -202,6 +213,14 @@ export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose,
   const isMaking = isRunning && progress?.phase === "sent";
   const stage = hasBegun ? "running" : picked.plan ? "chosen" : "idle";
   useEffect(() => onStage(stage), [onStage, stage]);
+  // What had the focus is gone with the stage that it belonged to.
+  const heading = useRef<HTMLHeadingElement>(null);
+  const step = hasBegun && !isRunning ? "stopped" : stage;
+  const stepBefore = useRef("idle");
+  useEffect(() => {
+    if (step !== stepBefore.current) heading.current?.focus();
+    stepBefore.current = step;
+  }, [step]);
   useEffect(() => {
     if (!hasBegun) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -234,7 +253,7 @@ export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose,
     <Card>
       <section aria-labelledby={title} className="grid grid-cols-[minmax(0,1fr)] gap-4 p-4 *:max-w-200">
         <header className="flex min-h-7 max-w-none! items-center justify-between gap-3">
-          <h2 id={title} className="font-semibold">
+          <h2 id={title} ref={heading} tabIndex={-1} className="rounded font-semibold">
             {newest === 0 ? "Upload the first version" : "Upload a new version"}
           </h2>
           {onClose && !hasBegun ? (
@@ -304,6 +323,7 @@ export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose,
             </div>
           </form>
         ) : null}
+        <Now progress={isRunning ? progress : null} />
         {isRunning && progress ? (
           <>
             <Going progress={progress} rate={upload.rate} />

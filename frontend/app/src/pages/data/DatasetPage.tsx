@@ -50,7 +50,8 @@ export async function loader({ request, params }: LoaderFunctionArgs): Promise<n
   const which = version ?? latest?.number.toString();
   await Promise.all([
     queryClient.ensureInfiniteQueryData(versionsQuery(project, dataset)),
-    which ? prefetch(versionQuery(project, dataset, which)) : null,
+    // A failure of it is told on the page: it would take the whole page away, with an upload that goes on in it.
+    which ? prefetch(versionQuery(project, dataset, which)).catch(() => undefined) : null,
   ]);
   return null;
 }
@@ -60,13 +61,16 @@ type Asking = "edit" | "delete" | "aliases" | "retract";
 interface HeaderProps {
   dataset: Dataset;
   hasVersions: boolean;
+  /** An upload runs, which goes to the dataset as it is called now. */
+  isBusy: boolean;
   mays: Mays;
   ask: (what: Asking) => void;
 }
 
-function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
+function Header({ dataset, hasVersions, isBusy, mays, ask }: HeaderProps) {
   const { visibility } = dataset;
   const [, setSearch] = useSearch();
+  const halted = isBusy ? { disabled: true, hint: "Not while an upload runs." } : {};
   return (
     <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
       <div className="grid min-w-0 flex-1 basis-80 gap-1.5">
@@ -98,7 +102,9 @@ function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
           label="More about this dataset"
           button={{ icon: "more" }}
           items={[
-            ...(mays.change ? [{ label: "Edit", icon: "edit" as const, onSelect: () => ask("edit") }] : []),
+            ...(mays.change
+              ? [{ label: "Edit", icon: "edit" as const, ...halted, onSelect: () => ask("edit") }]
+              : []),
             { label: "Aliases and their history", icon: "tag", onSelect: () => ask("aliases") },
             ...(mays.manage
               ? [
@@ -106,6 +112,7 @@ function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
                     label: "Delete dataset",
                     icon: "trash" as const,
                     danger: true,
+                    ...halted,
                     onSelect: () => ask("delete"),
                   },
                 ]
@@ -402,7 +409,13 @@ export function Component() {
           <p className="text-lg font-medium text-accent">Drop to make a new version of {name}</p>
         </div>
       ) : null}
-      <Header dataset={dataset} hasVersions={newest > 0} mays={mays} ask={setAsking} />
+      <Header
+        dataset={dataset}
+        hasVersions={newest > 0}
+        isBusy={stage === "running"}
+        mays={mays}
+        ask={setAsking}
+      />
       <ErrorNotice error={drop.error} title="What was dropped could not be read" />
       {isUploading ? (
         <Suspense fallback={<Loading />}>

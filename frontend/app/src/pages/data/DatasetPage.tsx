@@ -2,7 +2,7 @@
 import * as api from "@cairn/api/operations";
 import type { Dataset, Version, VersionDetails } from "@cairn/api/types";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
 import { Link, type LoaderFunctionArgs, useNavigate, useParams } from "react-router";
 import { Attach } from "~/components/Attach";
 import { FileBrowser } from "~/components/FileBrowser";
@@ -22,6 +22,7 @@ import { Chip } from "~/ui/Chip";
 import { Confirm } from "~/ui/Confirm";
 import { Command, CopyButton } from "~/ui/Copy";
 import { Empty } from "~/ui/Empty";
+import { Icon } from "~/ui/Icon";
 import { Menu } from "~/ui/Menu";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Loading } from "~/ui/Skeleton";
@@ -331,31 +332,76 @@ function Retract({ dataset, version, onClose }: { dataset: Dataset; version: Ver
   );
 }
 
-/** Lets files be dropped anywhere on the page. */
+/** What became of the last drop. */
+type Drop = "idle" | "reading" | "nothing" | { error: unknown };
+
+/** Lets files be dropped anywhere in the window: where nothing took them, the browser would leave the app for the file. */
 function useDrop(isOn: boolean, onFiles: (picked: Picked[]) => void) {
   const [isOver, setIsOver] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const handlers = {
-    onDragOver: (event: React.DragEvent) => {
-      if (!holdsFiles(event.dataTransfer)) return;
-      // Also where nothing can be dropped: the browser would leave the page for the file.
+  const [state, setState] = useState<Drop>("idle");
+  /** Only the newest drop counts, and none that is still being read when an upload begins or the page ends. */
+  const ticket = useRef(0);
+  const take = useEffectEvent(onFiles);
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      if (!event.dataTransfer || !holdsFiles(event.dataTransfer)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = isOn ? "copy" : "none";
       setIsOver(isOn);
-    },
-    onDragLeave: (event: React.DragEvent) => {
-      if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setIsOver(false);
-    },
-    onDrop: (event: React.DragEvent) => {
-      if (!holdsFiles(event.dataTransfer)) return;
+    };
+    const leave = (event: DragEvent) => {
+      if (event.relatedTarget === null) setIsOver(false);
+    };
+    const read = async (transfer: DataTransfer) => {
+      const mine = ++ticket.current;
+      const end = (next: Drop) => mine === ticket.current && setState(next);
+      setState("reading");
+      try {
+        const picked = await ofDrop(transfer);
+        if (mine !== ticket.current) return;
+        end(picked.length > 0 ? "idle" : "nothing");
+        if (picked.length > 0) take(picked);
+      } catch (error) {
+        end({ error });
+      }
+    };
+    const drop = (event: DragEvent) => {
+      if (!event.dataTransfer || !holdsFiles(event.dataTransfer)) return;
       event.preventDefault();
       setIsOver(false);
-      if (!isOn) return;
-      setError(null);
-      void ofDrop(event.dataTransfer).then(onFiles, setError);
-    },
-  };
-  return { isOver: isOn && isOver, error, handlers };
+      if (isOn) void read(event.dataTransfer);
+    };
+    addEventListener("dragover", over);
+    addEventListener("dragleave", leave);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("dragleave", leave);
+      removeEventListener("drop", drop);
+      ticket.current += 1;
+      setState("idle");
+    };
+  }, [isOn]);
+  return { isOver: isOn && isOver, state };
+}
+
+function Dropped({ state }: { state: Drop }) {
+  return (
+    <>
+      <output className={state === "reading" || state === "nothing" ? "flex items-center gap-2" : "sr-only"}>
+        {state === "reading" ? (
+          <>
+            <Icon name="ring" turning className="text-busy" /> Reading what was dropped…
+          </>
+        ) : state === "nothing" ? (
+          "Nothing to upload in it: what was dropped holds no files."
+        ) : null}
+      </output>
+      {typeof state === "object" ? (
+        <ErrorNotice error={state.error} title="What was dropped could not be read" />
+      ) : null}
+    </>
+  );
 }
 
 export function Component() {
@@ -374,7 +420,6 @@ export function Component() {
   const [stage, setStage] = useState<Stage>("idle");
   const close = () => setAsking(null);
   const drop = useDrop(mays.change && stage !== "running", picked => {
-    if (picked.length === 0) return;
     setDropped(picked);
     setSearch({ upload: "1" });
   });
@@ -399,10 +444,7 @@ export function Component() {
   );
   const isUploading = mays.change && (stage !== "idle" || search.has("upload") || newest === 0);
   return (
-    <div
-      {...drop.handlers}
-      className="relative mx-auto flex w-full max-w-400 min-w-0 flex-1 flex-col gap-5 px-4 py-5 md:px-8 md:py-6"
-    >
+    <div className="relative mx-auto flex w-full max-w-400 min-w-0 flex-1 flex-col gap-5 px-4 py-5 md:px-8 md:py-6">
       <title>{`${name}${details ? `:${details.version.number}` : ""} · Cairn`}</title>
       {drop.isOver ? (
         <div className="pointer-events-none absolute inset-2 z-30 grid place-items-center rounded-lg border-2 border-dashed border-accent bg-accent-soft/90">
@@ -416,7 +458,7 @@ export function Component() {
         mays={mays}
         ask={setAsking}
       />
-      <ErrorNotice error={drop.error} title="What was dropped could not be read" />
+      <Dropped state={drop.state} />
       {isUploading ? (
         <Suspense fallback={<Loading />}>
           <UploadPanel

@@ -207,9 +207,10 @@ export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose,
     from: null,
     plan: null,
   });
-  if (dropped && picked.from !== dropped) setPicked({ from: dropped, plan: plan(dropped) });
+  const [isEmpty, setIsEmpty] = useState(false);
   const upload = useUpload(project);
   const { hasBegun, isRunning, progress } = upload;
+  if (dropped && picked.from !== dropped && !hasBegun) setPicked({ from: dropped, plan: plan(dropped) });
   const isMaking = isRunning && progress?.phase === "sent";
   const stage = hasBegun ? "running" : picked.plan ? "chosen" : "idle";
   useEffect(() => onStage(stage), [onStage, stage]);
@@ -274,9 +275,15 @@ export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose,
             </p>
             <div className="flex flex-wrap justify-center gap-2">
               <Choosers
-                onPick={files => files.length > 0 && setPicked({ from: dropped, plan: plan(files) })}
+                onPick={files => {
+                  setIsEmpty(files.length === 0);
+                  if (files.length > 0) setPicked({ from: dropped, plan: plan(files) });
+                }}
               />
             </div>
+            <output className={isEmpty ? "text-sm text-warn" : "sr-only"}>
+              {isEmpty ? "Nothing to upload in it: that folder holds no files." : ""}
+            </output>
           </div>
         )}
         <ErrorNotice error={upload.error} title="The upload stopped" />

@@ -142,10 +142,10 @@ function UseIt({ dataset, version }: { dataset: Dataset; version: Version }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
       <Command text={`--input ${short}`} />
-      <span className="flex items-center gap-1 text-sm text-muted">
-        <code>{short}</code>
+      <span className="flex min-w-0 flex-wrap items-center gap-1 text-sm text-muted">
+        <code className="wrap-anywhere">{short}</code>
         <CopyButton text={short} label={`Copy ${short}`} />
-        <code>{`dataset://${dataset.name}/${version.number}`}</code>
+        <code className="wrap-anywhere">{`dataset://${dataset.name}/${version.number}`}</code>
         <CopyButton text={`dataset://${dataset.name}/${version.number}`} label="Copy as an address" />
       </span>
       <Attach name={dataset.name} reference={reference} />

@@ -270,7 +270,12 @@ function VersionView({ dataset, details, mays, ask }: VersionProps) {
       </nav>
       {tab === "files" ? (
         <FileBrowser
-          tree={versionTree({ project: dataset.project, dataset: dataset.name, number: version.number })}
+          tree={versionTree({
+            project: dataset.project,
+            dataset: dataset.name,
+            number: version.number,
+            digest: version.manifest_digest,
+          })}
           first={files => files.find(file => /readme/i.test(file.path) && file.kind === "file")}
           empty={
             <Empty icon="box" title="This version holds no files">

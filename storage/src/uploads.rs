@@ -180,6 +180,7 @@ async fn open(store: &Store, id: UploadId) -> Result<Upload> {
     let upload = get(store, id)
         .await?
         .ok_or_else(|| Error::not_found("there is no such upload"))?;
+    // Whoever sends one tells the two conflicts apart by these words.
     match upload.state {
         State::Open if upload.expires_ms > store.db().now_ms() => Ok(upload),
         State::Open | State::Aborted => Err(Error::conflict("the upload was aborted or expired")),

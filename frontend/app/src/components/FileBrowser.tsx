@@ -1,6 +1,7 @@
 /** The files of a tree: folders, one file with its preview, where one is standing in the address. */
 import type { File } from "@cairn/api/types";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import { Preview } from "~/files/Preview";
 import type { FileTree } from "~/files/tree";
@@ -10,12 +11,14 @@ import { filesQuery } from "~/queries/files";
 import { Button, ButtonAnchor } from "~/ui/Button";
 import { CopyButton } from "~/ui/Copy";
 import { Icon } from "~/ui/Icon";
-import { ErrorNotice } from "~/ui/Notice";
+import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Card } from "~/ui/Page";
 import { Loading } from "~/ui/Skeleton";
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 const parentOf = (path: string): string => (path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "");
+
+const NAMES = new Intl.Collator();
 
 interface Props {
   tree: FileTree;
@@ -99,20 +102,44 @@ function FilePane({ tree, file }: { tree: FileTree; file: File }) {
   );
 }
 
+/** Folders first, by name. */
+const sorted = (files: File[]): File[] =>
+  files.sort(
+    (a, b) =>
+      Number(b.kind === "directory") - Number(a.kind === "directory") ||
+      NAMES.compare(baseName(a.path), baseName(b.path)),
+  );
+
+/** Where no file is shown: why. */
+function NoFile({ path, isSought, error }: { path: string; isSought: boolean; error: unknown }) {
+  if (error) return <ErrorNotice error={error} title="The other files could not be listed" />;
+  if (isSought) return <Loading label={`Looking for ${baseName(path)}`} />;
+  if (path === "") return <p className="p-4 text-muted">Choose a file to look at it.</p>;
+  return (
+    <Notice title="There is no such file">
+      <p className="wrap-anywhere">
+        Nothing here is called <code>{path}</code>. Choose another one.
+      </p>
+    </Notice>
+  );
+}
+
 export function FileBrowser({ tree, empty, first }: Props) {
   const [search] = useSearchParams();
   const path = search.get("path") ?? "";
   const folder = search.get("folder") ?? parentOf(path);
   const files = useInfiniteQuery(filesQuery(tree, folder));
-  if (files.error) return <ErrorNotice error={files.error} title="The files could not be listed" />;
-  if (!files.data) return <Loading />;
-  const items = files.data.pages
-    .flatMap(page => page.items)
-    .sort(
-      (a, b) =>
-        Number(b.kind === "directory") - Number(a.kind === "directory") ||
-        baseName(a.path).localeCompare(baseName(b.path)),
-    );
+  const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage } = files;
+  const items = useMemo(() => sorted(data?.pages.flatMap(page => page.items) ?? []), [data]);
+  const isMissing = path !== "" && data !== undefined && !items.some(file => file.path === path);
+  // The file that the address names may stand beyond what was listed so far.
+  const isSought = isMissing && hasNextPage && !error;
+  const pagesSought = isSought ? data.pages.length : 0;
+  useEffect(() => {
+    if (pagesSought > 0) void fetchNextPage({ cancelRefetch: false });
+  }, [pagesSought, fetchNextPage]);
+  if (error && !data) return <ErrorNotice error={error} title="The files could not be listed" />;
+  if (!data) return <Loading />;
   if (items.length === 0 && folder === "") return empty;
   const to = (next: Record<string, string>) => `?${new URLSearchParams(next)}`;
   const current = items.find(file => file.path === path) ?? (path ? undefined : first?.(items));
@@ -131,19 +158,24 @@ export function FileBrowser({ tree, empty, first }: Props) {
           ))}
           {items.length === 0 ? <li className="px-3 py-1.5 text-muted">This folder is empty.</li> : null}
         </ul>
-        {files.hasNextPage ? (
+        {hasNextPage ? (
           <footer className="flex items-center gap-3 border-t border-line px-3 py-2 text-sm text-muted">
             {`The first ${items.length.toLocaleString()}`}
-            <Button size="sm" busy={files.isFetchingNextPage} onClick={() => void files.fetchNextPage()}>
+            <Button size="sm" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>
               Show more
             </Button>
           </footer>
+        ) : null}
+        {current && error ? (
+          <div className="border-t border-line p-3">
+            <ErrorNotice error={error} title="The other files could not be listed" />
+          </div>
         ) : null}
       </Card>
       {current ? (
         <FilePane tree={tree} file={current} />
       ) : (
-        <p className="p-4 text-muted">Choose a file to look at it.</p>
+        <NoFile path={path} isSought={isSought} error={error} />
       )}
     </div>
   );

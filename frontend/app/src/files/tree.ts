@@ -26,9 +26,15 @@ export function jobTree(job: { project: string; number: number }, tree: api.Tree
   };
 }
 
-export function versionTree(of: { project: string; dataset: string; number: number }): FileTree {
+/** Kept by what it holds: a dataset that was deleted and made anew gives the same numbers to other files. */
+export function versionTree(of: {
+  project: string;
+  dataset: string;
+  number: number;
+  digest: string;
+}): FileTree {
   return {
-    key: [of.project, "dataset", of.dataset, of.number],
+    key: [of.project, "dataset", of.dataset, of.number, of.digest],
     list: (query, signal) => api.listVersionFiles(of.project, of.dataset, of.number, query, signal),
     content: (path, download) => versionContentUrl(of, path, download),
     reference: path => `${of.project}/${of.dataset}:${of.number}/${path}`,

@@ -1,6 +1,7 @@
 /** Which cached queries an event makes old. Knows the events and the query keys; not how events arrive. */
 import type { Change, Job, List, Project, Workspace } from "@cairn/api/types";
 import type { Query, QueryClient } from "@tanstack/react-query";
+import { OF_DATASET } from "~/queries/datasets";
 import { refreshJobs } from "~/queries/jobs";
 
 /** Query families that an event of a kind touches as a whole. */
@@ -63,14 +64,6 @@ function applyJobs(changes: Change[], client: QueryClient): void {
     for (const key of [name, projectId]) if (key) void refreshJobs(key, mine, client).catch(() => undefined);
   }
 }
-
-const OF_DATASET = new Set([
-  "dataset",
-  "dataset-versions",
-  "dataset-version",
-  "dataset-diff",
-  "dataset-aliases",
-]);
 
 /** A dataset is asked for by project and name, an event tells its id: what the cache knows under the id is old. */
 function applyDatasets(changes: Change[], client: QueryClient): void {

@@ -3,6 +3,8 @@ import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import { faviconSvg } from "~/components/favicon";
 import { best, score } from "~/components/match";
+import { versionTree } from "~/files/tree";
+import { forgetDataset } from "~/queries/datasets";
 import { mergeJobs } from "~/queries/jobs";
 import { applyChanges } from "./invalidate";
 
@@ -60,6 +62,25 @@ test("a changed dataset makes its lists old, and what its versions hold not", ()
   expect(isOld("dataset-versions", "examples", "leaves")).toBe(false);
   expect(isOld("dataset-version", "examples", "digits", "prod")).toBe(true);
   expect(isOld("files", "examples", "dataset", "digits", 3, "")).toBe(false);
+});
+
+test("what is known of a dataset that was deleted is forgotten, and of others not", () => {
+  const client = new QueryClient();
+  const keys = (name: string) => [
+    ["dataset", "examples", name],
+    ["dataset-versions", "examples", name],
+    ["dataset-version", "examples", name, "1"],
+    ["files", "examples", "dataset", name, 1, "m", ""],
+  ];
+  for (const key of [...keys("digits"), ...keys("digits-2")]) client.setQueryData(key, {});
+  forgetDataset(client, "examples", "digits");
+  const known = client.getQueryCache().getAll();
+  expect(known.map(query => query.queryKey)).toEqual(keys("digits-2"));
+});
+
+test("a dataset of the same name shows its own files", () => {
+  const of = { project: "examples", dataset: "digits", number: 1 };
+  expect(versionTree({ ...of, digest: "a" }).key).not.toEqual(versionTree({ ...of, digest: "b" }).key);
 });
 
 test("a few letters find what was meant", () => {

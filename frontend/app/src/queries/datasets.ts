@@ -1,6 +1,6 @@
 /** Queries of datasets, their versions and aliases. What a version holds never changes. */
 import * as api from "@cairn/api/operations";
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, type QueryClient, queryOptions } from "@tanstack/react-query";
 
 export const datasetsQuery = (project: string) =>
   queryOptions({
@@ -37,3 +37,18 @@ export const aliasMovesQuery = (project: string, name: string) =>
     initialPageParam: null as string | null,
     getNextPageParam: page => page.next,
   });
+
+/** Query families that are of one dataset, by its project and name. */
+export const OF_DATASET: ReadonlySet<string> = new Set([
+  "dataset",
+  "dataset-versions",
+  "dataset-version",
+  "dataset-diff",
+  "dataset-aliases",
+]);
+
+/** Drops what is known of a dataset that is gone: another one may get its name. */
+export function forgetDataset(client: QueryClient, project: string, name: string): void {
+  client.removeQueries({ queryKey: ["files", project, "dataset", name] });
+  for (const family of OF_DATASET) client.removeQueries({ queryKey: [family, project, name] });
+}

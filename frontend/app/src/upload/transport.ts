@@ -1,6 +1,6 @@
 /** How an upload reaches the server. */
 import { apiPath, withQuery } from "@cairn/api/client";
-import { toApiError, unreachable } from "@cairn/api/errors";
+import { ApiError, isStatus, toApiError, unreachable } from "@cairn/api/errors";
 import * as api from "@cairn/api/operations";
 
 export interface Entry {
@@ -14,30 +14,65 @@ export interface Received {
   complete: boolean;
 }
 
+/** A part of a content that one request sends. */
+export interface Slice {
+  offset: number;
+  body: Blob;
+  /** The size of the whole content. */
+  size: number;
+}
+
 export interface Transport {
   begin: () => Promise<string>;
   /** Returns the hashes whose content must be sent. */
   declare: (upload: string, entries: Entry[], signal: AbortSignal) => Promise<string[]>;
   /** How far a content has come. */
   received: (upload: string, hash: string, signal: AbortSignal) => Promise<Received>;
-  put: (upload: string, hash: string, offset: number, body: Blob, signal: AbortSignal) => Promise<Received>;
+  put: (upload: string, hash: string, slice: Slice, signal: AbortSignal) => Promise<Received>;
   abort: (upload: string) => Promise<unknown>;
 }
 
-/** A request that is silent for this long counts as broken. */
-const SILENT_MS = 120_000;
+/**
+ * Whether an upload takes nothing more: it became files already, or was given up. The server's conflicts have one code; its words tell them
+ * apart, as they stand in `storage/src/uploads.rs`.
+ */
+export function ended(error: unknown): "sealed" | "over" | null {
+  if (!isStatus(error, 409)) return null;
+  const { message } = error as Error;
+  if (message === "The upload is sealed.") return "sealed";
+  return message === "The upload was aborted or expired." ? "over" : null;
+}
 
-async function request(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
-  let response: Response;
+/** What any request may take. */
+const PATIENCE_MS = 120_000;
+/** The slowest line that counts as one, and how fast the server at least proves what has come. */
+const SLOWEST_PER_MS = (64 << 10) / 1000;
+const PROVEN_PER_MS = 50e6 / 1000;
+
+/** How long a slice may take before its request counts as broken. With the last one the server reads the whole content again. */
+export function patience({ offset, body, size }: Slice): number {
+  const isLast = offset + body.size >= size;
+  return Math.ceil(PATIENCE_MS + body.size / SLOWEST_PER_MS + (isLast ? size / PROVEN_PER_MS : 0));
+}
+
+type Init = RequestInit & { signal: AbortSignal };
+
+/** `read` is of the request: an answer that breaks off counts as none. */
+async function request<T>(
+  url: string,
+  init: Init,
+  ms: number,
+  read: (response: Response) => T | Promise<T>,
+): Promise<T> {
   try {
-    const signal = AbortSignal.any([init.signal, AbortSignal.timeout(SILENT_MS)]);
-    response = await fetch(url, { ...init, signal });
+    const signal = AbortSignal.any([init.signal, AbortSignal.timeout(ms)]);
+    const response = await fetch(url, { ...init, signal });
+    if (!response.ok) throw toApiError(response, await response.json().catch(() => null));
+    return await read(response);
   } catch (cause) {
-    if (init.signal.aborted) throw cause;
+    if (init.signal.aborted || cause instanceof ApiError) throw cause;
     throw unreachable(cause);
   }
-  if (!response.ok) throw toApiError(response, await response.json().catch(() => null));
-  return response;
 }
 
 export function makeTransport(project: string): Transport {
@@ -45,18 +80,16 @@ export function makeTransport(project: string): Transport {
   return {
     begin: async () => (await api.createUpload(project)).id,
     declare: async (upload, entries, signal) => (await api.declareEntries(upload, entries, signal)).missing,
-    received: async (upload, hash, signal) => {
-      const { headers } = await request(object(upload, hash), { method: "HEAD", signal });
-      return {
+    received: (upload, hash, signal) =>
+      request(object(upload, hash), { method: "HEAD", signal }, PATIENCE_MS, ({ headers }) => ({
         offset: Number(headers.get("upload-offset")),
         complete: headers.get("upload-complete") === "1",
-      };
-    },
-    put: async (upload, hash, offset, body, signal) => {
-      const url = withQuery(object(upload, hash), { offset });
+      })),
+    put: (upload, hash, slice, signal) => {
+      const url = withQuery(object(upload, hash), { offset: slice.offset });
       const headers = { "content-type": "application/octet-stream", accept: "application/json" };
-      const response = await request(url, { method: "PUT", body, headers, signal });
-      return (await response.json()) as Received;
+      const init = { method: "PUT", body: slice.body, headers, signal };
+      return request<Received>(url, init, patience(slice), response => response.json());
     },
     abort: upload => api.deleteUpload(upload),
   };

@@ -1,11 +1,11 @@
 import { ApiError } from "@cairn/api/errors";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Blake3 } from "./blake3";
 import type { Hasher } from "./hasher";
 import { ofDrop } from "./pick";
 import { type Picked, pathProblem, plan } from "./plan";
 import { Rate } from "./rate";
-import type { Entry, Transport } from "./transport";
+import { type Entry, ended, makeTransport, patience, type Slice, type Transport } from "./transport";
 import { each, FileError, type Progress, Upload } from "./upload";
 
 /** The input of BLAKE3's test vectors. */
@@ -63,6 +63,28 @@ test("what no version can hold is left out and named", () => {
   expect(pathProblem("<img src=x onerror=alert(1)>.txt")).toBeNull();
 });
 
+test("of files that cannot be together one is left out and named", () => {
+  const { files, leftOut } = plan([
+    picked("a.csv", "first"),
+    picked("a.csv", "second"),
+    picked("b", "a file"),
+    picked("b/c/d"),
+    picked("b/c"),
+    picked("caf\uFFFD.csv"),
+    picked([...Array(64).fill("d"), "f"].join("/")),
+    picked([...Array(63).fill("d"), "f"].join("/")),
+  ]);
+  expect(files.map(each => each.path.slice(0, 5))).toEqual(["a.csv", "b/c/d", "d/d/d"]);
+  expect(files[0]?.file.size).toBe("first".length);
+  expect(leftOut.map(each => `${each.path.slice(0, 5)}: ${each.why}`)).toEqual([
+    "a.csv: another picked file has this path",
+    "caf\uFFFD.: its name is not Unicode",
+    "d/d/d: it is deeper than 64 folders",
+    "b/c: other picked files have it as their folder",
+    "b: other picked files have it as their folder",
+  ]);
+});
+
 test("some at a time, and a failure begins nothing new", async () => {
   let now = 0;
   let most = 0;
@@ -84,25 +106,36 @@ class Server implements Transport {
   readonly entries: Entry[] = [];
   readonly kept = new Map<string, Uint8Array>();
   readonly asked: string[] = [];
-  aborted = false;
+  readonly aborted: string[] = [];
+  /** Refuses what is declared and sent, where it is set. */
+  refuse: (upload: string) => ApiError | null = () => null;
+  /** What every request for a content waits for. */
+  held: (signal: AbortSignal) => Promise<void> = async () => undefined;
+  begun = 0;
+  puts = 0;
   constructor(
     private readonly fault: (puts: number) => "drop" | "half" | null = () => null,
     private readonly had = new Set<string>(),
   ) {}
-  private puts = 0;
-  begin = async () => "u-1";
-  declare = async (_: string, entries: Entry[]) => {
+  begin = async () => `u-${++this.begun}`;
+  declare = async (upload: string, entries: Entry[]) => {
+    const refused = this.refuse(upload);
+    if (refused) throw refused;
     this.entries.push(...entries);
-    return entries.map(entry => entry.hash).filter(hash => !this.had.has(hash));
+    return entries.map(entry => entry.hash).filter(hash => !this.had.has(hash) && !this.state(hash).complete);
   };
   received = async (_: string, hash: string) => {
     this.asked.push(hash);
     return this.state(hash);
   };
-  put = async (_: string, hash: string, offset: number, body: Blob) => {
+  put = async (upload: string, hash: string, { offset, body }: Slice, signal: AbortSignal) => {
+    this.puts += 1;
+    await this.held(signal);
+    const refused = this.refuse(upload);
+    if (refused) throw refused;
     const before = this.kept.get(hash) ?? new Uint8Array();
     if (offset > before.length) throw new ApiError(409, "conflict", "Not that much is here.", null);
-    const fault = this.fault(++this.puts);
+    const fault = this.fault(this.puts);
     if (fault === "drop") throw new ApiError(0, "unreachable", "The server cannot be reached.", null);
     const all = new Uint8Array(await body.arrayBuffer());
     const some = fault === "half" ? all.subarray(0, Math.ceil(all.length / 2)) : all;
@@ -110,8 +143,8 @@ class Server implements Transport {
     if (fault) throw new ApiError(0, "unreachable", "The server cannot be reached.", null);
     return this.state(hash);
   };
-  abort = async () => {
-    this.aborted = true;
+  abort = async (upload: string) => {
+    this.aborted.push(upload);
   };
   private state(hash: string) {
     const offset = this.kept.get(hash)?.length ?? 0;
@@ -189,11 +222,99 @@ test("a file that cannot be read is named", async () => {
   await expect(made.run()).rejects.toThrow("gone.csv cannot be read");
 });
 
+const conflict = (message: string) => new ApiError(409, "conflict", message, null);
+const SEALED = conflict("The upload is sealed.");
+const OVER = conflict("The upload was aborted or expired.");
+
 test("what was sent is not sent again where only the rest failed", async () => {
   const server = new Server();
   const { made } = upload([picked("a"), picked("b")], server);
   expect([await made.run(), await made.run()]).toEqual(["u-1", "u-1"]);
-  expect(server.entries).toHaveLength(2);
+  expect(server.puts).toBe(2);
+});
+
+test("what the server lost meanwhile is sent again", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a"), picked("b")], server);
+  await made.run();
+  server.kept.delete(hashOf(new TextEncoder().encode("b")));
+  expect(await made.run()).toBe("u-1");
+  expect(server.puts).toBe(3);
+});
+
+test("an upload that was sealed already has everything", async () => {
+  const server = new Server();
+  const { made, told } = upload([picked("a")], server);
+  await made.run();
+  server.refuse = () => SEALED;
+  expect(await made.run()).toBe("u-1");
+  expect(told.at(-1)?.phase).toBe("sent");
+});
+
+test("where an upload has expired, another one takes everything", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a")], server);
+  await made.run();
+  server.kept.clear();
+  server.refuse = id => (id === "u-1" ? OVER : null);
+  expect(await made.run()).toBe("u-2");
+  expect(server.kept.size).toBe(1);
+});
+
+test("one that ends while it is sent is begun anew, once", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a")], server);
+  server.declare = async (_, entries) => entries.map(entry => entry.hash);
+  server.refuse = () => OVER;
+  await expect(made.run()).rejects.toBe(OVER);
+  expect([server.begun, server.puts]).toEqual([2, 2]);
+});
+
+test("a conflict that lasts names the file in the end", async () => {
+  const server = new Server();
+  server.put = async () => {
+    server.puts += 1;
+    throw conflict("Another request is sending this object.");
+  };
+  const { made, told } = upload([picked("a.csv")], server);
+  await expect(made.run()).rejects.toThrow(
+    "a.csv does not get through. Another request is sending this object.",
+  );
+  expect(server.puts).toBeGreaterThan(5);
+  expect(told.some(each => each.isBroken)).toBe(false);
+});
+
+test("what is not the content that was read counts as changed, and is not tried again", async () => {
+  const server = new Server();
+  server.put = async () => {
+    server.puts += 1;
+    throw new ApiError(400, "invalid", "The content is not what its hash says.", null);
+  };
+  const { made } = upload([picked("a.csv")], server);
+  await expect(made.run()).rejects.toThrow("a.csv was changed, moved or deleted while it was sent");
+  expect(server.puts).toBe(1);
+});
+
+test("a file that can no longer be read is not tried again", async () => {
+  const server = new Server(() => "drop");
+  const gone = picked("a.csv", "content");
+  const { made } = upload([gone], server);
+  const slice = gone.file.slice.bind(gone.file);
+  gone.file.slice = (...range) => {
+    const part = slice(...range);
+    if (server.puts > 0)
+      part.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));
+    return part;
+  };
+  await expect(made.run()).rejects.toThrow("a.csv was changed, moved or deleted while it was sent");
+  expect(server.puts).toBe(1);
+});
+
+test("what ended is known by the server's words alone", () => {
+  expect([ended(SEALED), ended(OVER)]).toEqual(["sealed", "over"]);
+  expect(ended(conflict("The upload is being sealed."))).toBeNull();
+  expect(ended(new ApiError(400, "invalid", SEALED.message, null))).toBeNull();
+  expect(ended(new Error(SEALED.message))).toBeNull();
 });
 
 /** What a browser gives of a dropped folder: a reader tells its entries in portions. */
@@ -219,15 +340,63 @@ test("a dropped folder is read to its end", async () => {
   expect(plan(found).files.map(each => each.path)).toEqual(["a", "b", "c"]);
 });
 
-test("cancelling gives up what was sent", async () => {
-  const server = new Server(puts => (puts > 1 ? "drop" : null));
-  const { made } = upload([picked("a", "1"), picked("b", "2"), picked("c", "3")], server);
-  const running = made.run();
-  const ended = expect(running).rejects.toThrow();
-  await new Promise(resolve => setTimeout(resolve, 5));
+test("what became a version is not given up any more", async () => {
+  const server = new Server();
+  const { made } = upload([picked("a")], server);
+  await made.run();
+  made.complete();
   await made.cancel();
-  await ended;
-  expect(server.aborted).toBe(true);
+  expect(made.isCancelled).toBe(true);
+  expect(server.aborted).toEqual([]);
+});
+
+test("a slow line has time for its slice, and the server for proving the whole", () => {
+  const slice = (offset: number, bytes: number, size: number): Slice => ({
+    offset,
+    body: { size: bytes } as Blob,
+    size,
+  });
+  const EIGHT = 8 << 20;
+  expect(patience(slice(0, 0, 0))).toBe(120_000);
+  expect(patience(slice(0, EIGHT, 1e12))).toBe(120_000 + 128_000);
+  expect(patience(slice(1e12 - EIGHT, EIGHT, 1e12))).toBe(120_000 + 128_000 + 20_000_000);
+});
+
+test("an answer that breaks off is one that may be asked for again", async () => {
+  const { put } = makeTransport("p");
+  const send = (signal = new AbortController().signal) =>
+    put("u-1", "h", { offset: 0, body: new Blob(["a"]), size: 1 }, signal);
+  const answer = vi.fn(async () => new Response('{"offset": 1, "compl'));
+  vi.stubGlobal("fetch", answer);
+  await expect(send()).rejects.toMatchObject({ status: 0, code: "unreachable" });
+  answer.mockResolvedValue(
+    Response.json({ code: "invalid", message: "No.", request_id: "r" }, { status: 400 }),
+  );
+  await expect(send()).rejects.toMatchObject({ status: 400, message: "No." });
+  answer.mockRejectedValue(new DOMException("stop", "AbortError"));
+  await expect(send(AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+  vi.unstubAllGlobals();
+});
+
+test("cancelling ends what is on its way, and gives up what was sent", async () => {
+  const server = new Server();
+  const signals: AbortSignal[] = [];
+  server.held = signal =>
+    new Promise((_, reject) => {
+      signals.push(signal);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  const { made } = upload(
+    [..."abcdef"].map(name => picked(name)),
+    server,
+  );
+  const failed = expect(made.run()).rejects.toThrow();
+  await vi.waitFor(() => expect(signals).toHaveLength(4));
+  await made.cancel();
+  await failed;
+  expect(signals.every(signal => signal.aborted)).toBe(true);
+  expect(server.puts).toBe(4);
+  expect(server.aborted).toEqual(["u-1"]);
 });
 
 test("the rate is that of the last seconds", () => {

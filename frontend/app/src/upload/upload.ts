@@ -5,7 +5,7 @@
 import { ApiError } from "@cairn/api/errors";
 import type { Hasher } from "./hasher";
 import type { Picked } from "./plan";
-import type { Entry, Transport } from "./transport";
+import { type Entry, ended, type Transport } from "./transport";
 
 /** Entries that one call declares. */
 const DECLARED_AT_ONCE = 2000;
@@ -92,7 +92,6 @@ const CHANGED = "was changed, moved or deleted while it was sent. Choose the fil
 export class Upload {
   private readonly stop = new AbortController();
   private readonly hashes = new Map<string, string>();
-  private readonly done = new Set<string>();
   private id: string | null = null;
   private progress: Progress = {
     phase: "hashing",
@@ -111,27 +110,48 @@ export class Upload {
 
   /** Resolves to the id of an upload that has everything. After a failure, also of what is made of it, it may be called again, and goes on. */
   async run(): Promise<string> {
-    if (this.id && this.progress.phase === "sent") return this.id;
     await this.hash();
-    const { transport } = this.parts;
-    this.id ??= await this.persist(() => transport.begin());
-    if (this.stop.signal.aborted) await transport.abort(this.id).catch(() => undefined);
-    this.stop.signal.throwIfAborted();
-    const missing = await this.declare(this.id);
-    await this.send(this.id, missing);
+    let id = await this.begun();
+    try {
+      await this.fill(id);
+    } catch (error) {
+      if (ended(error) !== "over") throw error;
+      this.id = null;
+      id = await this.begun();
+      await this.fill(id);
+    }
     this.tell({ phase: "sent", path: null });
-    return this.id;
+    return id;
   }
 
-  /** Ends what hashes for it. */
-  close(): void {
+  private async begun(): Promise<string> {
+    const { transport } = this.parts;
+    const id = this.id ?? (await this.persist(() => transport.begin()));
+    this.id = id;
+    if (this.stop.signal.aborted) await transport.abort(id).catch(() => undefined);
+    this.stop.signal.throwIfAborted();
+    return id;
+  }
+
+  /** What an earlier try sent is no matter: the server says what it lacks. One that is sealed lacks nothing. */
+  private async fill(id: string): Promise<void> {
+    try {
+      await this.send(id, await this.declare(id));
+    } catch (error) {
+      if (ended(error) !== "sealed") throw error;
+    }
+  }
+
+  /** It has become what it was for: nothing is left to give up. */
+  complete(): void {
+    this.id = null;
     this.parts.hasher.close();
   }
 
-  /** Ends it, and gives up what was sent. */
+  /** Ends it, and gives up what was sent. What is being made of it may still be made. */
   async cancel(): Promise<void> {
     this.stop.abort();
-    this.close();
+    this.parts.hasher.close();
     if (this.id) await this.parts.transport.abort(this.id).catch(() => undefined);
   }
 
@@ -161,7 +181,7 @@ export class Upload {
     }
   }
 
-  private begin(phase: Phase, items: { size: number }[]): void {
+  private start(phase: Phase, items: { size: number }[]): void {
     const allBytes = items.reduce((sum, item) => sum + item.size, 0);
     this.tell({ phase, files: 0, allFiles: items.length, bytes: 0, allBytes, isBroken: false });
   }
@@ -172,7 +192,7 @@ export class Upload {
 
   private async hash(): Promise<void> {
     const left = this.files.filter(({ path }) => !this.hashes.has(path));
-    this.begin(
+    this.start(
       "hashing",
       left.map(({ file }) => file),
     );
@@ -208,17 +228,16 @@ export class Upload {
     const byHash = new Map<string, Picked>();
     for (const picked of this.files) {
       const hash = this.hashes.get(picked.path) ?? "";
-      if (missing.has(hash) && !this.done.has(hash)) byHash.set(hash, picked);
+      if (missing.has(hash)) byHash.set(hash, picked);
     }
     const contents = [...byHash];
-    this.begin(
+    this.start(
       "sending",
       contents.map(([, { file }]) => file),
     );
     await each(contents, AT_ONCE, async ([hash, picked]) => {
       this.tell({ path: picked.path });
       await this.sendOne(upload, hash, picked);
-      this.done.add(hash);
       this.add(0, 1);
     });
   }
@@ -234,8 +253,8 @@ export class Upload {
       let failure: unknown = null;
       let isComplete = false;
       try {
-        const slice = file.slice(offset, offset + SLICE_BYTES);
-        ({ offset, complete: isComplete } = await transport.put(upload, hash, offset, slice, signal));
+        const slice = { offset, body: file.slice(offset, offset + SLICE_BYTES), size: file.size };
+        ({ offset, complete: isComplete } = await transport.put(upload, hash, slice, signal));
         if (this.progress.isBroken) this.tell({ isBroken: false });
       } catch (error) {
         signal.throwIfAborted();
@@ -259,6 +278,7 @@ export class Upload {
 
   /** Throws what no other try would mend. */
   private async judge(error: unknown, path: string, file: Blob): Promise<void> {
+    if (ended(error)) throw error;
     if (!(await isReadable(file))) throw new FileError(path, CHANGED, { cause: error });
     if (isPassing(error) || isElsewhere(error)) return;
     if (error instanceof ApiError && error.status === 400)

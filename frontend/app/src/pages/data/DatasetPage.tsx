@@ -2,7 +2,7 @@
 import * as api from "@cairn/api/operations";
 import type { Dataset, Version, VersionDetails } from "@cairn/api/types";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
 import { Link, type LoaderFunctionArgs, useNavigate, useParams } from "react-router";
 import { Attach } from "~/components/Attach";
 import { FileBrowser } from "~/components/FileBrowser";
@@ -22,6 +22,7 @@ import { Chip } from "~/ui/Chip";
 import { Confirm } from "~/ui/Confirm";
 import { Command, CopyButton } from "~/ui/Copy";
 import { Empty } from "~/ui/Empty";
+import { Icon } from "~/ui/Icon";
 import { Menu } from "~/ui/Menu";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Loading } from "~/ui/Skeleton";
@@ -50,7 +51,8 @@ export async function loader({ request, params }: LoaderFunctionArgs): Promise<n
   const which = version ?? latest?.number.toString();
   await Promise.all([
     queryClient.ensureInfiniteQueryData(versionsQuery(project, dataset)),
-    which ? prefetch(versionQuery(project, dataset, which)) : null,
+    // A failure of it is told on the page: it would take the whole page away, with an upload that goes on in it.
+    which ? prefetch(versionQuery(project, dataset, which)).catch(() => undefined) : null,
   ]);
   return null;
 }
@@ -60,13 +62,16 @@ type Asking = "edit" | "delete" | "aliases" | "retract";
 interface HeaderProps {
   dataset: Dataset;
   hasVersions: boolean;
+  /** An upload runs, which goes to the dataset as it is called now. */
+  isBusy: boolean;
   mays: Mays;
   ask: (what: Asking) => void;
 }
 
-function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
+function Header({ dataset, hasVersions, isBusy, mays, ask }: HeaderProps) {
   const { visibility } = dataset;
   const [, setSearch] = useSearch();
+  const halted = isBusy ? { disabled: true, hint: "Not while an upload runs." } : {};
   return (
     <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
       <div className="grid min-w-0 flex-1 basis-80 gap-1.5">
@@ -98,7 +103,9 @@ function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
           label="More about this dataset"
           button={{ icon: "more" }}
           items={[
-            ...(mays.change ? [{ label: "Edit", icon: "edit" as const, onSelect: () => ask("edit") }] : []),
+            ...(mays.change
+              ? [{ label: "Edit", icon: "edit" as const, ...halted, onSelect: () => ask("edit") }]
+              : []),
             { label: "Aliases and their history", icon: "tag", onSelect: () => ask("aliases") },
             ...(mays.manage
               ? [
@@ -106,6 +113,7 @@ function Header({ dataset, hasVersions, mays, ask }: HeaderProps) {
                     label: "Delete dataset",
                     icon: "trash" as const,
                     danger: true,
+                    ...halted,
                     onSelect: () => ask("delete"),
                   },
                 ]
@@ -134,10 +142,10 @@ function UseIt({ dataset, version }: { dataset: Dataset; version: Version }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
       <Command text={`--input ${short}`} />
-      <span className="flex items-center gap-1 text-sm text-muted">
-        <code>{short}</code>
+      <span className="flex min-w-0 flex-wrap items-center gap-1 text-sm text-muted">
+        <code className="wrap-anywhere">{short}</code>
         <CopyButton text={short} label={`Copy ${short}`} />
-        <code>{`dataset://${dataset.name}/${version.number}`}</code>
+        <code className="wrap-anywhere">{`dataset://${dataset.name}/${version.number}`}</code>
         <CopyButton text={`dataset://${dataset.name}/${version.number}`} label="Copy as an address" />
       </span>
       <Attach name={dataset.name} reference={reference} />
@@ -262,7 +270,12 @@ function VersionView({ dataset, details, mays, ask }: VersionProps) {
       </nav>
       {tab === "files" ? (
         <FileBrowser
-          tree={versionTree({ project: dataset.project, dataset: dataset.name, number: version.number })}
+          tree={versionTree({
+            project: dataset.project,
+            dataset: dataset.name,
+            number: version.number,
+            digest: version.manifest_digest,
+          })}
           first={files => files.find(file => /readme/i.test(file.path) && file.kind === "file")}
           empty={
             <Empty icon="box" title="This version holds no files">
@@ -324,31 +337,76 @@ function Retract({ dataset, version, onClose }: { dataset: Dataset; version: Ver
   );
 }
 
-/** Lets files be dropped anywhere on the page. */
+/** What became of the last drop. */
+type Drop = "idle" | "reading" | "nothing" | { error: unknown };
+
+/** Lets files be dropped anywhere in the window: where nothing took them, the browser would leave the app for the file. */
 function useDrop(isOn: boolean, onFiles: (picked: Picked[]) => void) {
   const [isOver, setIsOver] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const handlers = {
-    onDragOver: (event: React.DragEvent) => {
-      if (!holdsFiles(event.dataTransfer)) return;
-      // Also where nothing can be dropped: the browser would leave the page for the file.
+  const [state, setState] = useState<Drop>("idle");
+  /** Only the newest drop counts, and none that is still being read when an upload begins or the page ends. */
+  const ticket = useRef(0);
+  const take = useEffectEvent(onFiles);
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      if (!event.dataTransfer || !holdsFiles(event.dataTransfer)) return;
       event.preventDefault();
       event.dataTransfer.dropEffect = isOn ? "copy" : "none";
       setIsOver(isOn);
-    },
-    onDragLeave: (event: React.DragEvent) => {
-      if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setIsOver(false);
-    },
-    onDrop: (event: React.DragEvent) => {
-      if (!holdsFiles(event.dataTransfer)) return;
+    };
+    const leave = (event: DragEvent) => {
+      if (event.relatedTarget === null) setIsOver(false);
+    };
+    const read = async (transfer: DataTransfer) => {
+      const mine = ++ticket.current;
+      const end = (next: Drop) => mine === ticket.current && setState(next);
+      setState("reading");
+      try {
+        const picked = await ofDrop(transfer);
+        if (mine !== ticket.current) return;
+        end(picked.length > 0 ? "idle" : "nothing");
+        if (picked.length > 0) take(picked);
+      } catch (error) {
+        end({ error });
+      }
+    };
+    const drop = (event: DragEvent) => {
+      if (!event.dataTransfer || !holdsFiles(event.dataTransfer)) return;
       event.preventDefault();
       setIsOver(false);
-      if (!isOn) return;
-      setError(null);
-      void ofDrop(event.dataTransfer).then(onFiles, setError);
-    },
-  };
-  return { isOver: isOn && isOver, error, handlers };
+      if (isOn) void read(event.dataTransfer);
+    };
+    addEventListener("dragover", over);
+    addEventListener("dragleave", leave);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("dragleave", leave);
+      removeEventListener("drop", drop);
+      ticket.current += 1;
+      setState("idle");
+    };
+  }, [isOn]);
+  return { isOver: isOn && isOver, state };
+}
+
+function Dropped({ state }: { state: Drop }) {
+  return (
+    <>
+      <output className={state === "reading" || state === "nothing" ? "flex items-center gap-2" : "sr-only"}>
+        {state === "reading" ? (
+          <>
+            <Icon name="ring" turning className="text-busy" /> Reading what was dropped…
+          </>
+        ) : state === "nothing" ? (
+          "Nothing to upload in it: what was dropped holds no files."
+        ) : null}
+      </output>
+      {typeof state === "object" ? (
+        <ErrorNotice error={state.error} title="What was dropped could not be read" />
+      ) : null}
+    </>
+  );
 }
 
 export function Component() {
@@ -367,17 +425,18 @@ export function Component() {
   const [stage, setStage] = useState<Stage>("idle");
   const close = () => setAsking(null);
   const drop = useDrop(mays.change && stage !== "running", picked => {
-    if (picked.length === 0) return;
     setDropped(picked);
     setSearch({ upload: "1" });
   });
+  const onMade = useCallback(async () => {
+    await Promise.all([
+      client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
+      client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
+      client.invalidateQueries({ queryKey: ["datasets"] }),
+    ]);
+  }, [client, project, name]);
   const onDone = useCallback(
     async (version: Version, isNew: boolean) => {
-      await Promise.all([
-        client.invalidateQueries({ queryKey: datasetQuery(project, name).queryKey }),
-        client.invalidateQueries({ queryKey: versionsQuery(project, name).queryKey }),
-        client.invalidateQueries({ queryKey: ["datasets"] }),
-      ]);
       setDropped(null);
       await navigate(paths.dataset(project, name, version.number));
       toast(
@@ -386,22 +445,25 @@ export function Component() {
           : `Nothing is new: these are the files of version ${version.number}`,
       );
     },
-    [client, navigate, project, name],
+    [navigate, project, name],
   );
   const isUploading = mays.change && (stage !== "idle" || search.has("upload") || newest === 0);
   return (
-    <div
-      {...drop.handlers}
-      className="relative mx-auto flex w-full max-w-400 min-w-0 flex-1 flex-col gap-5 px-4 py-5 md:px-8 md:py-6"
-    >
+    <div className="relative mx-auto flex w-full max-w-400 min-w-0 flex-1 flex-col gap-5 px-4 py-5 md:px-8 md:py-6">
       <title>{`${name}${details ? `:${details.version.number}` : ""} · Cairn`}</title>
       {drop.isOver ? (
         <div className="pointer-events-none absolute inset-2 z-30 grid place-items-center rounded-lg border-2 border-dashed border-accent bg-accent-soft/90">
           <p className="text-lg font-medium text-accent">Drop to make a new version of {name}</p>
         </div>
       ) : null}
-      <Header dataset={dataset} hasVersions={newest > 0} mays={mays} ask={setAsking} />
-      <ErrorNotice error={drop.error} title="What was dropped could not be read" />
+      <Header
+        dataset={dataset}
+        hasVersions={newest > 0}
+        isBusy={stage === "running"}
+        mays={mays}
+        ask={setAsking}
+      />
+      <Dropped state={drop.state} />
       {isUploading ? (
         <Suspense fallback={<Loading />}>
           <UploadPanel
@@ -409,6 +471,7 @@ export function Component() {
             dataset={dataset}
             dropped={dropped}
             newest={newest}
+            onMade={onMade}
             onDone={onDone}
             onStage={setStage}
             onClose={

@@ -5,7 +5,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { paths } from "~/paths";
-import { datasetsQuery } from "~/queries/datasets";
+import { datasetsQuery, forgetDataset } from "~/queries/datasets";
 import { Confirm } from "~/ui/Confirm";
 import { TextField } from "~/ui/Field";
 import { toast } from "~/ui/Toasts";
@@ -28,6 +28,7 @@ export function DeleteDataset({ dataset, onClose }: { dataset: Dataset; onClose:
       onClose={onClose}
       onDone={async () => {
         await navigate(paths.data(project));
+        forgetDataset(client, project, name);
         await client.invalidateQueries({ queryKey: datasetsQuery(project).queryKey });
         toast(`Deleted ${name}`);
       }}

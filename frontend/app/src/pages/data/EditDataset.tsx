@@ -13,9 +13,8 @@ import { ErrorNotice } from "~/ui/Notice";
 import { toast } from "~/ui/Toasts";
 import { DatasetFields, type Form, formOf } from "./DatasetForm";
 
-/** Only what was changed: who may not change who reads it must not send that. */
-function changes(dataset: Dataset, form: Form): api.UpdateDataset {
-  const before = formOf(dataset);
+/** Only what was changed since the form was opened: what others changed meanwhile stays, and who may not change who reads it must not send that. */
+export function changes(before: Form, form: Form): api.UpdateDataset {
   return {
     ...(form.name === before.name ? {} : { name: form.name }),
     ...(form.description === before.description ? {} : { description: form.description }),
@@ -31,11 +30,12 @@ interface Props {
 }
 
 export function EditDataset({ dataset, mayOpen, onClose }: Props) {
-  const [form, setForm] = useState(() => formOf(dataset));
+  const [before] = useState(() => formOf(dataset));
+  const [form, setForm] = useState(before);
   const client = useQueryClient();
   const navigate = useNavigate();
   const save = useMutation({
-    mutationFn: () => api.updateDataset(dataset.project, dataset.name, changes(dataset, form)),
+    mutationFn: () => api.updateDataset(dataset.project, dataset.name, changes(before, form)),
     onSuccess: async saved => {
       client.setQueryData(datasetQuery(saved.project, saved.name).queryKey, saved);
       await client.invalidateQueries({ queryKey: ["datasets"] });

@@ -36,12 +36,14 @@ function useUpload(project: string) {
   const [state, setState] = useState<State>(IDLE);
   const upload = useRef<Upload | null>(null);
   const rate = useRef(new Rate());
-  const shownAt = useRef(0);
+  const shown = useRef<{ ms: number; progress: Progress | null }>({ ms: 0, progress: null });
   const show = (progress: Progress) => {
     const now = performance.now();
     rate.current.add(now, progress.bytes);
-    if (now - shownAt.current < EVERY_MS && progress.phase !== "sent" && progress.bytes > 0) return;
-    shownAt.current = now;
+    const { ms, progress: before } = shown.current;
+    const isNews = progress.phase !== before?.phase || progress.isBroken !== before.isBroken;
+    if (!isNews && now - ms < EVERY_MS) return;
+    shown.current = { ms: now, progress };
     setState(current => ({ ...current, progress, rate: rate.current.perSecond }));
   };
   const cancel = () => {
@@ -50,8 +52,8 @@ function useUpload(project: string) {
     setState(IDLE);
   };
   useEffect(() => () => void upload.current?.cancel(), []);
-  /** Sends the files, or goes on where it failed; `finish` gets the id of the upload that has everything. */
-  const run = async (files: Picked[], finish: (id: string) => Promise<void>) => {
+  /** Sends the files, or goes on where it failed; `finish` gets the upload and the id under which it has everything. */
+  const run = async (files: Picked[], finish: (mine: Upload, id: string) => Promise<void>) => {
     setState(current => ({ ...current, isRunning: true, error: null }));
     upload.current ??= new Upload(files, {
       transport: makeTransport(project),
@@ -60,8 +62,10 @@ function useUpload(project: string) {
     });
     const mine = upload.current;
     try {
-      await finish(await mine.run());
-      mine.close();
+      const id = await mine.run();
+      if (mine.isCancelled) return;
+      await finish(mine, id);
+      if (upload.current !== mine) return;
       upload.current = null;
       setState(IDLE);
     } catch (error) {
@@ -119,7 +123,7 @@ function Listed({ plan: { files, bytes: size, leftOut } }: { plan: Plan }) {
         <Notice tone="warn" title={`${plural(leftOut.length, "file")} left out`}>
           <ul className="text-sm">
             {leftOut.slice(0, SHOWN).map(each => (
-              <li key={each.path} className="wrap-anywhere">
+              <li key={`${each.why} ${each.path}`} className="wrap-anywhere">
                 {each.path.slice(0, 200)}: {each.why}
               </li>
             ))}
@@ -132,34 +136,43 @@ function Listed({ plan: { files, bytes: size, leftOut } }: { plan: Plan }) {
 }
 
 const PHASES = {
-  hashing: { label: "Reading", about: "to find out what the project has already" },
-  sending: { label: "Sending", about: "what the project does not have yet" },
-  sent: { label: "Making the version", about: "" },
+  hashing: { now: "Reading, to find out what the project has already", done: "Read" },
+  sending: { now: "Sending what the project does not have yet", done: "Sent" },
+  sent: { now: "Making the version", done: "Sent" },
 };
+
+/** Told to a screen reader too, once for each change: it stands in the page before there is anything to tell. */
+function Now({ progress }: { progress: Progress | null }) {
+  return (
+    <output className={progress ? "flex flex-wrap justify-between gap-x-4 gap-y-1" : "sr-only"}>
+      {progress ? <span className="font-medium">{PHASES[progress.phase].now}</span> : null}
+      {progress?.isBroken ? (
+        <span className="flex items-center gap-1.5 text-sm text-warn">
+          <Icon name="ring" turning /> The connection broke; trying again
+        </span>
+      ) : null}
+    </output>
+  );
+}
 
 function Going({ progress, rate }: { progress: Progress; rate: number | null }) {
   const { phase, files, allFiles, bytes: done, allBytes, isBroken, path } = progress;
-  const { label, about } = PHASES[phase];
   const left = rate && rate > 0 ? ((allBytes - done) / rate) * 1000 : null;
   return (
     <div className="grid gap-2">
       <Meter
-        label={`${label} ${about}`.trim()}
+        label={PHASES[phase].done}
         used={phase === "sent" ? 1 : done}
         total={phase === "sent" ? 1 : allBytes}
         text={
           phase === "sent"
-            ? ""
+            ? "everything"
             : `${files.toLocaleString("en-US")} of ${plural(allFiles, "file")}, ${bytes(done)} of ${bytes(allBytes)}`
         }
       />
       <p className="flex min-h-5 flex-wrap justify-between gap-x-4 text-sm text-muted">
         <span className="min-w-0 flex-1 basis-40 truncate">{phase === "sent" ? "" : path}</span>
-        {isBroken ? (
-          <span className="flex items-center gap-1.5 text-warn">
-            <Icon name="ring" turning /> The connection broke; trying again
-          </span>
-        ) : rate !== null && phase !== "sent" ? (
+        {rate !== null && phase !== "sent" && !isBroken ? (
           <span>
             {bytes(rate)}/s{left !== null && left > 2000 ? `, about ${duration(left)} left` : ""}
           </span>
@@ -175,6 +188,8 @@ interface Props {
   dropped: Picked[] | null;
   /** The number of the newest version; 0 before the first. */
   newest: number;
+  /** A version was made, whoever still waits for it. */
+  onMade: () => Promise<void>;
   onDone: (version: Version, isNew: boolean) => Promise<void>;
   /** Null where it cannot be put away. */
   onClose: (() => void) | null;
@@ -184,7 +199,7 @@ interface Props {
 /** Whether there is something to lose. */
 export type Stage = "idle" | "chosen" | "running";
 
-export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage }: Props) {
+export function UploadPanel({ dataset, dropped, newest, onMade, onDone, onClose, onStage }: Props) {
   const { project, name } = dataset;
   const title = useId();
   const draft = useDraft(`version:${project}/${name}`, { message: "", aliases: "" });
@@ -192,11 +207,21 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
     from: null,
     plan: null,
   });
-  if (dropped && picked.from !== dropped) setPicked({ from: dropped, plan: plan(dropped) });
+  const [isEmpty, setIsEmpty] = useState(false);
   const upload = useUpload(project);
   const { hasBegun, isRunning, progress } = upload;
+  if (dropped && picked.from !== dropped && !hasBegun) setPicked({ from: dropped, plan: plan(dropped) });
+  const isMaking = isRunning && progress?.phase === "sent";
   const stage = hasBegun ? "running" : picked.plan ? "chosen" : "idle";
   useEffect(() => onStage(stage), [onStage, stage]);
+  // What had the focus is gone with the stage that it belonged to.
+  const heading = useRef<HTMLHeadingElement>(null);
+  const step = hasBegun && !isRunning ? "stopped" : stage;
+  const stepBefore = useRef("idle");
+  useEffect(() => {
+    if (step !== stepBefore.current) heading.current?.focus();
+    stepBefore.current = step;
+  }, [step]);
   useEffect(() => {
     if (!hasBegun) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -210,22 +235,26 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
   const going = picked.plan;
   const start = () => {
     if (!going) return;
-    void upload.run(going.files, async id => {
+    void upload.run(going.files, async (mine, id) => {
       const version = await api.createVersion(project, name, {
         upload_id: id,
         message: draft.value.message,
         aliases: toLabels(draft.value.aliases),
       });
+      mine.complete();
+      await onMade();
+      // Whoever left meanwhile is not brought back.
+      if (mine.isCancelled) return;
       draft.clear();
-      setPicked({ from: dropped, plan: null });
       await onDone(version, version.number > newest);
+      setPicked({ from: dropped, plan: null });
     });
   };
   return (
     <Card>
       <section aria-labelledby={title} className="grid grid-cols-[minmax(0,1fr)] gap-4 p-4 *:max-w-200">
         <header className="flex min-h-7 max-w-none! items-center justify-between gap-3">
-          <h2 id={title} className="font-semibold">
+          <h2 id={title} ref={heading} tabIndex={-1} className="rounded font-semibold">
             {newest === 0 ? "Upload the first version" : "Upload a new version"}
           </h2>
           {onClose && !hasBegun ? (
@@ -246,9 +275,15 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
             </p>
             <div className="flex flex-wrap justify-center gap-2">
               <Choosers
-                onPick={files => files.length > 0 && setPicked({ from: dropped, plan: plan(files) })}
+                onPick={files => {
+                  setIsEmpty(files.length === 0);
+                  if (files.length > 0) setPicked({ from: dropped, plan: plan(files) });
+                }}
               />
             </div>
+            <output className={isEmpty ? "text-sm text-warn" : "sr-only"}>
+              {isEmpty ? "Nothing to upload in it: that folder holds no files." : ""}
+            </output>
           </div>
         )}
         <ErrorNotice error={upload.error} title="The upload stopped" />
@@ -295,26 +330,33 @@ export function UploadPanel({ dataset, dropped, newest, onDone, onClose, onStage
             </div>
           </form>
         ) : null}
+        <Now progress={isRunning ? progress : null} />
         {isRunning && progress ? (
           <>
             <Going progress={progress} rate={upload.rate} />
-            <div>
-              <Button icon="close" onClick={upload.cancel}>
-                Cancel the upload
-              </Button>
-            </div>
+            {isMaking ? null : (
+              <div>
+                <Button icon="close" onClick={upload.cancel}>
+                  Cancel the upload
+                </Button>
+              </div>
+            )}
           </>
         ) : null}
         {blocker.state === "blocked" ? (
           <Confirm
-            title="Leave and give up the upload?"
+            title={isMaking ? "Leave while the version is made?" : "Leave and give up the upload?"}
             verb="Leave"
             danger
             run={async () => upload.cancel()}
             onDone={() => blocker.proceed()}
             onClose={() => blocker.reset()}
           >
-            <p>It goes on only while this page is open. What was sent so far would have to be sent again.</p>
+            <p>
+              {isMaking
+                ? "Everything was sent, and the server makes the version of it: it may still be made."
+                : "It goes on only while this page is open. What was sent so far would have to be sent again."}
+            </p>
           </Confirm>
         ) : null}
       </section>

@@ -35,13 +35,17 @@ const OLD: Duration = Duration::from_mins(1);
 
 const TEXT: &[u8] = b"seen through both";
 
-/// Finds out what the kernel does, by mounting an image in a fresh folder of `STORE/mnt`. Leaves nothing. Blocks.
+/// Finds out what the kernel does, by mounting an image in a fresh folder of `STORE/mnt`. `store` must be there. Leaves nothing. Blocks.
 ///
 /// It takes `CAP_SYS_ADMIN` where the machine's own mounts are made, Linux 6.12, and its modules `erofs` and `overlay`.
 pub fn probe(store: &Path) -> Rung {
     let mounts = store.join("mnt");
     let fresh = mounts.join(format!("{PREFIX}{}", random_name()));
-    let found = fs::create_dir_all(&mounts).and_then(|()| attempt(&fresh));
+    let made = match fs::create_dir(&mounts) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    };
+    let found = made.and_then(|()| attempt(&fresh));
     let found = found.unwrap_or_else(|error| Rung::Farm(reason(&error)));
     if let Err(error) = remove(&fresh) {
         tracing::warn!(folder = %fresh.display(), %error, "what was mounted on trial stays");

@@ -1,5 +1,6 @@
 //! Sends a folder, as a snapshot or as data: says what it holds, sends what the project does not have yet, goes on where a connection broke.
 
+mod batch;
 mod send;
 
 use std::collections::HashMap;

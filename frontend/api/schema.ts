@@ -1024,6 +1024,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/uploads/{upload}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept, but for the last ones; sending one again is fine.
+         * @description The body is the objects one after the other: the 32 bytes of the BLAKE3 of the content, its length as 8 bytes with the lowest first, the content.
+         */
+        post: operations["put_upload_objects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/uploads/{upload}/objects/{hash}": {
         parameters: {
             query?: never;
@@ -3127,6 +3147,14 @@ export interface components {
              * @description The bytes that are here; the next request goes on from there.
              */
             offset: number;
+        };
+        /** @description What has come. */
+        ReceivedObjects: {
+            /**
+             * Format: int64
+             * @description How many objects; each is whole and proven.
+             */
+            objects: number;
         };
         /** @description An answer that a run could not go on with. */
         RefusedAnswer: {
@@ -6155,6 +6183,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Missing"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    put_upload_objects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id */
+                upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceivedObjects"];
                 };
             };
             "4XX": {

@@ -163,6 +163,7 @@ fn streaming() -> OpenApiRouter<App> {
         .routes(routes!(holds::resume_job).layer(DefaultBodyLimit::max(notebooks::NOTEBOOK_BYTES)))
         .routes(routes!(holds::get_hold_answer))
         .routes(objects.layer(DefaultBodyLimit::disable()))
+        .routes(routes!(uploads::put_upload_objects).layer(DefaultBodyLimit::disable()))
         .routes(routes!(uploads::seal_upload))
 }
 

@@ -15,12 +15,14 @@ use crate::{Error, Result};
 mod entries;
 mod receive;
 mod seal;
+mod several;
 mod spool;
 
 pub(crate) use entries::held;
 pub use entries::{Declared, MAX_DECLARED, declare, missing};
 pub use receive::{Received, put, received};
 pub use seal::{Sealed, seal};
+pub use several::{MAX_SMALL_BYTES, put_several};
 
 #[cfg(test)]
 mod tests;

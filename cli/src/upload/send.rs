@@ -13,20 +13,21 @@ use storage::uploads::Declared;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
+use super::batch;
 use crate::api::{Client, is_passing, status_of, types};
 use crate::progress::Bytes;
 
 /// How many files are on their way at the same time.
 const AT_ONCE: usize = 8;
 /// How often a file is tried without a byte of progress.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// What is read of a file at a time.
 const READ_BYTES: usize = 256 * 1024;
 
 /// A file is not what it was when it was hashed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} changes while it is sent: run it again once it is still")]
-pub(super) struct Changed(String);
+pub(super) struct Changed(pub(super) String);
 
 /// Where contents come from and go to.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,13 @@ struct Received {
 /// # Errors
 /// [`Changed`] when a file is no longer what was declared; else what the server said.
 pub(super) async fn all(target: &Target<'_>, entries: Vec<&Declared>) -> anyhow::Result<()> {
-    stream::iter(entries)
+    let (small, large) = batch::parted(entries);
+    stream::iter(&small)
+        .map(|entries| batch::batch(target, entries))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    stream::iter(large)
         .map(|entry| one(target, entry))
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
@@ -56,7 +63,7 @@ pub(super) async fn all(target: &Target<'_>, entries: Vec<&Declared>) -> anyhow:
     Ok(())
 }
 
-async fn one(target: &Target<'_>, entry: &Declared) -> anyhow::Result<()> {
+pub(super) async fn one(target: &Target<'_>, entry: &Declared) -> anyhow::Result<()> {
     let hash = entry
         .hash
         .as_ref()
@@ -111,17 +118,7 @@ async fn put(
     hash: &str,
     offset: u64,
 ) -> anyhow::Result<Received> {
-    let changed = || Changed(entry.path.clone());
-    let opened = rustix::fs::open(
-        target.folder.join(&entry.path),
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
-        Mode::empty(),
-    );
-    let mut file = File::from(opened.map_err(|_| changed())?);
-    let meta = file.metadata()?;
-    if !meta.is_file() || meta.len() != entry.size {
-        return Err(changed().into());
-    }
+    let mut file = open(target.folder, entry)?;
     file.seek(SeekFrom::Start(offset))?;
     let rest = entry.size - offset;
     let body = ReaderStream::with_capacity(tokio::fs::File::from_std(file).take(rest), READ_BYTES);
@@ -140,6 +137,22 @@ async fn put(
         .await
         .context("the server's answer broke off")?;
     types::read(&answer)
+}
+
+/// Opens a file that is still as large as it was.
+pub(super) fn open(folder: &Path, entry: &Declared) -> anyhow::Result<File> {
+    let changed = || Changed(entry.path.clone());
+    let opened = rustix::fs::open(
+        folder.join(&entry.path),
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    let file = File::from(opened.map_err(|_| changed())?);
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() != entry.size {
+        return Err(changed().into());
+    }
+    Ok(file)
 }
 
 /// How much of a content has arrived.

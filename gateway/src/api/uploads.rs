@@ -123,6 +123,13 @@ pub(crate) struct Received {
     complete: bool,
 }
 
+/// What has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReceivedObjects {
+    /// How many objects; each is whole and proven.
+    objects: u64,
+}
+
 /// What an upload became.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Sealed {
@@ -269,6 +276,25 @@ pub(crate) async fn put_upload_object(
     let received = records::put(store, upload.id, object(&hash)?, query.offset, body).await?;
     let (offset, complete) = (received.offset, received.complete);
     Ok(Json(Received { offset, complete }))
+}
+
+/// Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept, but for the last ones; sending one again is fine.
+///
+/// The body is the objects one after the other: the 32 bytes of the BLAKE3 of the content, its length as 8 bytes with the lowest first, the content.
+#[utoipa::path(post, path = "/uploads/{upload}/objects", operation_id = "put_upload_objects", tag = "uploads",
+    request_body(content_type = "application/octet-stream"),
+    params(("upload" = String, Path, description = "Id")),
+    responses((status = 200, body = ReceivedObjects), (status = "4XX", body = Envelope)))]
+pub(crate) async fn put_upload_objects(
+    State(app): State<App>,
+    principal: Principal,
+    Path(upload): Path<String>,
+    body: Body,
+) -> Result<Json<ReceivedObjects>, ApiError> {
+    let upload = authz::upload(&app, &principal, &upload).await?;
+    let body = body.into_data_stream();
+    let objects = records::put_several(app.control().store(), upload.id, body).await?;
+    Ok(Json(ReceivedObjects { objects }))
 }
 
 /// Completes an upload. Sealing again answers the same.

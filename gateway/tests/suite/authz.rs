@@ -136,6 +136,7 @@ const TABLE: &[Row] = &[
     row("declare_entries", "POST /uploads/{upload}/entries", "[]", "-00+00--+3"),
     row("get_upload_offset", "HEAD /uploads/{upload}/objects/{hash}", "", "-00+00--+3"),
     row("put_upload_object", "PUT /uploads/{upload}/objects/{hash}", "", "-00+00--+3"),
+    row("put_upload_objects", "POST /uploads/{upload}/objects", "", "-00+00--+3"),
     row("seal_upload", "POST /uploads/{full}/seal", "", "-00+00--+3"),
     once("delete_upload", "DELETE /uploads/{upload}", "", "-00+00--+3"),
     row("propose_cells", "POST /notebooks/cells", r#"{"notebook":{},"selected":[0]}"#, "-+++++--+3"),

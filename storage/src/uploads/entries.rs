@@ -173,7 +173,28 @@ pub(super) async fn sizes(store: &Store, id: UploadId, hash: &Hash) -> Result<Ve
         .collect())
 }
 
-/// A hash that the project holds, with the size of its content.
+/// The sizes that were declared for several hashes, at most 200.
+pub(super) async fn declared_sizes(
+    store: &Store,
+    id: UploadId,
+    hashes: &[Hash],
+) -> Result<Vec<(Hash, u64)>> {
+    let before = "SELECT DISTINCT hash, size FROM upload_entries WHERE hash IN";
+    let query = one_of(before, hashes, "AND upload_id = $201").bind(id);
+    let rows: Vec<Held> = all(store.db(), query).await?;
+    Ok(rows
+        .into_iter()
+        .map(|Held(hash, size)| (hash, size))
+        .collect())
+}
+
+/// A statement with `ASKED` hashes: always as many values, the last one repeated, so that the number of the next value is fixed.
+fn one_of(before: &'static str, hashes: &[Hash], after: &'static str) -> Query {
+    let filled = (0..ASKED).map(|at| hashes[at.min(hashes.len() - 1)].to_hex());
+    filled.fold(select_in(before, ASKED, after), Query::bind)
+}
+
+/// A hash, with the size of its content.
 struct Held(Hash, u64);
 
 impl Record for Held {
@@ -195,10 +216,8 @@ pub(crate) async fn held(
                   JOIN project_objects ON project_objects.hash = objects.hash WHERE objects.hash IN";
     let mut found = Vec::new();
     for chunk in hashes.chunks(ASKED) {
-        // Always as many values, the last one repeated, so that the project's number in the statement is fixed.
-        let filled = (0..ASKED).map(|at| chunk[at.min(chunk.len() - 1)].to_hex());
-        let query = select_in(before, ASKED, "AND project_objects.project_id = $201");
-        let query = filled.fold(query, Query::bind).bind(project);
+        let after = "AND project_objects.project_id = $201";
+        let query = one_of(before, chunk, after).bind(project);
         found.extend(
             all::<Held>(store.db(), query)
                 .await?

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use rustix::fs::FlockOperation;
 
 use crate::ids::UploadId;
-use crate::objects::{Hash, Store, io_error, remove_tree};
+use crate::objects::{Hash, Store, io_error, random_name, remove_tree};
 use crate::{Error, Result};
 
 /// The folder of one upload.
@@ -87,10 +87,7 @@ impl Spool {
     /// `Conflict` while another request writes it.
     pub(super) fn part(&self, hash: &Hash) -> Result<File> {
         let failed = |error| io_error("cannot write an upload", error);
-        if !self.folder.is_dir() {
-            fs::create_dir_all(&self.folder).map_err(failed)?;
-            fs::write(self.folder.join("boot"), &self.boot).map_err(failed)?;
-        }
+        self.make().map_err(failed)?;
         let path = self.part_path(hash);
         let file = OpenOptions::new()
             .read(true)
@@ -111,6 +108,38 @@ impl Spool {
         } else {
             Err(Error::conflict("another request has sent this object"))
         }
+    }
+
+    /// Writes an object whose content is proven.
+    pub(super) fn keep(&self, hash: &Hash, content: &[u8]) -> Result<()> {
+        if self.done(hash).is_some() {
+            return Ok(());
+        }
+        // Under a name of its own: another request may be sending the same object, and either one may come first.
+        let fresh = self.folder.join(format!("{hash}.{}", random_name()));
+        let written = self.make().and_then(|()| {
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&fresh)?;
+            file.write_all(content)?;
+            fs::rename(&fresh, self.folder.join(format!("{hash}.done")))
+        });
+        written.map_err(|error| {
+            let _ = fs::remove_file(&fresh);
+            io_error("cannot write an upload", error)
+        })
+    }
+
+    /// Makes the folder, which says what boot wrote it.
+    fn make(&self) -> io::Result<()> {
+        if !self.folder.is_dir() {
+            fs::create_dir_all(&self.folder)?;
+            fs::write(self.folder.join("boot"), &self.boot)?;
+        }
+        Ok(())
     }
 
     /// Says that a part has been checked.

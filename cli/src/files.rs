@@ -1,5 +1,6 @@
 //! Files that the server keeps, of jobs and of versions: listed, or fetched into a folder.
 
+mod batch;
 mod download;
 mod fetch;
 mod tree;

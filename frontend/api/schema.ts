@@ -540,6 +540,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/datasets/{dataset}/versions/{version}/files/contents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends several files of a version, of at most 1 MiB each.
+         * @description Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+         */
+        post: operations["get_dataset_files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/datasets/{dataset}/versions/{version}/verify": {
         parameters: {
             query?: never;
@@ -624,6 +644,26 @@ export interface paths {
         get: operations["get_job_file"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/jobs/{number}/files/contents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends several files of the code that a job runs, of at most 1 MiB each.
+         * @description Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+         */
+        post: operations["get_job_files"];
         delete?: never;
         options?: never;
         head?: never;
@@ -734,6 +774,26 @@ export interface paths {
         get: operations["get_job_output"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/jobs/{number}/outputs/contents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends several files that a job left, of at most 1 MiB each.
+         * @description Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+         */
+        post: operations["get_job_outputs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3251,6 +3311,11 @@ export interface components {
             /** @description What the browser called itself. */
             user_agent: string;
         };
+        /** @description Which files. */
+        SeveralFiles: {
+            /** @description Their whole paths, at most 1000. */
+            paths: string[];
+        };
         /** @description A sign-in link. */
         SignInLink: {
             /**
@@ -5015,6 +5080,45 @@ export interface operations {
             };
         };
     };
+    get_dataset_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Number or alias */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralFiles"];
+            };
+        };
+        responses: {
+            /** @description The contents */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
     verify_dataset_version: {
         parameters: {
             query?: never;
@@ -5234,6 +5338,42 @@ export interface operations {
             };
             /** @description A range of it */
             206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_job_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralFiles"];
+            };
+        };
+        responses: {
+            /** @description The contents */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5500,6 +5640,42 @@ export interface operations {
             };
             /** @description A range of it */
             206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_job_outputs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralFiles"];
+            };
+        };
+        responses: {
+            /** @description The contents */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

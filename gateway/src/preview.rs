@@ -122,6 +122,23 @@ pub(crate) fn respond(content: &Content<'_>, part: &Part, body: Body) -> Respons
     response
 }
 
+/// An answer of bytes that are for programs.
+pub(crate) fn octets(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let fields = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in fields {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// A page that shows what other people's code put out: it runs in an origin of its own, without a network.
 pub(crate) fn page(body: Body) -> Response {
     let mut response = Response::new(body);

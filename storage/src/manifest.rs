@@ -16,6 +16,7 @@ mod path;
 mod read;
 mod root;
 mod serve;
+mod several;
 
 pub(crate) use build::{Builder, Check};
 pub(crate) use codec::{put_bytes, put_number};
@@ -27,6 +28,7 @@ pub(crate) use read::Entries;
 pub use read::Manifest;
 pub(crate) use root::is_node;
 pub use serve::{File, FileKind, diff, file, list, paths, present, read, summary};
+pub use several::{MAX_SEVERAL, several};
 
 #[cfg(test)]
 mod tests;

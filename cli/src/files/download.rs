@@ -43,7 +43,7 @@ pub(super) async fn part(source: &Source<'_>, file: &File) -> anyhow::Result<Str
         .hash
         .as_deref()
         .context("the server gave no hash to check it by")?;
-    let name = blake3::hash(file.path.as_bytes()).to_hex()[..32].to_owned();
+    let name = name_of(file);
     let mut transfer = begin(source, file, &name)?;
     let mut fruitless = 0;
     let mut restarted = false;
@@ -80,6 +80,20 @@ pub(super) async fn part(source: &Source<'_>, file: &File) -> anyhow::Result<Str
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Writes content that is proven as a part, and returns its name.
+pub(super) fn write(source: &Source<'_>, file: &File, content: &[u8]) -> anyhow::Result<String> {
+    let name = name_of(file);
+    let mut local = source.tree.part(&name)?;
+    local.set_len(0)?;
+    local.write_all(content)?;
+    source.bar.add(content.len() as u64);
+    Ok(name)
+}
+
+fn name_of(file: &File) -> String {
+    blake3::hash(file.path.as_bytes()).to_hex()[..32].to_owned()
 }
 
 fn begin(source: &Source<'_>, file: &File, name: &str) -> anyhow::Result<Transfer> {

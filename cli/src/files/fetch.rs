@@ -1,9 +1,11 @@
 //! Fetches many files at once, and says at the end which could not be.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 
 use futures_util::{StreamExt as _, stream};
 
+use super::batch;
 use super::download::{self, Source};
 use super::tree::{self, Present, Tree};
 use super::{Listing, Wanted};
@@ -52,22 +54,21 @@ pub(super) async fn all(
         tree: &tree,
         bar: &bar,
     };
-    let mut results = stream::iter(files)
-        .map(|file| async {
-            let result = one(&source, &file, wanted.force).await;
-            (file, result)
-        })
+    let mut results = stream::iter(batch::parted(files))
+        .map(|files| some(&source, files, wanted.force))
         .buffer_unordered(AT_ONCE);
     let mut got = Got::default();
     let mut failures = Vec::new();
-    while let Some((file, result)) = results.next().await {
-        match result {
-            Ok(One::Fetched(bytes)) => {
-                got.files += 1;
-                got.bytes += bytes;
+    while let Some(some) = results.next().await {
+        for (file, result) in some {
+            match result {
+                Ok(One::Fetched(bytes)) => {
+                    got.files += 1;
+                    got.bytes += bytes;
+                }
+                Ok(One::Unchanged) => got.unchanged += 1,
+                Err(error) => failures.push(format!("{}: {error:#}", output::clean(&file.path))),
             }
-            Ok(One::Unchanged) => got.unchanged += 1,
-            Err(error) => failures.push(format!("{}: {error:#}", output::clean(&file.path))),
         }
     }
     drop(results);
@@ -88,7 +89,39 @@ pub(super) async fn all(
     )
 }
 
-async fn one(source: &Source<'_>, file: &File, force: bool) -> anyhow::Result<One> {
+/// Fetches files that go together. Contents that did not come with the others are asked for one by one, so that the error is about the file.
+async fn some(
+    source: &Source<'_>,
+    files: Vec<File>,
+    force: bool,
+) -> Vec<(File, anyhow::Result<One>)> {
+    let mut results = Vec::with_capacity(files.len());
+    let mut needed = Vec::new();
+    for file in files {
+        match is_needed(source, &file, force) {
+            Ok(true) => needed.push(file),
+            Ok(false) => results.push((file, Ok(One::Unchanged))),
+            Err(error) => results.push((file, Err(error))),
+        }
+    }
+    let contents = match needed.len() {
+        0 | 1 => HashMap::new(),
+        _ => batch::contents(source, &needed).await.unwrap_or_default(),
+    };
+    for file in needed {
+        let content = file.hash.as_ref().and_then(|hash| contents.get(hash));
+        let result = match content {
+            Some(content) => download::write(source, &file, content),
+            None => download::part(source, &file).await,
+        };
+        let result = result.and_then(|part| place(source, &part, &file, force));
+        results.push((file, result));
+    }
+    results
+}
+
+/// Is a file to be fetched? Not when it is there with the same content.
+fn is_needed(source: &Source<'_>, file: &File, force: bool) -> anyhow::Result<bool> {
     if file.kind != "file" {
         anyhow::bail!(
             "it is a {}, and only files are fetched",
@@ -102,7 +135,7 @@ async fn one(source: &Source<'_>, file: &File, force: bool) -> anyhow::Result<On
                 let (hasher, _) = tree::hash(&mut present)?;
                 if file.hash.as_deref() == Some(hasher.finalize().to_hex().as_str()) {
                     source.bar.add(file.bytes);
-                    return Ok(One::Unchanged);
+                    return Ok(false);
                 }
             }
             anyhow::ensure!(force, "a different file is there: `--force` replaces it");
@@ -112,10 +145,13 @@ async fn one(source: &Source<'_>, file: &File, force: bool) -> anyhow::Result<On
             "something that is not a file is there: `--force` replaces a link"
         ),
     }
-    let part = download::part(source, file).await?;
+    Ok(true)
+}
+
+fn place(source: &Source<'_>, part: &str, file: &File, force: bool) -> anyhow::Result<One> {
     source
         .tree
-        .place(&part, &file.path, file.executable, force)
+        .place(part, &file.path, file.executable, force)
         .map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
                 anyhow::anyhow!("a file came to be there meanwhile: `--force` replaces it")

@@ -108,6 +108,47 @@ fn versions_are_taken_back(rig: &Rig) {
     assert_eq!(rig.cairn(&["data", "ls", "letters"]).code, 1);
 }
 
+/// Small files go many at a time, large ones alone; a pull that finds some of them there fetches the others.
+#[test]
+fn many_small_files_go_and_come_together() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in();
+    for number in 0..1500 {
+        rig.write(
+            &format!("../many/{:02}/{number}", number % 30),
+            &number.to_string().repeat(40),
+        );
+    }
+    rig.write("../many/same", &"7".repeat(40));
+    rig.write("../many/empty", "");
+    rig.write("../many/large", &"large".repeat(300_000));
+    let pushed = rig
+        .cairn(&["data", "push", "many", "../many", "--json"])
+        .json();
+    assert_eq!(pushed["files"], 1503);
+    rig.write("../back/02/2", &"2".repeat(40));
+    rig.write("../back/same", "another");
+    let refused = rig.cairn(&["data", "pull", "many:1", "../back"]);
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(
+        refused.err.contains("same: a different file is there"),
+        "{}",
+        refused.err
+    );
+    let pulled = rig.cairn(&["data", "pull", "many:1", "../back", "--force"]);
+    assert!(
+        pulled.err.contains("1 files, ") && pulled.err.contains("1502 more were there"),
+        "{}",
+        pulled.err
+    );
+    let again = rig
+        .cairn(&["data", "push", "many", "../back", "--json"])
+        .json();
+    assert_eq!(again["id"], pushed["id"], "the same files came back");
+}
+
 #[test]
 fn a_job_reads_a_version_and_leaves_others() {
     if !has_uv() {

@@ -1,5 +1,7 @@
 //! Files of manifests, as listings and as content; and those of jobs: the code that they ran and what they left.
 
+use std::collections::BTreeSet;
+
 use axum::{body::Body, extract::State, response::Response};
 use control::page;
 use http::HeaderMap;
@@ -93,6 +95,14 @@ pub(crate) struct ContentQuery {
     download: Option<u8>,
 }
 
+/// Which files.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeveralFiles {
+    /// Their whole paths, at most 1000.
+    paths: BTreeSet<String>,
+}
+
 /// Lists a folder of the code that a job runs.
 #[utoipa::path(get, path = "/projects/{project}/jobs/{number}/files", operation_id = "list_job_files", tag = "jobs",
     params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path), FilesQuery),
@@ -162,6 +172,40 @@ pub(crate) async fn get_job_output(
     let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
     let manifest = outputs(&job)?.ok_or_else(|| ApiError::not_found("file"))?;
     send(&app, manifest, &query, &headers).await
+}
+
+/// Sends several files of the code that a job runs, of at most 1 MiB each.
+///
+/// Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+#[utoipa::path(post, path = "/projects/{project}/jobs/{number}/files/contents", operation_id = "get_job_files", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path)), request_body = SeveralFiles,
+    responses((status = 200, description = "The contents", content_type = "application/octet-stream"), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_job_files(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Json(several): Json<SeveralFiles>,
+) -> Result<Response, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = code(&app, &job).await?;
+    send_several(&app, manifest, several).await
+}
+
+/// Sends several files that a job left, of at most 1 MiB each.
+///
+/// Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+#[utoipa::path(post, path = "/projects/{project}/jobs/{number}/outputs/contents", operation_id = "get_job_outputs", tag = "jobs",
+    params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path)), request_body = SeveralFiles,
+    responses((status = 200, description = "The contents", content_type = "application/octet-stream"), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_job_outputs(
+    State(app): State<App>,
+    principal: Principal,
+    Path((project, number)): Path<(String, String)>,
+    Json(several): Json<SeveralFiles>,
+) -> Result<Response, ApiError> {
+    let job = authz::job(&app, &principal, Action::ReadJob, (&project, &number)).await?;
+    let manifest = outputs(&job)?.ok_or_else(|| ApiError::not_found("file"))?;
+    send_several(&app, manifest, several).await
 }
 
 /// Which notebook to show, and how.
@@ -234,6 +278,16 @@ pub(super) async fn list(
     let list = manifest::list(app.control().store(), manifest, folder, after, limit).await?;
     let list = list.ok_or_else(|| ApiError::not_found("folder"))?;
     Ok(Json(list.into()))
+}
+
+pub(super) async fn send_several(
+    app: &App,
+    manifest: Hash,
+    several: SeveralFiles,
+) -> Result<Response, ApiError> {
+    let contents = manifest::several(app.control().store(), manifest, several.paths).await?;
+    let contents = contents.ok_or_else(|| ApiError::not_found("file"))?;
+    Ok(preview::octets(Body::from_stream(contents)))
 }
 
 pub(super) async fn send(

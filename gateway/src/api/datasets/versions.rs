@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{
         datasets::Integrity,
-        files::{self, ContentQuery, File, FilesQuery},
+        files::{self, ContentQuery, File, FilesQuery, SeveralFiles},
         inputs,
         types::{Listing, PageQuery},
     },
@@ -362,6 +362,25 @@ pub(crate) async fn get_dataset_file(
     let version = version(&app, &principal, &names).await?;
     let manifest = files::digest(&version.manifest_digest)?;
     files::send(&app, manifest, &query, &headers).await
+}
+
+/// Sends several files of a version, of at most 1 MiB each.
+///
+/// Each content comes once: the 32 bytes of its BLAKE3, its length as 8 bytes with the lowest first, the content.
+#[utoipa::path(post, path = "/projects/{project}/datasets/{dataset}/versions/{version}/files/contents", operation_id = "get_dataset_files",
+    tag = "datasets",
+    params(("project" = String, Path, description = "Id or name"), ("dataset" = String, Path, description = "Name"),
+        ("version" = String, Path, description = "Number or alias")), request_body = SeveralFiles,
+    responses((status = 200, description = "The contents", content_type = "application/octet-stream"), (status = "4XX", body = Envelope)))]
+pub(crate) async fn get_dataset_files(
+    State(app): State<App>,
+    principal: Principal,
+    Path(names): Path<(String, String, String)>,
+    Json(several): Json<SeveralFiles>,
+) -> Result<Response, ApiError> {
+    let version = version(&app, &principal, &names).await?;
+    let manifest = files::digest(&version.manifest_digest)?;
+    files::send_several(&app, manifest, several).await
 }
 
 /// The version that a path names, if the caller may read it.

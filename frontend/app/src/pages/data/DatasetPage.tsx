@@ -9,7 +9,7 @@ import { FileBrowser } from "~/components/FileBrowser";
 import { versionTree } from "~/files/tree";
 import { useSearch } from "~/hooks/useSearch";
 import { cx } from "~/lib/class";
-import { aliasesOf, ORIGIN, VISIBILITY } from "~/lib/dataset";
+import { aliasesOf, damageOf, ORIGIN, VISIBILITY } from "~/lib/dataset";
 import { bytes, plural } from "~/lib/format";
 import { prefetch, queryClient, usePrefetched } from "~/lib/query";
 import { parseReference, referencePath, versionReference } from "~/lib/reference";
@@ -189,6 +189,7 @@ function VersionView({ dataset, details, mays, ask }: VersionProps) {
   const wanted = search.get("tab");
   const tab = TABS.find(each => each.tab === wanted)?.tab ?? "files";
   const isBack = version.retracted_ms !== null;
+  const damage = damageOf(version);
   const base = paths.dataset(dataset.project, dataset.name, version.number);
   return (
     <section
@@ -231,12 +232,11 @@ function VersionView({ dataset, details, mays, ask }: VersionProps) {
               files.
             </p>
           </Notice>
-        ) : version.integrity !== "ok" ? (
-          <Notice title="A check found this version damaged">
+        ) : damage ? (
+          <Notice tone="warn" title="A check found this version damaged">
             <p>
-              {version.integrity === "partial" ? "Files of it are" : "Its list of files is"} missing or not
-              what it was, as of <Ago ms={version.checked_ms ?? 0} />. Nothing new can use it until a check
-              finds it whole.{" "}
+              {damage}, as of <Ago ms={version.checked_ms ?? 0} />. Nothing new can use it until a check finds
+              it whole.{" "}
               <code>
                 cairn data verify {dataset.name}:{version.number} --full
               </code>{" "}

@@ -5,7 +5,7 @@ import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
 import { cx } from "~/lib/class";
 import { damageOf } from "~/lib/dataset";
 import { bytes, plural } from "~/lib/format";
-import { hasOutputs } from "~/lib/job";
+import { hasOutputs, shownState } from "~/lib/job";
 import { parseReference } from "~/lib/reference";
 import { datasetsQuery } from "~/queries/datasets";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
@@ -201,7 +201,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
                 <Ago ms={job.created_ms} />
               </>
             }
-            badge={<JobBadge state={job.state} />}
+            badge={<JobBadge state={shownState(job)} />}
           />
         ))}
       </Choices>

@@ -7,6 +7,7 @@ import { datasets } from "./datasets.ts";
 import { bump, events } from "./events.ts";
 import * as data from "./fixtures.ts";
 import * as work from "./jobs.ts";
+import { lineage } from "./lineage.ts";
 import { machines, machineTypes, runs } from "./machines.ts";
 
 const one = (value: unknown) => String(value);
@@ -357,5 +358,6 @@ export const handlers = [
   ...workspaces,
   ...jobs,
   ...datasets,
+  ...lineage,
   http.get(at("/events"), () => events()),
 ];

@@ -37,6 +37,7 @@ const TABS: { tab: JobTab; label: string }[] = [
   { tab: "charts", label: "Charts" },
   { tab: "outputs", label: "Outputs" },
   { tab: "code", label: "Code" },
+  { tab: "lineage", label: "Lineage" },
 ];
 
 function Actions({ job }: { job: Job }) {

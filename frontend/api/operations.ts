@@ -9,6 +9,7 @@ import type {
   File,
   Job,
   Json,
+  Lineage,
   List,
   Machine,
   MachineType,
@@ -222,6 +223,16 @@ export const listFiles = (
         client.GET("/projects/{project}/jobs/{number}/outputs", { params, ...abort(signal) }),
       );
 };
+
+// Lineage
+/** Of a version or a job: `NAME:VERSION` or `[PROJECT]#NUMBER`, so many steps back and forth. */
+export const getLineage = (project: string, ref: string, depth: number, signal?: Signal) =>
+  takeAs<Lineage>(
+    client.GET("/projects/{project}/lineage", {
+      params: { ...inProject(project), query: { ref, depth } },
+      ...abort(signal),
+    }),
+  );
 
 // Datasets
 export type NewDataset = Schemas["NewDataset"];

@@ -1,19 +1,14 @@
-/** Datasets over the mock: their versions hold real paths and texts, and files that are sent become versions. */
+/** Datasets over the mock: their versions hold real paths and texts, and what is uploaded becomes versions. */
 import type { AliasMove, ChangedPath, Dataset, File, Json, Version } from "@cairn/api/types";
 import { HttpResponse, http, type PathParams } from "msw";
 import { at, done, gone, list, refuse } from "./answers.ts";
 import { contents } from "./contents.ts";
 import { bump } from "./events.ts";
 import { now } from "./fixtures.ts";
+import { contentOf, type Files, filesOf, uploads } from "./uploads.ts";
 
 const HOUR = 3_600_000;
 
-interface Content {
-  hash: string;
-  bytes: number;
-  text?: string;
-}
-type Files = Map<string, Content>;
 interface Kept {
   dataset: Dataset;
   versions: { version: Version; files: Files; sources: { ref: string; manifest_digest: string }[] }[];
@@ -203,12 +198,11 @@ function compare(before: Files, after: Files): ChangedPath[] {
   });
 }
 
-const uploads = new Map<string, Files>();
-const sent = new Map<string, string>();
 const told = ({ dataset }: Kept) => bump("dataset.changed", dataset.project_id, dataset.id);
 const BASE = "/projects/:project/datasets/:dataset";
 
 export const datasets = [
+  ...uploads,
   http.get(at("/projects/:project/datasets"), ({ params }) =>
     list(all.map(each => each.dataset).filter(each => each.project === params.project)),
   ),
@@ -262,7 +256,7 @@ export const datasets = [
   http.post(at(`${BASE}/versions`), async ({ request, params }) => {
     const kept = find(params);
     const body = (await request.json()) as { upload_id: string; message: string; aliases: string[] };
-    const files = uploads.get(body.upload_id);
+    const files = filesOf(body.upload_id);
     if (!kept || !files) return gone();
     const [newest] = kept.versions;
     const isSame = newest && compare(newest.files, files).length === 0;
@@ -294,8 +288,8 @@ export const datasets = [
   }),
   http.get(at(`${BASE}/versions/:version/files/content`), ({ request, params }) => {
     const file = findVersion(params)?.files.get(new URL(request.url).searchParams.get("path") ?? "");
-    const text = file?.text ?? sent.get(file?.hash ?? "");
-    return text === undefined ? gone() : new HttpResponse(text);
+    const content = file?.text ?? contentOf(file?.hash ?? "");
+    return content === undefined ? gone() : new HttpResponse(content);
   }),
   http.get(at(`${BASE}/versions/:version/diff`), ({ request, params }) => {
     const to = findVersion(params);
@@ -308,31 +302,5 @@ export const datasets = [
       changes: from ? compare(from.files, to.files) : [],
       more: false,
     });
-  }),
-  http.post(at("/projects/:project/uploads"), () => {
-    const id = `up-${uploads.size + 1}`;
-    uploads.set(id, new Map());
-    return HttpResponse.json({ id, kind: "outputs", state: "open" }, { status: 201 });
-  }),
-  http.post(at("/uploads/:upload/entries"), async ({ request, params }) => {
-    const entries = (await request.json()) as { path: string; hash: string; size: number }[];
-    const files = uploads.get(String(params.upload));
-    for (const { path, hash, size } of entries) files?.set(path, { hash, bytes: size });
-    return HttpResponse.json({ missing: entries.map(each => each.hash).filter(hash => !sent.has(hash)) });
-  }),
-  http.put(at("/uploads/:upload/objects/:hash"), async ({ request, params }) => {
-    const hash = String(params.hash);
-    const offset = Number(new URL(request.url).searchParams.get("offset"));
-    const text = (sent.get(hash) ?? "").slice(0, offset) + (await request.text());
-    sent.set(hash, text);
-    const size = [...(uploads.get(String(params.upload))?.values() ?? [])].find(
-      each => each.hash === hash,
-    )?.bytes;
-    const got = new TextEncoder().encode(text).length;
-    return HttpResponse.json({ offset: got, complete: got >= (size ?? 0) });
-  }),
-  http.delete(at("/uploads/:upload"), ({ params }) => {
-    uploads.delete(String(params.upload));
-    return done();
   }),
 ];

@@ -1,6 +1,6 @@
 /** The mock's stream of changes, and a job that keeps training so that there is something to see. */
 import { HttpResponse } from "msw";
-import { jobs } from "./fixtures.ts";
+import { jobs } from "./jobs.ts";
 
 const encoder = new TextEncoder();
 const open = new Set<ReadableStreamDefaultController<Uint8Array>>();

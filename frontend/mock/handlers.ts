@@ -6,6 +6,8 @@ import { contents } from "./contents.ts";
 import { datasets } from "./datasets.ts";
 import { bump, events } from "./events.ts";
 import * as data from "./fixtures.ts";
+import * as work from "./jobs.ts";
+import { lineage } from "./lineage.ts";
 import { machines, machineTypes, runs } from "./machines.ts";
 
 const one = (value: unknown) => String(value);
@@ -13,7 +15,7 @@ const one = (value: unknown) => String(value);
 let signedIn = true;
 const findWorkspace = (params: PathParams) => data.workspaces.find(each => each.id === params.id);
 const findJob = (params: PathParams) =>
-  data.jobs.find(
+  work.jobs.find(
     each =>
       each.number === Number(params.number) &&
       (each.project === params.project || each.project_id === params.project),
@@ -297,9 +299,9 @@ function stream(request: Request): Response {
 }
 
 const jobs = [
-  http.get(at("/jobs"), () => list(data.jobs.slice(0, 8))),
+  http.get(at("/jobs"), () => list(work.jobs.slice(0, 8))),
   http.get(at("/projects/:project/jobs"), ({ params }) =>
-    list(params.project === "examples" || params.project === "p-1" ? data.jobs : []),
+    list(params.project === "examples" || params.project === "p-1" ? work.jobs : []),
   ),
   http.post(at("/projects/:project/jobs"), () =>
     refuse(400, "invalid", "There is no notebook train.ipynb in the project folder of lab."),
@@ -312,6 +314,13 @@ const jobs = [
     const job = findJob(params);
     if (!job) return gone();
     job.state = "stopping";
+    bump("job.changed", job.project_id, job.id);
+    return HttpResponse.json(job);
+  }),
+  http.post(at("/projects/:project/jobs/:number/resume"), ({ params }) => {
+    const job = findJob(params);
+    if (!job?.hold) return refuse(409, "conflict", "The job is not held.");
+    job.hold = null;
     bump("job.changed", job.project_id, job.id);
     return HttpResponse.json(job);
   }),
@@ -349,5 +358,6 @@ export const handlers = [
   ...workspaces,
   ...jobs,
   ...datasets,
+  ...lineage,
   http.get(at("/events"), () => events()),
 ];

@@ -32,10 +32,12 @@ export const paths = {
   /** Without a version the newest; `latest` and other aliases are versions too. */
   dataset: (project: string, name: string, version?: number | string) =>
     `/p/${enc(project)}/data/${enc(name)}${version === undefined ? "" : `/${enc(version)}`}`,
+  datasetLineage: (project: string, name: string, version: number | string) =>
+    `${paths.dataset(project, name, version)}?tab=lineage`,
   settings: (project: string) => `/p/${enc(project)}/settings`,
 };
 
-export type JobTab = "overview" | "log" | "charts" | "outputs" | "code";
+export type JobTab = "overview" | "log" | "charts" | "outputs" | "code" | "lineage";
 
 /** A notebook that a job left as a page to read and to print. */
 export function notebookPageUrl(job: { project: string; number: number }, path: string): string {

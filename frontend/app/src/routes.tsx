@@ -16,6 +16,7 @@ const jobTabs: RouteObject[] = [
   { path: "charts", lazy: () => import("./pages/jobs/ChartsTab") },
   { path: "outputs", lazy: () => import("./pages/jobs/OutputsTab") },
   { path: "code", lazy: () => import("./pages/jobs/CodeTab") },
+  { path: "lineage", lazy: () => import("./pages/jobs/LineageTab") },
 ];
 
 /** A filter or a zoom in the address asks the server for nothing. */

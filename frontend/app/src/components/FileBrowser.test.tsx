@@ -1,10 +1,8 @@
 // @vitest-environment happy-dom
 import type { File } from "@cairn/api/types";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { createRoot, type Root } from "react-dom/client";
-import { MemoryRouter } from "react-router";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { FileTree } from "~/files/tree";
+import { show } from "~/testing";
 import { FileBrowser } from "./FileBrowser";
 
 const PAGES = 3;
@@ -29,35 +27,22 @@ const tree: FileTree = {
   page: () => null,
 };
 
-let root: Root | null = null;
-function show(address: string): HTMLElement {
-  const element = document.body.appendChild(document.createElement("div"));
-  root = createRoot(element);
-  root.render(
-    <QueryClientProvider client={new QueryClient()}>
-      <MemoryRouter initialEntries={[address]}>
-        <FileBrowser tree={tree} empty={null} />
-      </MemoryRouter>
-    </QueryClientProvider>,
-  );
-  return element;
-}
-afterEach(() => root?.unmount());
+const open = (address: string) => show(<FileBrowser tree={tree} empty={null} />, address);
 
 test("a file that a link names is found beyond the first page", async () => {
-  const page = show("/?path=2.bin");
+  const page = open("/?path=2.bin");
   await vi.waitFor(() => expect(page.querySelector("h2")?.textContent).toBe("2.bin"));
   expect(page.querySelectorAll("li")).toHaveLength(PAGES);
 });
 
 test("one that is nowhere is said to be nowhere", async () => {
-  const page = show("/?path=9.bin");
+  const page = open("/?path=9.bin");
   await vi.waitFor(() => expect(page.textContent).toContain("There is no such file"));
   expect(page.querySelectorAll("li")).toHaveLength(PAGES);
 });
 
 test("without such a link only the first page is fetched", async () => {
-  const page = show("/");
+  const page = open("/");
   await vi.waitFor(() => expect(page.textContent).toContain("Choose a file to look at it."));
   expect(page.querySelectorAll("li")).toHaveLength(1);
 });

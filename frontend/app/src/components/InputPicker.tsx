@@ -1,14 +1,19 @@
 /** Picks what to read: a version of a dataset, the outputs of a job, or what a written reference names. */
 import type { Dataset, Job } from "@cairn/api/types";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
+import { cx } from "~/lib/class";
+import { damageOf } from "~/lib/dataset";
 import { bytes, plural } from "~/lib/format";
-import { hasOutputs } from "~/lib/job";
+import { hasOutputs, shownState } from "~/lib/job";
 import { parseReference } from "~/lib/reference";
 import { datasetsQuery } from "~/queries/datasets";
 import { latestJobsQuery, projectJobsQuery } from "~/queries/jobs";
 import { Button } from "~/ui/Button";
+import { Chip } from "~/ui/Chip";
 import { TextField } from "~/ui/Field";
+import { ErrorNotice } from "~/ui/Notice";
+import { Loading } from "~/ui/Skeleton";
 import { JobBadge } from "~/ui/State";
 import { Ago } from "~/ui/Time";
 import { jobName } from "./JobTitle";
@@ -32,17 +37,21 @@ export function inputName(job: Pick<Job, "name" | "number" | "notebook">): strin
 /** What one can pick of datasets: the newest version of each, and what its aliases name. Pure. */
 export interface VersionChoice extends PickedInput {
   about: string;
+  /** Why nothing new can use it. */
+  damage: string | null;
 }
 export function versionChoices(datasets: Dataset[]): VersionChoice[] {
   return datasets.flatMap(({ name, latest, aliases }) => {
     if (!latest) return [];
     const about = `the newest version, ${plural(latest.files, "file")}, ${bytes(latest.bytes)}`;
+    const damage = damageOf(latest);
     return [
-      { name, ref: `${name}:${latest.number}`, about },
+      { name, ref: `${name}:${latest.number}`, about, damage },
       ...aliases.map(alias => ({
         name,
         ref: `${name}:${alias.name}`,
         about: `names version ${alias.number} now`,
+        damage: alias.number === latest.number ? damage : null,
       })),
     ];
   });
@@ -63,29 +72,71 @@ interface ChoiceProps {
   about: ReactNode;
   title: ReactNode;
   badge?: ReactNode;
+  isDisabled?: boolean;
 }
 
-function Choice({ label, isPicked, onPick, title, about, badge }: ChoiceProps) {
+function Choice({ label, isPicked, onPick, title, about, badge, isDisabled }: ChoiceProps) {
+  const id = useId();
   return (
-    <label className="flex items-center gap-3 rounded border border-line px-3 py-2 hover:bg-hover has-checked:border-accent has-checked:bg-accent-soft">
+    <label className="flex items-center gap-3 rounded border border-line px-3 py-2 not-has-disabled:hover:bg-hover has-checked:border-accent has-checked:bg-accent-soft has-disabled:bg-sunken has-disabled:text-muted">
       <input
         type="radio"
         name="input"
         className="accent-accent"
         checked={isPicked}
+        disabled={isDisabled}
         onChange={onPick}
         aria-label={label}
+        aria-describedby={id}
       />
       <span className="min-w-0 flex-1">
         <span className="block truncate">{title}</span>
-        <span className="block truncate text-sm text-muted">{about}</span>
+        <span id={id} className={cx("block text-sm text-muted", !isDisabled && "truncate")}>
+          {about}
+        </span>
       </span>
       {badge}
     </label>
   );
 }
 
+interface ChoicesProps {
+  legend: string;
+  /** What is to be listed comes of these. */
+  queries: Pick<UseQueryResult, "isPending" | "error" | "refetch">[];
+  count: number;
+  children: ReactNode;
+}
+
+/** A list of choices; also while it is on its way, and where it did not come. */
+function Choices({ legend, queries, count, children }: ChoicesProps) {
+  const failed = queries.find(query => query.error);
+  const isPending = queries.some(query => query.isPending);
+  if (count === 0 && !isPending && !failed) return null;
+  return (
+    <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
+      <legend className="mb-1 text-sm text-muted">{legend}</legend>
+      {children}
+      {isPending ? <Loading label={`Listing: ${legend}`} /> : null}
+      <ErrorNotice
+        error={failed?.error}
+        title="Not everything could be listed"
+        action={
+          <Button size="sm" onClick={() => void failed?.refetch()}>
+            Try again
+          </Button>
+        }
+      />
+    </fieldset>
+  );
+}
+
 const SHOWN = 6;
+
+/** Enter does not send the form that the picker may be part of. */
+const stay = (event: KeyboardEvent) => {
+  if (event.key === "Enter") event.preventDefault();
+};
 
 interface Props {
   project: string;
@@ -96,18 +147,19 @@ interface Props {
 
 export function InputPicker({ project, verb, busy, onPick }: Props) {
   const client = useQueryClient();
-  const latest = useQuery(latestJobsQuery).data?.items ?? [];
-  const ofProject = useQuery(projectJobsQuery(project, client)).data ?? [];
-  const datasets = useQuery(datasetsQuery(project)).data?.items ?? [];
+  const latest = useQuery(latestJobsQuery);
+  const ofProject = useQuery(projectJobsQuery(project, client));
+  const datasets = useQuery(datasetsQuery(project));
   const [query, setQuery] = useState("");
   const [picked, setPicked] = useState<PickedInput | null>(null);
-  const others = latest.filter(job => job.project !== project);
-  const jobs = [...ofProject, ...others].filter(hasOutputs);
+  const others = (latest.data?.items ?? []).filter(job => job.project !== project);
+  const jobs = [...(ofProject.data ?? []), ...others].filter(hasOutputs);
   const typed = query.trim();
   const typedName = nameOf(typed, project);
-  const data = best(query, versionChoices(datasets), choice => choice.ref, SHOWN);
+  const data = best(query, versionChoices(datasets.data?.items ?? []), choice => choice.ref, SHOWN);
   const found = best(query, jobs, job => `${job.project}#${job.number} ${jobName(job)}`, SHOWN);
   const isOffered = data.some(choice => choice.ref === typed) || picked?.ref === typed;
+  const isWhole = [latest, ofProject, datasets].every(each => each.isSuccess);
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
       <TextField
@@ -115,48 +167,45 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         placeholder="Search, or write a reference: digits:3, #12, #12/model"
         value={query}
         onChange={event => setQuery(event.target.value)}
+        onKeyDown={stay}
       />
-      {data.length > 0 ? (
-        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
-          <legend className="mb-1 text-sm text-muted">Data</legend>
-          {data.map(choice => (
-            <Choice
-              key={choice.ref}
-              label={choice.ref}
-              isPicked={picked?.ref === choice.ref}
-              onPick={() => setPicked({ name: choice.name, ref: choice.ref })}
-              title={choice.ref}
-              about={choice.about}
-            />
-          ))}
-        </fieldset>
-      ) : null}
-      {found.length > 0 ? (
-        <fieldset className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-1">
-          <legend className="mb-1 text-sm text-muted">Outputs of jobs</legend>
-          {found.map(job => (
-            <Choice
-              key={job.id}
-              label={`#${job.number} ${jobName(job)}`}
-              isPicked={picked?.ref === `${job.project}#${job.number}`}
-              onPick={() => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` })}
-              title={
-                <>
-                  <span className="text-muted">#{job.number}</span> {jobName(job)}
-                </>
-              }
-              about={
-                <>
-                  {plural(job.outputs?.files ?? 0, "file")}, {bytes(job.outputs?.bytes ?? 0)} ·{" "}
-                  <Ago ms={job.created_ms} />
-                </>
-              }
-              badge={<JobBadge state={job.state} />}
-            />
-          ))}
-        </fieldset>
-      ) : null}
-      {data.length + found.length === 0 && !typedName ? (
+      <Choices legend="Data" queries={[datasets]} count={data.length}>
+        {data.map(({ name, ref, about, damage }) => (
+          <Choice
+            key={ref}
+            label={ref}
+            isPicked={picked?.ref === ref}
+            onPick={() => setPicked({ name, ref })}
+            title={ref}
+            about={damage ? `${damage}: it cannot be used until a check finds it whole.` : about}
+            badge={damage ? <Chip icon="alert">damaged</Chip> : null}
+            isDisabled={damage !== null}
+          />
+        ))}
+      </Choices>
+      <Choices legend="Outputs of jobs" queries={[ofProject, latest]} count={found.length}>
+        {found.map(job => (
+          <Choice
+            key={job.id}
+            label={`#${job.number} ${jobName(job)}`}
+            isPicked={picked?.ref === `${job.project}#${job.number}`}
+            onPick={() => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` })}
+            title={
+              <>
+                <span className="text-muted">#{job.number}</span> {jobName(job)}
+              </>
+            }
+            about={
+              <>
+                {plural(job.outputs?.files ?? 0, "file")}, {bytes(job.outputs?.bytes ?? 0)} ·{" "}
+                <Ago ms={job.created_ms} />
+              </>
+            }
+            badge={<JobBadge state={shownState(job)} />}
+          />
+        ))}
+      </Choices>
+      {isWhole && data.length + found.length === 0 && !typedName ? (
         <p className="text-muted">No data and no job with outputs is called that.</p>
       ) : null}
       {typedName && !isOffered ? (
@@ -170,6 +219,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
             label="Folder name"
             value={picked.name}
             onChange={event => setPicked({ ...picked, name: event.target.value })}
+            onKeyDown={stay}
           />
           <Button look="primary" busy={busy ?? false} disabled={!picked.name} onClick={() => onPick(picked)}>
             {verb}

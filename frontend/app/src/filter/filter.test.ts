@@ -1,5 +1,5 @@
 import type { Job } from "@cairn/api/types";
-import { jobs } from "@cairn/mock/fixtures";
+import { held, jobs } from "@cairn/mock/jobs";
 import { expect, test } from "vitest";
 import { complete, fieldOf, keysOf, matches, parseFilter, sortJobs, suggest, tokens } from "./filter";
 
@@ -77,4 +77,12 @@ test("completion offers keys, then states and people, for the last word only", (
   expect(suggest("-user:g", [], ["ada", "grace"])).toEqual(["-user:grace"]);
   expect(suggest("metadata.l", ["metadata.loss"], [])).toEqual(["metadata.loss>"]);
   expect(complete("x state:st", "state:started")).toBe("x state:started");
+});
+
+test("a held job is found as what it is shown as", () => {
+  const found = (text: string) => matches(held, parseFilter(text));
+  expect(found("state:held")).toBe(true);
+  expect(found("held")).toBe(true);
+  expect(found("state:started")).toBe(false);
+  expect(suggest("state:he", [], [])).toEqual(["state:held"]);
 });

@@ -4,6 +4,7 @@
  */
 import type { Job, Json } from "@cairn/api/types";
 import { jobName, runs } from "~/components/JobTitle";
+import { shownState } from "~/lib/job";
 
 export type Operator = ":" | "=" | "!=" | "<" | "<=" | ">" | ">=";
 export interface Condition {
@@ -43,7 +44,7 @@ export function parseFilter(text: string): Filter {
 
 const FIELDS: Record<string, (job: Job) => Json | undefined> = {
   number: job => job.number,
-  state: job => job.state,
+  state: job => shownState(job),
   name: job => jobName(job),
   user: job => job.user,
   machine: job => job.machine,
@@ -102,7 +103,7 @@ export function matches(job: Job, filter: Filter): boolean {
   if (!filter.conditions.every(condition => holds(job, condition))) return false;
   if (filter.words.length === 0) return true;
   const text =
-    `#${job.number} ${job.name} ${runs(job)} ${job.user} ${job.state} ${job.message ?? ""}`.toLowerCase();
+    `#${job.number} ${job.name} ${runs(job)} ${job.user} ${shownState(job)} ${job.message ?? ""}`.toLowerCase();
   return filter.words.every(word => text.includes(word));
 }
 
@@ -136,7 +137,7 @@ export function keysOf(jobs: Job[]): string[] {
   return [...keys].sort();
 }
 
-const STATES = ["queued", "started", "stopping", "stopped", "error", "complete"];
+const STATES = ["queued", "started", "held", "stopping", "stopped", "error", "complete"];
 
 /** What could stand in the place of the last word: whole tokens, best first. */
 export function suggest(text: string, keys: string[], users: string[]): string[] {

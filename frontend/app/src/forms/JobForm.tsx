@@ -6,6 +6,7 @@ import { InputPicker, type PickedInput } from "~/components/InputPicker";
 import { MachineChoice } from "~/components/MachineTypes";
 import { type Row, rowError, toParameters } from "~/forms/parameters";
 import { cx } from "~/lib/class";
+import { HOLDS } from "~/lib/hold";
 import { usePrefetched } from "~/lib/query";
 import { splitCommand } from "~/lib/shell";
 import { meQuery } from "~/queries/account";
@@ -19,6 +20,8 @@ type What = "notebook" | "command";
 export interface Form {
   what: What;
   notebook: string;
+  /** How long its run is held at a cell that fails; 0 for not at all. */
+  hold_ms: number;
   command: string;
   name: string;
   workspace: string;
@@ -47,7 +50,7 @@ export function toJob(form: Form, key: string): api.NewJob {
     parameters: toParameters(form.rows),
     inputs: form.inputs,
     ...(form.what === "notebook"
-      ? { notebook: form.notebook.trim() }
+      ? { notebook: form.notebook.trim(), ...(form.hold_ms ? { hold_ms: form.hold_ms } : {}) }
       : { command: splitCommand(form.command).words }),
     ...(form.name ? { name: form.name } : {}),
     ...(form.environment ? { environment: form.environment } : {}),
@@ -85,14 +88,33 @@ export function WhatToRun({ form, change }: PartProps) {
         ))}
       </fieldset>
       {form.what === "notebook" ? (
-        <TextField
-          label="Notebook"
-          className="font-mono"
-          placeholder="train.ipynb"
-          hint="From the project folder of the workspace. It runs from top to bottom on a kernel of its own."
-          value={form.notebook}
-          onChange={event => change({ notebook: event.target.value })}
-        />
+        <>
+          <TextField
+            label="Notebook"
+            className="font-mono"
+            placeholder="train.ipynb"
+            hint="From the project folder of the workspace. It runs from top to bottom on a kernel of its own."
+            value={form.notebook}
+            onChange={event => change({ notebook: event.target.value })}
+          />
+          <SelectField
+            label="Hold on error"
+            hint={
+              form.hold_ms
+                ? "A cell that fails does not end the job: its kernel is kept this long, for you to correct the notebook and go on from there. So is the machine, and it is paid for."
+                : "A cell that fails ends the job."
+            }
+            value={form.hold_ms}
+            onChange={event => change({ hold_ms: Number(event.target.value) })}
+          >
+            <option value={0}>off</option>
+            {HOLDS.map(({ ms, label }) => (
+              <option key={ms} value={ms}>
+                {label}
+              </option>
+            ))}
+          </SelectField>
+        </>
       ) : (
         <TextField
           label="Command"

@@ -15,6 +15,15 @@ export const ORIGIN: Record<Version["origin"], string> = {
   workspace: "from a workspace",
 };
 
+const DAMAGE: Partial<Record<Version["integrity"], string>> = {
+  partial: "Files of it are missing or not what they were",
+  broken: "Its list of files is missing or not what it was",
+};
+
+/** What a check found wrong with a version; null where it found nothing. Nothing new can use a damaged version. */
+export const damageOf = ({ integrity }: Pick<Version, "integrity">): string | null =>
+  DAMAGE[integrity] ?? null;
+
 /** What a new dataset's name must be like, as the `pattern` of an input. */
 export const NAME_PATTERN = "[a-z0-9][a-z0-9._\\-]{0,62}";
 

@@ -6,6 +6,17 @@ export type Hold = NonNullable<Job["hold"]>;
 /** The service takes this much, in bytes. */
 export const MOST_BYTES = 64 * 1024 * 1024;
 
+const MINUTE = 60_000;
+/** How long a run may be held at a cell that fails. The service takes up to 7 days. */
+export const HOLDS: readonly { ms: number; label: string }[] = [
+  { ms: 15 * MINUTE, label: "15 minutes" },
+  { ms: 60 * MINUTE, label: "1 hour" },
+  { ms: 4 * 60 * MINUTE, label: "4 hours" },
+  { ms: 12 * 60 * MINUTE, label: "12 hours" },
+  { ms: 24 * 60 * MINUTE, label: "1 day" },
+  { ms: 7 * 24 * 60 * MINUTE, label: "7 days" },
+];
+
 /** `cell 3 of 5`, and its first line where it has one. */
 export const heldAt = (hold: Pick<Hold, "cell_number" | "cells">): string =>
   `cell ${hold.cell_number} of ${hold.cells}`;

@@ -1,4 +1,5 @@
-import { jobs, projects } from "@cairn/mock/fixtures";
+import { projects } from "@cairn/mock/fixtures";
+import { jobs } from "@cairn/mock/jobs";
 import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 import { faviconSvg } from "~/components/favicon";

@@ -1,7 +1,7 @@
 /** The states of jobs and workspaces: one word, one icon, one colour each, never colour alone. */
-import type { EnvironmentState, JobState, Machine, WorkspaceState } from "@cairn/api/types";
+import type { EnvironmentState, Machine, WorkspaceState } from "@cairn/api/types";
 import { cx } from "~/lib/class";
-import { jobLook, type Tone } from "~/lib/job";
+import { jobLook, type ShownState, type Tone } from "~/lib/job";
 import { Icon, type IconName } from "./Icon";
 
 interface Style {
@@ -41,7 +41,7 @@ function Badge({ word, style }: { word: string; style: Style | undefined }) {
   );
 }
 
-export const JobBadge = ({ state }: { state: JobState }) => <Badge word={state} style={jobLook(state)} />;
+export const JobBadge = ({ state }: { state: ShownState }) => <Badge word={state} style={jobLook(state)} />;
 export const WorkspaceBadge = ({ state }: { state: WorkspaceState }) => (
   <Badge word={state} style={WORKSPACES[state]} />
 );

@@ -2,6 +2,7 @@
 
 import type { Job } from "@cairn/api/types";
 import { value } from "@cairn/app/lib/format";
+import { shownState } from "@cairn/app/lib/job";
 import { useId } from "react";
 import { latest } from "../jobs/list";
 import type { JobStore, State } from "../jobs/store";
@@ -81,7 +82,7 @@ function JobRow({ job, store, desk, isOpen }: RowProps) {
           </span>
         </span>
         <span className="cairn-Job-facts">
-          <StateMark state={job.state} />
+          <StateMark state={shownState(job)} />
           {values.map(([key, each]) => (
             <span key={key} className="cairn-Value" title={`${key} ${value(each)}`}>
               <span className="cairn-mod-muted">{key}</span> {value(each)}

@@ -1,9 +1,8 @@
 /** The state of a job, never by colour alone. */
-import type { JobState } from "@cairn/api/types";
-import { jobLook } from "@cairn/app/lib/job";
+import { jobLook, type ShownState } from "@cairn/app/lib/job";
 import { Icon } from "./Icon";
 
-export function StateMark({ state }: { state: JobState }) {
+export function StateMark({ state }: { state: ShownState }) {
   const { tone, icon, turning } = jobLook(state);
   return (
     <span className="cairn-StateMark" data-tone={tone} data-state={state}>

@@ -9,6 +9,7 @@ import { Button } from "~/ui/Button";
 import { Command } from "~/ui/Copy";
 import { Dialog } from "~/ui/Dialog";
 import { SelectField, TextField } from "~/ui/Field";
+import { FormDialog } from "~/ui/FormDialog";
 import { ErrorNotice, Notice } from "~/ui/Notice";
 import { Card, Section } from "~/ui/Page";
 import { Ago } from "~/ui/Time";
@@ -45,45 +46,24 @@ function NewTokenDialog({ onClose }: { onClose: () => void }) {
     );
   }
   return (
-    <Dialog
-      title="New token"
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="new-token" busy={create.isPending}>
-            Create token
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="new-token"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <TextField
-          label="Name"
-          required
-          maxLength={100}
-          placeholder="my laptop"
-          hint="So that you know later what it is for."
-          value={name}
-          onChange={event => setName(event.target.value)}
-        />
-        <SelectField label="Expires" value={days} onChange={event => setDays(event.target.value)}>
-          <option value="7">in 7 days</option>
-          <option value="30">in 30 days</option>
-          <option value="90">in 90 days</option>
-          <option value="365">in a year</option>
-          <option value="">never</option>
-        </SelectField>
-        <ErrorNotice error={create.error} />
-      </form>
-    </Dialog>
+    <FormDialog title="New token" verb="Create token" action={create} onClose={onClose}>
+      <TextField
+        label="Name"
+        required
+        maxLength={100}
+        placeholder="my laptop"
+        hint="So that you know later what it is for."
+        value={name}
+        onChange={event => setName(event.target.value)}
+      />
+      <SelectField label="Expires" value={days} onChange={event => setDays(event.target.value)}>
+        <option value="7">in 7 days</option>
+        <option value="30">in 30 days</option>
+        <option value="90">in 90 days</option>
+        <option value="365">in a year</option>
+        <option value="">never</option>
+      </SelectField>
+    </FormDialog>
   );
 }
 

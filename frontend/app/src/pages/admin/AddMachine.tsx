@@ -9,8 +9,9 @@ import { Button } from "~/ui/Button";
 import { Command } from "~/ui/Copy";
 import { Dialog } from "~/ui/Dialog";
 import { TextField } from "~/ui/Field";
+import { FormDialog } from "~/ui/FormDialog";
 import { Icon } from "~/ui/Icon";
-import { ErrorNotice, Notice } from "~/ui/Notice";
+import { Notice } from "~/ui/Notice";
 
 function Connected({ machine }: { machine: Pick<Machine, "id" | "name"> }) {
   const found = useQuery(machinesQuery).data?.items.find(each => each.id === machine.id);
@@ -84,50 +85,29 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
   });
   if (add.data) return <TokenDialog machine={add.data.machine} token={add.data.token} onClose={onClose} />;
   return (
-    <Dialog
-      title="Add a machine"
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="add-machine" busy={add.isPending}>
-            Add
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="add-machine"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          add.mutate();
-        }}
-      >
-        <p className="text-muted">
-          A machine is a host that runs <code>cairn worker</code>. It tells by itself what it has: cores,
-          memory, GPUs, runtimes.
-        </p>
-        <TextField
-          label="Name"
-          required
-          maxLength={63}
-          autoCapitalize="none"
-          placeholder="gpu-2"
-          value={value.name}
-          onChange={event => change({ name: event.target.value })}
-        />
-        <TextField
-          label="Labels"
-          optional
-          autoCapitalize="none"
-          placeholder="gpu, cellar"
-          hint="Machine types can ask for them, as can those that the worker brings along."
-          value={value.labels}
-          onChange={event => change({ labels: event.target.value })}
-        />
-        <ErrorNotice error={add.error} />
-      </form>
-    </Dialog>
+    <FormDialog title="Add a machine" verb="Add" action={add} onClose={onClose}>
+      <p className="text-muted">
+        A machine is a host that runs <code>cairn worker</code>. It tells by itself what it has: cores,
+        memory, GPUs, runtimes.
+      </p>
+      <TextField
+        label="Name"
+        required
+        maxLength={63}
+        autoCapitalize="none"
+        placeholder="gpu-2"
+        value={value.name}
+        onChange={event => change({ name: event.target.value })}
+      />
+      <TextField
+        label="Labels"
+        optional
+        autoCapitalize="none"
+        placeholder="gpu, cellar"
+        hint="Machine types can ask for them, as can those that the worker brings along."
+        value={value.labels}
+        onChange={event => change({ labels: event.target.value })}
+      />
+    </FormDialog>
   );
 }

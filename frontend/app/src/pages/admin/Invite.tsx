@@ -7,7 +7,8 @@ import { Button } from "~/ui/Button";
 import { Command } from "~/ui/Copy";
 import { Dialog } from "~/ui/Dialog";
 import { Checkbox, TextField } from "~/ui/Field";
-import { ErrorNotice, Notice } from "~/ui/Notice";
+import { FormDialog } from "~/ui/FormDialog";
+import { Notice } from "~/ui/Notice";
 
 export function LinkDialog({ name, link, onClose }: { name: string; link: string; onClose: () => void }) {
   return (
@@ -44,50 +45,29 @@ export function Invite({ onClose }: { onClose: () => void }) {
   if (invite.data)
     return <LinkDialog name={invite.data.user.name} link={invite.data.link} onClose={onClose} />;
   return (
-    <Dialog
-      title="Invite someone"
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="invite" busy={invite.isPending}>
-            Invite
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="invite"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          invite.mutate();
-        }}
-      >
-        <TextField
-          label="Name"
-          required
-          autoCapitalize="none"
-          pattern="[a-z0-9][a-z0-9._\-]{0,62}"
-          title="Lower-case letters, digits, dots, underscores and hyphens"
-          hint="They sign in with it; it does not change."
-          value={value.name}
-          onChange={event => change({ name: event.target.value })}
-        />
-        <TextField
-          label="Name for people"
-          optional
-          value={value.display_name}
-          onChange={event => change({ display_name: event.target.value })}
-        />
-        <Checkbox
-          label="Administrator"
-          hint="Invites and disables people, sees every project."
-          checked={value.admin}
-          onChange={event => change({ admin: event.target.checked })}
-        />
-        <ErrorNotice error={invite.error} />
-      </form>
-    </Dialog>
+    <FormDialog title="Invite someone" verb="Invite" action={invite} onClose={onClose}>
+      <TextField
+        label="Name"
+        required
+        autoCapitalize="none"
+        pattern="[a-z0-9][a-z0-9._\-]{0,62}"
+        title="Lower-case letters, digits, dots, underscores and hyphens"
+        hint="They sign in with it; it does not change."
+        value={value.name}
+        onChange={event => change({ name: event.target.value })}
+      />
+      <TextField
+        label="Name for people"
+        optional
+        value={value.display_name}
+        onChange={event => change({ display_name: event.target.value })}
+      />
+      <Checkbox
+        label="Administrator"
+        hint="Invites and disables people, sees every project."
+        checked={value.admin}
+        onChange={event => change({ admin: event.target.checked })}
+      />
+    </FormDialog>
   );
 }

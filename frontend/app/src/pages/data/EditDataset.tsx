@@ -7,9 +7,7 @@ import { useNavigate } from "react-router";
 import { toTags } from "~/lib/dataset";
 import { paths } from "~/paths";
 import { datasetQuery } from "~/queries/datasets";
-import { Button } from "~/ui/Button";
-import { Dialog } from "~/ui/Dialog";
-import { ErrorNotice } from "~/ui/Notice";
+import { FormDialog } from "~/ui/FormDialog";
 import { toast } from "~/ui/Toasts";
 import { DatasetFields, type Form, formOf } from "./DatasetForm";
 
@@ -46,34 +44,13 @@ export function EditDataset({ dataset, mayOpen, onClose }: Props) {
     },
   });
   return (
-    <Dialog
-      title={`Edit ${dataset.name}`}
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="edit-dataset" busy={save.isPending}>
-            Save
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="edit-dataset"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <DatasetFields
-          form={form}
-          change={part => setForm({ ...form, ...part })}
-          mayOpen={mayOpen}
-          nameHint="It is part of references: old ones stop to work."
-        />
-        <ErrorNotice error={save.error} />
-      </form>
-    </Dialog>
+    <FormDialog title={`Edit ${dataset.name}`} verb="Save" action={save} onClose={onClose}>
+      <DatasetFields
+        form={form}
+        change={part => setForm({ ...form, ...part })}
+        mayOpen={mayOpen}
+        nameHint="It is part of references: old ones stop to work."
+      />
+    </FormDialog>
   );
 }

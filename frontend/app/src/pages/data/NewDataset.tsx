@@ -6,9 +6,7 @@ import { useDraft } from "~/hooks/useDraft";
 import { toTags } from "~/lib/dataset";
 import { paths } from "~/paths";
 import { datasetQuery, datasetsQuery } from "~/queries/datasets";
-import { Button } from "~/ui/Button";
-import { Dialog } from "~/ui/Dialog";
-import { ErrorNotice } from "~/ui/Notice";
+import { FormDialog } from "~/ui/FormDialog";
 import { DatasetFields, EMPTY } from "./DatasetForm";
 
 interface Props {
@@ -31,29 +29,8 @@ export function NewDataset({ project, mayOpen, onClose }: Props) {
     },
   });
   return (
-    <Dialog
-      title="New dataset"
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="new-dataset" busy={create.isPending}>
-            Create dataset
-          </Button>
-        </>
-      }
-    >
-      <form
-        id="new-dataset"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <DatasetFields form={draft.value} change={draft.change} mayOpen={mayOpen} />
-        <ErrorNotice error={create.error} />
-      </form>
-    </Dialog>
+    <FormDialog title="New dataset" verb="Create dataset" action={create} onClose={onClose}>
+      <DatasetFields form={draft.value} change={draft.change} mayOpen={mayOpen} />
+    </FormDialog>
   );
 }

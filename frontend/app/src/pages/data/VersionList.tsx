@@ -3,7 +3,7 @@ import type { Dataset, Version } from "@cairn/api/types";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { cx } from "~/lib/class";
-import { aliasesOf, ORIGIN } from "~/lib/dataset";
+import { aliasesOf, damageOf, ORIGIN } from "~/lib/dataset";
 import { bytes, plural } from "~/lib/format";
 import { paths } from "~/paths";
 import { versionsQuery } from "~/queries/datasets";
@@ -16,6 +16,7 @@ import { Ago } from "~/ui/Time";
 
 function Row({ dataset, version, isCurrent }: { dataset: Dataset; version: Version; isCurrent: boolean }) {
   const isBack = version.retracted_ms !== null;
+  const damage = damageOf(version);
   return (
     <li>
       <Link
@@ -38,6 +39,11 @@ function Row({ dataset, version, isCurrent }: { dataset: Dataset; version: Versi
             </Chip>
           ))}
           {isBack ? <Chip icon="out">taken back</Chip> : null}
+          {damage ? (
+            <Chip icon="alert" title={damage}>
+              damaged
+            </Chip>
+          ) : null}
         </span>
         {version.message ? (
           <span className={cx("truncate text-sm", isBack && "text-muted line-through")}>

@@ -8,7 +8,7 @@ import { Cost } from "~/components/Cost";
 import { jobName } from "~/components/JobTitle";
 import { useJob } from "~/hooks/useJob";
 import { cx } from "~/lib/class";
-import { isOver } from "~/lib/job";
+import { isOver, shownState } from "~/lib/job";
 import { ordinal } from "~/lib/machine";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
@@ -37,6 +37,7 @@ const TABS: { tab: JobTab; label: string }[] = [
   { tab: "charts", label: "Charts" },
   { tab: "outputs", label: "Outputs" },
   { tab: "code", label: "Code" },
+  { tab: "lineage", label: "Lineage" },
 ];
 
 function Actions({ job }: { job: Job }) {
@@ -96,7 +97,7 @@ export function Component() {
             <span className="font-normal text-muted">#{job.number}</span> {jobName(job)}
           </h1>
           <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-muted">
-            <JobBadge state={job.state} />
+            <JobBadge state={shownState(job)} />
             <Waiting job={job} />
             {job.started_ms ? (
               <Lasting from={job.started_ms} to={job.ended_ms} className="text-text" />

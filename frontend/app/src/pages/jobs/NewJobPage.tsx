@@ -34,6 +34,7 @@ function useForm(project: string) {
   const draft = useDraft<Form>(`job.${project}`, {
     what: "notebook",
     notebook: "",
+    hold_ms: 0,
     command: "",
     name: "",
     workspace: "",

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { JobTitle } from "~/components/JobTitle";
 import { fieldOf } from "~/filter/filter";
 import { value } from "~/lib/format";
+import { shownState } from "~/lib/job";
 import { JobBadge } from "~/ui/State";
 import { Ago, Lasting } from "~/ui/Time";
 
@@ -17,7 +18,7 @@ export interface Column {
 
 const FIXED: Column[] = [
   { key: "name", label: "Job", width: "minmax(220px, 2.4fr)", cell: job => <JobTitle job={job} short /> },
-  { key: "state", label: "State", width: "116px", cell: job => <JobBadge state={job.state} /> },
+  { key: "state", label: "State", width: "116px", cell: job => <JobBadge state={shownState(job)} /> },
   {
     key: "created",
     label: "Created",

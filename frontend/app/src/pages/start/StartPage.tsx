@@ -5,7 +5,7 @@ import type { LoaderFunctionArgs } from "react-router";
 import { JobTitle } from "~/components/JobTitle";
 import { MachineTypeRow } from "~/components/MachineTypes";
 import { plural } from "~/lib/format";
-import { isRunning } from "~/lib/job";
+import { isRunning, shownState } from "~/lib/job";
 import { micros, perHour, sum } from "~/lib/money";
 import { prefetch, usePrefetched } from "~/lib/query";
 import { requireUser } from "~/lib/session";
@@ -123,7 +123,7 @@ function LatestJobs({ jobs, project }: { jobs: Job[]; project: Project | undefin
                   ) : null}
                 </p>
               </div>
-              <JobBadge state={job.state} />
+              <JobBadge state={shownState(job)} />
             </li>
           ))}
         </ul>

@@ -9,8 +9,8 @@ import { useDraft } from "~/hooks/useDraft";
 import { paths } from "~/paths";
 import { environmentsQuery, machineTypesQuery } from "~/queries/projects";
 import { Button, IconButton } from "~/ui/Button";
-import { Dialog } from "~/ui/Dialog";
 import { Checkbox, SelectField, TextField } from "~/ui/Field";
+import { FormDialog } from "~/ui/FormDialog";
 import { ErrorNotice } from "~/ui/Notice";
 
 interface Form {
@@ -93,58 +93,43 @@ export function CreateWorkspace({ project, onClose }: { project: string; onClose
     },
   });
   return (
-    <Dialog
+    <FormDialog
       title="New workspace"
+      verb={value.start ? "Create and start" : "Create"}
+      action={create}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" form="new-workspace" busy={create.isPending}>
-            {value.start ? "Create and start" : "Create"}
-          </Button>
-        </>
-      }
     >
-      <form
-        id="new-workspace"
-        className="grid gap-4"
-        onSubmit={event => {
-          event.preventDefault();
-          create.mutate();
-        }}
+      <TextField
+        label="Name"
+        required
+        maxLength={63}
+        placeholder="lab"
+        value={value.name}
+        onChange={event => change({ name: event.target.value })}
+      />
+      <SelectField
+        label="Environment"
+        value={value.environment}
+        onChange={event => change({ environment: event.target.value })}
       >
-        <TextField
-          label="Name"
-          required
-          maxLength={63}
-          placeholder="lab"
-          value={value.name}
-          onChange={event => change({ name: event.target.value })}
-        />
-        <SelectField
-          label="Environment"
-          value={value.environment}
-          onChange={event => change({ environment: event.target.value })}
-        >
-          <option value="">usual</option>
-          {environments.data?.items.map(each => (
-            <option key={each.name}>{each.name}</option>
-          ))}
-        </SelectField>
-        <MachineChoice
-          label="Machine"
-          types={machines.data?.items ?? []}
-          value={value.machine || (machines.data?.items.find(each => each.is_default)?.name ?? "")}
-          onChange={machine => change({ machine })}
-        />
-        <Inputs project={project} inputs={value.inputs} onChange={inputs => change({ inputs })} />
-        <Checkbox
-          label="Start it right away"
-          checked={value.start}
-          onChange={event => change({ start: event.target.checked })}
-        />
-        <ErrorNotice error={create.error ?? environments.error ?? machines.error} />
-      </form>
-    </Dialog>
+        <option value="">usual</option>
+        {environments.data?.items.map(each => (
+          <option key={each.name}>{each.name}</option>
+        ))}
+      </SelectField>
+      <MachineChoice
+        label="Machine"
+        types={machines.data?.items ?? []}
+        value={value.machine || (machines.data?.items.find(each => each.is_default)?.name ?? "")}
+        onChange={machine => change({ machine })}
+      />
+      <Inputs project={project} inputs={value.inputs} onChange={inputs => change({ inputs })} />
+      <Checkbox
+        label="Start it right away"
+        checked={value.start}
+        onChange={event => change({ start: event.target.checked })}
+      />
+      <ErrorNotice error={environments.error ?? machines.error} />
+    </FormDialog>
   );
 }

@@ -1,0 +1,25 @@
+/** Shows a part of the app in a unit test's document, with a cache and an address of its own. */
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { MemoryRouter } from "react-router";
+import { afterEach } from "vitest";
+
+let root: Root | null = null;
+
+export function show(node: ReactNode, address = "/"): HTMLElement {
+  const element = document.body.appendChild(document.createElement("div"));
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  root = createRoot(element);
+  root.render(
+    <QueryClientProvider client={client}>
+      <MemoryRouter initialEntries={[address]}>{node}</MemoryRouter>
+    </QueryClientProvider>,
+  );
+  return element;
+}
+
+afterEach(() => {
+  root?.unmount();
+  document.body.replaceChildren();
+});

@@ -1,0 +1,47 @@
+import { uploads } from "@cairn/mock/uploads";
+import { getResponse } from "msw";
+import { beforeEach, expect, test, vi } from "vitest";
+import { makeTransport } from "./transport";
+
+const ORIGIN = "http://localhost";
+async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await getResponse(uploads, new Request(ORIGIN + path, init), { baseUrl: ORIGIN });
+  return response ?? new Response(null, { status: 501 });
+}
+const post = async (path: string, body: unknown) =>
+  (await ask(`/api/v1${path}`, { method: "POST", body: JSON.stringify(body) })).json();
+
+beforeEach(() => {
+  vi.stubGlobal("fetch", (path: string, init: RequestInit) => ask(path, init));
+  return () => vi.unstubAllGlobals();
+});
+
+/** Bytes that are no text, so that none is lost or changed on the way. */
+const content = Uint8Array.from({ length: 1000 }, (_, index) => (index * 7) % 256);
+const slice = (from: number, to: number) => ({
+  offset: from,
+  body: new Blob([content.subarray(from, to)]),
+  size: content.length,
+});
+const { signal } = new AbortController();
+
+test("a content is sent in slices, and its head says how far it has come", async () => {
+  const { id } = await post("/projects/p/uploads", {});
+  const entry = { path: "a.bin", hash: "aa", size: content.length };
+  expect(await post(`/uploads/${id}/entries`, [entry, { ...entry, path: "b.bin" }])).toEqual({
+    missing: ["aa"],
+  });
+  const { put, received } = makeTransport("p");
+  expect(await received(id, "aa", signal)).toEqual({ offset: 0, complete: false });
+  expect(await put(id, "aa", slice(0, 300), signal)).toEqual({ offset: 300, complete: false });
+  expect(await received(id, "aa", signal)).toEqual({ offset: 300, complete: false });
+  await expect(put(id, "aa", slice(500, 1000), signal)).rejects.toMatchObject({ status: 409 });
+  expect(await put(id, "aa", slice(200, 1000), signal)).toEqual({ offset: 1000, complete: true });
+  expect(await received(id, "aa", signal)).toEqual({ offset: 1000, complete: true });
+  expect(await post(`/uploads/${id}/entries`, [entry])).toEqual({ missing: [] });
+});
+
+test("what was not declared has no head", async () => {
+  const { id } = await post("/projects/p/uploads", {});
+  await expect(makeTransport("p").received(id, "bb", signal)).rejects.toMatchObject({ status: 404 });
+});

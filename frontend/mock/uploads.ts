@@ -43,6 +43,20 @@ export const uploads = [
     const missing = entries.filter(({ hash }) => !received({ ...params, hash })?.complete);
     return HttpResponse.json({ missing: [...new Set(missing.map(each => each.hash))] });
   }),
+  http.post(at("/uploads/:upload/objects"), async ({ request, params }) => {
+    const body = new Uint8Array(await request.arrayBuffer());
+    const view = new DataView(body.buffer);
+    let objects = 0;
+    for (let start = 0; start < body.length; objects += 1) {
+      const digits = Array.from(body.subarray(start, start + 32), byte => byte.toString(16).padStart(2, "0"));
+      const hash = digits.join("");
+      const end = start + 40 + Number(view.getBigUint64(start + 32, true));
+      if (received({ ...params, hash })?.size !== end - start - 40) return gone();
+      kept.set(hash, body.slice(start + 40, end));
+      start = end;
+    }
+    return HttpResponse.json({ objects });
+  }),
   http.head(OBJECT, ({ params }) => {
     const found = received(params);
     if (!found) return gone();

@@ -41,6 +41,23 @@ test("a content is sent in slices, and its head says how far it has come", async
   expect(await post(`/uploads/${id}/entries`, [entry])).toEqual({ missing: [] });
 });
 
+test("small contents go together", async () => {
+  const { id } = await post("/projects/p/uploads", {});
+  const [one, two] = ["0a".repeat(32), "f0".repeat(32)];
+  const entry = (path: string, hash: string, size: number) => ({ path, hash, size });
+  await post(`/uploads/${id}/entries`, [entry("one", one, 3), entry("two", two, 0)]);
+  const { putSmall, received } = makeTransport("p");
+  const contents = [
+    { hash: one, file: new Blob(["one"]) },
+    { hash: two, file: new Blob([]) },
+  ];
+  await putSmall(id, contents, signal);
+  expect(await received(id, one, signal)).toEqual({ offset: 3, complete: true });
+  expect(await received(id, two, signal)).toEqual({ offset: 0, complete: true });
+  const other = [{ hash: "bb".repeat(32), file: new Blob(["?"]) }];
+  await expect(putSmall(id, other, signal)).rejects.toMatchObject({ status: 404 });
+});
+
 test("what was not declared has no head", async () => {
   const { id } = await post("/projects/p/uploads", {});
   await expect(makeTransport("p").received(id, "bb", signal)).rejects.toMatchObject({ status: 404 });

@@ -2,6 +2,7 @@
 import { apiPath, withQuery } from "@cairn/api/client";
 import { ApiError, isStatus, toApiError, unreachable } from "@cairn/api/errors";
 import * as api from "@cairn/api/operations";
+import { framed, type Small } from "./batch";
 
 export interface Entry {
   path: string;
@@ -29,6 +30,8 @@ export interface Transport {
   /** How far a content has come. */
   received: (upload: string, hash: string, signal: AbortSignal) => Promise<Received>;
   put: (upload: string, hash: string, slice: Slice, signal: AbortSignal) => Promise<Received>;
+  /** Sends several small contents, all of them or none. */
+  putSmall: (upload: string, contents: Small[], signal: AbortSignal) => Promise<void>;
   abort: (upload: string) => Promise<unknown>;
 }
 
@@ -54,6 +57,8 @@ export function patience({ offset, body, size }: Slice): number {
   const isLast = offset + body.size >= size;
   return Math.ceil(PATIENCE_MS + body.size / SLOWEST_PER_MS + (isLast ? size / PROVEN_PER_MS : 0));
 }
+
+const OCTETS = { "content-type": "application/octet-stream", accept: "application/json" };
 
 type Init = RequestInit & { signal: AbortSignal };
 
@@ -87,9 +92,14 @@ export function makeTransport(project: string): Transport {
       })),
     put: (upload, hash, slice, signal) => {
       const url = withQuery(object(upload, hash), { offset: slice.offset });
-      const headers = { "content-type": "application/octet-stream", accept: "application/json" };
-      const init = { method: "PUT", body: slice.body, headers, signal };
+      const init = { method: "PUT", body: slice.body, headers: OCTETS, signal };
       return request<Received>(url, init, patience(slice), response => response.json());
+    },
+    putSmall: (upload, contents, signal) => {
+      const body = framed(contents);
+      const init = { method: "POST", body, headers: OCTETS, signal };
+      const ms = patience({ offset: 0, body, size: body.size });
+      return request(apiPath("uploads", upload, "objects"), init, ms, () => undefined);
     },
     abort: upload => api.deleteUpload(upload),
   };

@@ -1,5 +1,6 @@
 import { ApiError } from "@cairn/api/errors";
 import { expect, test, vi } from "vitest";
+import { framed, parted, type Small } from "./batch";
 import { Blake3 } from "./blake3";
 import type { Hasher } from "./hasher";
 import { ofDrop } from "./pick";
@@ -111,8 +112,10 @@ class Server implements Transport {
   refuse: (upload: string) => ApiError | null = () => null;
   /** What every request for a content waits for. */
   held: (signal: AbortSignal) => Promise<void> = async () => undefined;
+  refuseBatches: ApiError | null = null;
   begun = 0;
   puts = 0;
+  batches = 0;
   constructor(
     private readonly fault: (puts: number) => "drop" | "half" | null = () => null,
     private readonly had = new Set<string>(),
@@ -142,6 +145,12 @@ class Server implements Transport {
     this.kept.set(hash, Uint8Array.of(...before.subarray(0, offset), ...some));
     if (fault) throw new ApiError(0, "unreachable", "The server cannot be reached.", null);
     return this.state(hash);
+  };
+  putSmall = async (upload: string, contents: Small[]) => {
+    this.batches += 1;
+    const refused = this.refuse(upload) ?? this.refuseBatches;
+    if (refused) throw refused;
+    for (const { hash, file } of contents) this.kept.set(hash, new Uint8Array(await file.arrayBuffer()));
   };
   abort = async (upload: string) => {
     this.aborted.push(upload);
@@ -189,6 +198,54 @@ test("what is the same or there already is not sent again", async () => {
   ]);
   expect(server.kept.size).toBe(2);
   expect(told.at(-1)).toMatchObject({ phase: "sent", files: 2, allFiles: 2, bytes: 4, allBytes: 4 });
+});
+
+const many = (count: number) => Array.from({ length: count }, (_, at) => picked(`file-${at}`));
+
+test("many small files go together, and large ones alone", async () => {
+  const server = new Server();
+  const { made, told } = upload([...many(1100), picked("large", new Uint8Array(300_000))], server);
+  await made.run();
+  expect([server.batches, server.puts, server.kept.size]).toEqual([3, 1, 1101]);
+  expect(told.at(-1)).toMatchObject({ files: 1101, allFiles: 1101 });
+  expect(told.at(-1)?.bytes).toBe(told.at(-1)?.allBytes);
+});
+
+test("what a server does not take together is sent file by file", async () => {
+  const server = new Server();
+  server.refuseBatches = new ApiError(400, "invalid", "The content is not what its hash says.", null);
+  const { made } = upload(many(20), server);
+  await made.run();
+  expect([server.batches, server.puts, server.kept.size]).toEqual([1, 20, 20]);
+});
+
+test("an upload that has ended is not gone on with file by file", async () => {
+  const server = new Server();
+  server.refuseBatches = conflict("The upload was aborted or expired.");
+  const { made } = upload(many(20), server);
+  await expect(made.run()).rejects.toThrow("aborted or expired");
+  expect([server.begun, server.puts]).toEqual([2, 0]);
+});
+
+test("no request carries more than four megabytes or 512 contents", () => {
+  const sized = (size: number) => ({ hash: "", file: { size } as Blob });
+  const parts = parted(Array.from({ length: 2000 }, (_, at) => sized(at % 2 ? 200_000 : 0)));
+  for (const part of parts) {
+    expect(part.length).toBeLessThanOrEqual(512);
+    expect(part.reduce((sum, { file }) => sum + file.size, 0)).toBeLessThanOrEqual(4 << 20);
+  }
+  expect(parts.flat()).toHaveLength(2000);
+  expect(parted(Array.from({ length: 7 }, () => sized(1)))).toHaveLength(7);
+  expect(parted([])).toEqual([]);
+});
+
+test("a frame is the hash, the length and the content", async () => {
+  const bytes = await framed([
+    { hash: "ab".repeat(32), file: new Blob(["hello"]) },
+    { hash: "01".repeat(32), file: new Blob([]) },
+  ]).arrayBuffer();
+  const expected = [...Array(32).fill(0xab), 5, ...Array(7).fill(0), ...new TextEncoder().encode("hello")];
+  expect([...new Uint8Array(bytes)]).toEqual([...expected, ...Array(32).fill(1), ...Array(8).fill(0)]);
 });
 
 test("after a broken connection it asks how far it came and goes on from there", async () => {

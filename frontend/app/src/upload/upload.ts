@@ -3,6 +3,7 @@
  * Knows neither how hashes are made nor how the server is reached.
  */
 import { ApiError } from "@cairn/api/errors";
+import { parted, type Small } from "./batch";
 import type { Hasher } from "./hasher";
 import type { Picked } from "./plan";
 import { type Entry, ended, type Transport } from "./transport";
@@ -32,6 +33,9 @@ export interface Progress {
   /** What is at hand. */
   path: string | null;
 }
+
+/** What is sent: the first file that has it. */
+type Content = Picked & Small;
 
 /** What is the matter with one of the files. */
 export class FileError extends Error {
@@ -230,19 +234,39 @@ export class Upload {
       const hash = this.hashes.get(picked.path) ?? "";
       if (missing.has(hash)) byHash.set(hash, picked);
     }
-    const contents = [...byHash];
+    const contents = [...byHash].map(([hash, picked]) => ({ hash, ...picked }));
     this.start(
       "sending",
-      contents.map(([, { file }]) => file),
+      contents.map(({ file }) => file),
     );
-    await each(contents, AT_ONCE, async ([hash, picked]) => {
-      this.tell({ path: picked.path });
-      await this.sendOne(upload, hash, picked);
-      this.add(0, 1);
-    });
+    await each(parted(contents), AT_ONCE, part => this.sendPart(upload, part));
   }
 
-  private async sendOne(upload: string, hash: string, { path, file }: Picked): Promise<void> {
+  /** What does not go together goes file by file, so that a failure names the file. */
+  private async sendPart(upload: string, part: Content[]): Promise<void> {
+    const { signal } = this.stop;
+    if (part.length > 1) {
+      try {
+        this.tell({ path: part[0]?.path ?? null });
+        await this.parts.transport.putSmall(upload, part, signal);
+        this.add(
+          part.reduce((sum, { file }) => sum + file.size, 0),
+          part.length,
+        );
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (ended(error)) throw error;
+      }
+    }
+    for (const content of part) {
+      this.tell({ path: content.path });
+      await this.sendOne(upload, content);
+      this.add(0, 1);
+    }
+  }
+
+  private async sendOne(upload: string, { hash, path, file }: Content): Promise<void> {
     const { transport, wait = sleep } = this.parts;
     const { signal } = this.stop;
     let offset = 0;

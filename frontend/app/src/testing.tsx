@@ -3,7 +3,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { MemoryRouter } from "react-router";
-import { afterEach } from "vitest";
+import { afterEach, vi } from "vitest";
 
 let root: Root | null = null;
 
@@ -18,6 +18,9 @@ export function show(node: ReactNode, address = "/"): HTMLElement {
   );
   return element;
 }
+
+/** Waits until `check` passes, also where the machine has much else to do. */
+export const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 4000 });
 
 afterEach(() => {
   root?.unmount();

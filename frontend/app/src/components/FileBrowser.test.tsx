@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import type { File } from "@cairn/api/types";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { FileTree } from "~/files/tree";
-import { show } from "~/testing";
+import { eventually, show } from "~/testing";
 import { FileBrowser } from "./FileBrowser";
 
 const PAGES = 3;
@@ -31,18 +31,18 @@ const open = (address: string) => show(<FileBrowser tree={tree} empty={null} />,
 
 test("a file that a link names is found beyond the first page", async () => {
   const page = open("/?path=2.bin");
-  await vi.waitFor(() => expect(page.querySelector("h2")?.textContent).toBe("2.bin"));
+  await eventually(() => expect(page.querySelector("h2")?.textContent).toBe("2.bin"));
   expect(page.querySelectorAll("li")).toHaveLength(PAGES);
 });
 
 test("one that is nowhere is said to be nowhere", async () => {
   const page = open("/?path=9.bin");
-  await vi.waitFor(() => expect(page.textContent).toContain("There is no such file"));
+  await eventually(() => expect(page.textContent).toContain("There is no such file"));
   expect(page.querySelectorAll("li")).toHaveLength(PAGES);
 });
 
 test("without such a link only the first page is fetched", async () => {
   const page = open("/");
-  await vi.waitFor(() => expect(page.textContent).toContain("Choose a file to look at it."));
+  await eventually(() => expect(page.textContent).toContain("Choose a file to look at it."));
   expect(page.querySelectorAll("li")).toHaveLength(1);
 });

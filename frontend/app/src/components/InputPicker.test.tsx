@@ -4,7 +4,7 @@ import * as api from "@cairn/api/operations";
 import type { Dataset, Version } from "@cairn/api/types";
 import { datasetFixtures } from "@cairn/mock/datasets";
 import { beforeEach, expect, test, vi } from "vitest";
-import { show } from "~/testing";
+import { eventually, show } from "~/testing";
 import { InputPicker } from "./InputPicker";
 
 vi.mock("@cairn/api/operations", { spy: true });
@@ -31,23 +31,23 @@ test("it says that it still asks, and that there is nothing only once it knows",
   let answer: (found: { items: Dataset[]; next: null }) => void = () => undefined;
   vi.mocked(api.listDatasets).mockReturnValue(new Promise(resolve => (answer = resolve)));
   const page = open();
-  await vi.waitFor(() => expect(page.querySelector("[role=status]")?.textContent).toBe("Listing: Data"));
+  await eventually(() => expect(page.querySelector("[role=status]")?.textContent).toBe("Listing: Data"));
   expect(page.textContent).not.toContain(NOTHING);
   answer(list([]));
-  await vi.waitFor(() => expect(page.textContent).toContain(NOTHING));
+  await eventually(() => expect(page.textContent).toContain(NOTHING));
   expect(page.querySelector("[role=status]")).toBeNull();
 });
 
 test("what could not be listed is said with a way to try again, and the rest can be picked", async () => {
   vi.mocked(api.listJobs).mockRejectedValueOnce(new ApiError(500, "internal", "It broke.", "r-7"));
   const page = open();
-  await vi.waitFor(() => expect(page.querySelector("[role=alert]")?.textContent).toContain("r-7"));
+  await eventually(() => expect(page.querySelector("[role=alert]")?.textContent).toContain("r-7"));
   expect(page.querySelector("[role=alert]")?.closest("fieldset")?.textContent).toContain("Outputs of jobs");
   expect(choice(page, "digits:3")?.disabled).toBe(false);
   expect(page.textContent).not.toContain(NOTHING);
   const again = [...page.querySelectorAll("button")].find(each => each.textContent === "Try again");
   again?.click();
-  await vi.waitFor(() => expect(page.querySelector("[role=alert]")).toBeNull());
+  await eventually(() => expect(page.querySelector("[role=alert]")).toBeNull());
 });
 
 test.each([
@@ -58,7 +58,7 @@ test.each([
   async (integrity, why) => {
     vi.mocked(api.listDatasets).mockResolvedValue(list([damaged(integrity)]));
     const page = open();
-    await vi.waitFor(() => expect(choice(page, "digits:3")?.disabled).toBe(true));
+    await eventually(() => expect(choice(page, "digits:3")?.disabled).toBe(true));
     expect(choice(page, "digits:candidate")?.disabled).toBe(true);
     expect(choice(page, "digits:prod")?.disabled).toBe(false);
     const about = choice(page, "digits:3")?.getAttribute("aria-describedby") ?? "";
@@ -68,9 +68,9 @@ test.each([
 
 test("a choice tells where it will be, and Enter in the picker does not send the form around it", async () => {
   const page = open();
-  await vi.waitFor(() => expect(choice(page, "digits:3")).not.toBeNull());
+  await eventually(() => expect(choice(page, "digits:3")).not.toBeNull());
   choice(page, "digits:3")?.click();
-  await vi.waitFor(() => expect(page.textContent).toContain("/cairn/inputs/digits"));
+  await eventually(() => expect(page.textContent).toContain("/cairn/inputs/digits"));
   const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true });
   page.querySelector("input")?.dispatchEvent(enter);
   expect(enter.defaultPrevented).toBe(true);

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { useState } from "react";
-import { expect, test, vi } from "vitest";
-import { show } from "~/testing";
+import { expect, test } from "vitest";
+import { eventually, show } from "~/testing";
 import { type Form, toJob, WhatToRun } from "./JobForm";
 
 const EMPTY: Form = {
@@ -31,13 +31,13 @@ const field = (page: HTMLElement) =>
 
 test("a notebook is not held unless one says so", async () => {
   const page = show(<Filled />);
-  await vi.waitFor(() => expect(field(page)?.value).toBe("0"));
+  await eventually(() => expect(field(page)?.value).toBe("0"));
   expect(toJob(form, "k")).not.toHaveProperty("hold_ms");
 });
 
 test("how long is sent as the service has it, and what that costs is said", async () => {
   const page = show(<Filled />);
-  await vi.waitFor(() => expect(field(page)).toBeDefined());
+  await eventually(() => expect(field(page)).toBeDefined());
   const select = field(page) as HTMLSelectElement;
   expect([...select.options].map(each => each.text)).toEqual([
     "off",
@@ -50,7 +50,7 @@ test("how long is sent as the service has it, and what that costs is said", asyn
   ]);
   select.value = String(4 * 3_600_000);
   select.dispatchEvent(new Event("change", { bubbles: true }));
-  await vi.waitFor(() => expect(page.textContent).toContain("it is paid for"));
+  await eventually(() => expect(page.textContent).toContain("it is paid for"));
   expect(toJob(form, "k")).toMatchObject({ notebook: "train.ipynb", hold_ms: 14_400_000 });
 });
 

@@ -105,7 +105,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
     onMouseEnter: () => setActive(spot.id),
     onMouseLeave: () => setActive(null),
     className: cx(
-      "absolute block content-center overflow-hidden rounded-lg border px-3 py-2 text-left transition-colors",
+      "absolute block content-center overflow-hidden rounded-lg border px-3 py-2 transition-colors",
       spot.node
         ? spot.id === lineage.start
           ? "border-accent bg-accent-soft"

@@ -18,6 +18,7 @@ const SHOWN = 8;
 export function NodeText({ node, within }: { node: LineageNode; within: string }) {
   const { icon, word } = KINDS[node.kind] ?? { icon: "circle" as const, word: "" };
   const cost = micros(node.cost);
+  const place = [node.environment, node.machine].filter(Boolean).join(" on ");
   const digest = node.code_digest ?? (node.kind === "version" ? node.manifest_digest : null);
   return (
     <>
@@ -40,16 +41,12 @@ export function NodeText({ node, within }: { node: LineageNode; within: string }
           </>
         )}
       </span>
-      <span className="block truncate text-sm text-muted">
-        {[node.environment, node.machine].filter(Boolean).join(" on ")}
-        {digest ? (
-          <span title={digest}>
-            {node.environment ? " · " : ""}
-            {node.code_digest ? "code " : ""}
-            <code>{digest.slice(0, SHOWN)}</code>
-          </span>
-        ) : null}
-      </span>
+      {place ? <span className="block truncate text-sm text-muted">{place}</span> : null}
+      {digest ? (
+        <span className="block truncate text-sm text-muted" title={digest}>
+          {node.code_digest ? "code" : "files"} <code>{digest.slice(0, SHOWN)}</code>
+        </span>
+      ) : null}
     </>
   );
 }

@@ -80,7 +80,7 @@ export function Outline({ lineage, project }: { lineage: Lineage; project: strin
     <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       {parts.map(({ title, twigs, way, none }) => (
         <section key={way} aria-label={title} className="grid grid-cols-[minmax(0,1fr)] gap-2">
-          <h3 className="font-semibold">{title}</h3>
+          <h2 className="font-semibold">{title}</h2>
           {twigs.length > 0 ? (
             <Twigs twigs={twigs} way={way} project={project} level={0} />
           ) : (

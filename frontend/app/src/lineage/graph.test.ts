@@ -40,6 +40,10 @@ test("a workspace that shows what its own code made turns nothing around", () =>
   expect(layout(lineage("j1", "w>j1 j1>v v>w"), none).lines).toHaveLength(3);
 });
 
+test("the workspace that code came from lies before what was made with it", () => {
+  expect(layers(lineage("v", "w>j1 j1>v"))).toEqual({ v: 0, j1: -1, w: -2 });
+});
+
 test("a circle, which no honest record has, still ends", () => {
   expect(layersOf(lineage("a", "a>b b>c c>b c>a")).size).toBe(3);
 });

@@ -76,16 +76,15 @@ function distances(
   return found;
 }
 
-/** The layer of each node: 0 for the start, what came before it below, what came of it above. */
+/** The layer of each node: 0 for the start, what came before it below, what came of it above. Nothing leads on through a workspace. */
 export function layersOf({ start, nodes, edges }: Lineage): Map<string, number> {
   const { before, after } = beside(edges);
   const ends = new Set(nodes.filter(node => node.kind === "workspace").map(node => node.id));
-  const passing = (id: string, edges: LineageEdge[] | undefined, end: "from" | "to") =>
-    ends.has(id) && id !== start ? [] : (edges ?? []).map(edge => edge[end]);
-  const pasts = (id: string) => passing(id, before.get(id), "from");
-  const futures = (id: string) => passing(id, after.get(id), "to");
-  const past = distances(start, pasts, futures);
-  const future = distances(start, futures, pasts);
+  const pasts = (id: string) => (before.get(id) ?? []).map(edge => edge.from);
+  const futures = (id: string) => (after.get(id) ?? []).map(edge => edge.to);
+  const beyond = (next: typeof pasts) => (id: string) => (ends.has(id) ? [] : next(id));
+  const past = distances(start, beyond(pasts), futures);
+  const future = distances(start, beyond(futures), pasts);
   return new Map(
     nodes.map(({ id }) => {
       const back = past.get(id);

@@ -2,14 +2,14 @@
 import type { Lineage, LineageEdge, LineageNode } from "@cairn/api/types";
 import { isFaint, layersOf } from "./graph";
 
-export const WIDTH = 224;
-export const HEIGHT = 108;
-const ACROSS = 56;
+export const WIDTH = 200;
+export const HEIGHT = 124;
+const ACROSS = 40;
 const DOWN = 14;
 /** What an edge takes in a layer that it only passes. */
 const PASSING = 18;
 /** The most nodes of a layer that are drawn before somebody asks for the others. */
-export const MOST = 6;
+export const MOST = 5;
 
 export interface Spot {
   id: string;

@@ -2,7 +2,7 @@
 import { ApiError } from "@cairn/api/errors";
 import { useMutation } from "@tanstack/react-query";
 import { expect, test, vi } from "vitest";
-import { show } from "~/testing";
+import { eventually, show } from "~/testing";
 import { TextField } from "./Field";
 import { FormDialog } from "./FormDialog";
 
@@ -19,7 +19,7 @@ async function open(send: () => Promise<unknown>, onClose = () => undefined) {
   const page = show(<Form send={send} onClose={onClose} />);
   const button = (text: string) =>
     [...page.querySelectorAll("button")].find(each => each.textContent === text) as HTMLButtonElement;
-  await vi.waitFor(() => expect(page.querySelector("dialog")?.open).toBe(true));
+  await eventually(() => expect(page.querySelector("dialog")?.open).toBe(true));
   return { page, button };
 }
 
@@ -38,11 +38,11 @@ test("it is sent once, and says with the request's id why that failed", async ()
   expect(button("Make it").getAttribute("form")).toBe(page.querySelector("form")?.id);
   const form = page.querySelector("form") as HTMLFormElement;
   form.requestSubmit();
-  await vi.waitFor(() => expect(button("Make it").disabled).toBe(true));
+  await eventually(() => expect(button("Make it").disabled).toBe(true));
   form.requestSubmit();
   expect(send).toHaveBeenCalledTimes(1);
   refuse(new ApiError(409, "conflict", "There is one already.", "r-1"));
-  await vi.waitFor(() => expect(page.querySelector("[role=alert]")?.textContent).toContain("r-1"));
+  await eventually(() => expect(page.querySelector("[role=alert]")?.textContent).toContain("r-1"));
   expect(page.textContent).toContain("There is one already.");
   expect(button("Make it").disabled).toBe(false);
 });

@@ -53,7 +53,7 @@ export function LineageView({ project, reference, empty }: Props) {
         }
       />
     );
-  if (!found.data) return <Loading label="Loading the lineage" />;
+  if (!found.data) return <Loading />;
   const lineage = found.data;
   const isAlone = lineage.nodes.length < 2;
   return (

@@ -85,15 +85,8 @@ export class Lab {
   }
 }
 
-/**
- * Puts a notebook of these cells into the home of the workspace that a tab shows, as Lab itself would. The cell at `parameters` is tagged so.
- */
-export async function putNotebook(
-  page: Page,
-  path: string,
-  sources: string[],
-  parameters?: number,
-): Promise<void> {
+/** A notebook of these cells. The cell at `parameters` is tagged so. */
+export function notebookOf(sources: string[], parameters?: number) {
   const cells = sources.map((source, index) => ({
     cell_type: "code",
     id: `cell-${index}`,
@@ -103,7 +96,17 @@ export async function putNotebook(
     execution_count: null,
   }));
   const metadata = { kernelspec: { name: "python3", display_name: "Python 3", language: "python" } };
-  const content = { nbformat: 4, nbformat_minor: 5, metadata, cells };
+  return { nbformat: 4, nbformat_minor: 5, metadata, cells };
+}
+
+/** Puts a notebook of these cells into the home of the workspace that a tab shows, as Lab itself would. */
+export async function putNotebook(
+  page: Page,
+  path: string,
+  sources: string[],
+  parameters?: number,
+): Promise<void> {
+  const content = notebookOf(sources, parameters);
   const body = JSON.stringify({ type: "notebook", format: "json", content });
   const status = await page.evaluate(
     async given => {

@@ -41,7 +41,7 @@ export async function places(page: Page): Promise<Place[]> {
     { name: "jobs", path: `${base}/jobs`, sign: /^Jobs$/ },
     { name: "new-job", path: `${base}/jobs/new`, sign: /^New job$/ },
     ...(job
-      ? ["", "/log", "/charts", "/outputs", "/code"].map(tab => ({
+      ? ["", "/log", "/charts", "/outputs", "/code", "/lineage"].map(tab => ({
           name: `job${tab.replace("/", "-")}`,
           path: `${base}/jobs/${job.number}${tab}`,
           sign: new RegExp(`#${job.number}`),
@@ -50,7 +50,7 @@ export async function places(page: Page): Promise<Place[]> {
     { name: "data", path: `${base}/data`, sign: /^Data$/ },
     { name: "new-dataset", path: `${base}/data?new=1`, sign: /^New dataset$/ },
     ...(dataset
-      ? ["", "?tab=changes", "?tab=about", "?upload=1"].map(query => ({
+      ? ["", "?tab=changes", "?tab=lineage", "?tab=about", "?upload=1"].map(query => ({
           name: `dataset${query.replace(/^\?(tab=)?/, "-").replace(/-$|=1$/, "")}`,
           path: `${base}/data/${dataset.name}/${dataset.latest?.number}${query}`,
           sign: /^Version \d+/,

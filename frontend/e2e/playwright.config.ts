@@ -44,6 +44,7 @@ export default defineConfig({
     { name: "restart", testMatch: "restart.spec.ts", dependencies: ["crash"], use: signedIn },
     { name: "pages", testMatch: "pages.spec.ts", dependencies: ["restart", "data"], use: signedIn },
     { name: "data", testMatch: "data.spec.ts", dependencies: ["sign-in"], use: signedIn },
+    { name: "trail", testMatch: "trail.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "lab-jobs", testMatch: "lab-jobs.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "nothing-lost", testMatch: "nothing-lost.spec.ts", dependencies: ["sign-in"], use: signedIn },
     { name: "doors", testMatch: "doors.spec.ts", dependencies: ["sign-in"], use: signedIn },

@@ -53,6 +53,8 @@ impl Store {
             inner: Arc::new(inner),
         };
         crate::uploads::clean(&store).await?;
+        let newest = crate::gc::newest_cycle(store.db()).await?;
+        store.files().claims().condemned(newest);
         Ok(store)
     }
 

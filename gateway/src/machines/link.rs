@@ -1,10 +1,6 @@
 //! The server's side of a machine's connection: calls and content as HTTP/1.1, one stream for each request.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    io,
-    sync::Mutex,
-};
+use std::{collections::HashSet, io, sync::Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;

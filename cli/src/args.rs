@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    cells, data, doctor, down, enter, environment, jobs, lineage, login, logs, machines, outputs,
-    project, resume, run, serve, token, up, user, worker, workspace,
+    cells, data, doctor, down, enter, environment, gc, jobs, lineage, login, logs, machines,
+    outputs, project, resume, run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -81,6 +81,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<machines::Action>,
     },
+    /// Take away what nothing in the store uses any more, or say what would go. Once a day this is done anyway. For administrators.
+    Gc(gc::Args),
     /// Tokens for programs: make, list, end.
     #[command(subcommand)]
     Token(token::Action),

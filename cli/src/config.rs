@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) home_quota_bytes: Option<u64>,
     /// How often the home of a running server is saved, in seconds, where there is more than one machine.
     pub(crate) home_save_s: u64,
+    /// How often the store is rid of what nothing uses, and how long that must have been so, in seconds; 0: only when asked.
+    pub(crate) gc_interval_s: u64,
     /// First uid, and how many, for work when the service runs as root.
     pub(crate) uids: (u32, u32),
     /// `uv`, which makes environments. Default: found on the PATH.
@@ -185,6 +187,7 @@ impl Default for Config {
             offline_grace_s: 600,
             home_quota_bytes: None,
             home_save_s: 600,
+            gc_interval_s: 86_400,
             uids: (200_000, 100_000),
             uv: None,
             extra_ca_file: None,
@@ -380,6 +383,7 @@ const KEYS: [&str; 24] = [
     "max_jobs",
     "home_quota_bytes",
     "home_save_s",
+    "gc_interval_s",
     "uv",
     "extra_ca_file",
     "docker_socket",

@@ -16,6 +16,7 @@ mod enter;
 mod environment;
 mod exit;
 mod files;
+mod gc;
 mod home;
 mod host;
 mod jobs;
@@ -90,6 +91,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stop(args) => jobs::stop(&args, json),
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),
+        Command::Gc(args) => gc::run(&args, json),
         Command::Token(action) => token::run(action, json),
         Command::Enter(args) => Ok(spawner::enter(&args.command)),
         Command::Execute(args) => Ok(exit::code(inside::main_execute(args))),

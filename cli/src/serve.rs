@@ -122,7 +122,11 @@ async fn look_after(control: Control, shutdown: CancellationToken) {
             "what an earlier crash left could not be removed"
         );
     }
-    tokio::join!(control.run(shutdown.clone()), expire(&control, shutdown));
+    tokio::join!(
+        control.run(shutdown.clone()),
+        control.keep_collecting(shutdown.clone()),
+        expire(&control, shutdown)
+    );
 }
 
 async fn expire(control: &Control, shutdown: CancellationToken) {

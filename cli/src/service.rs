@@ -129,6 +129,8 @@ fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings>
             quota_bytes: config.home_quota_bytes,
             save_every: Duration::from_secs(config.home_save_s.max(1)),
         },
+        collect_every: (config.gc_interval_s > 0)
+            .then(|| Duration::from_secs(config.gc_interval_s)),
         scratch: data.to_owned(),
         offline_grace: Duration::from_secs(config.offline_grace_s),
         environments: specs(config)?,

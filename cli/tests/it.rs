@@ -14,6 +14,7 @@ mod it {
     mod data;
     mod engine;
     mod follow;
+    mod gc;
     mod host;
     mod machines;
     mod matrix;

@@ -150,13 +150,12 @@ impl Control {
         let found = self.find(project_id, &new.reference).await?;
         let (version_id, job_id) = found.of.ids();
         let part = Part {
-            manifest_digest: found.manifest_digest,
             from: new.reference.path().map(str::to_owned),
             to: new.to,
             keep: new.keep,
             drop: new.drop,
-            only: None,
             is_foreign: found.project_id != project_id,
+            ..Part::whole(found.manifest_digest)
         };
         let source = Source {
             reference: found.reference.to_string(),

@@ -5,6 +5,7 @@ use storage::{
     holds::{self, Answered, Hold, NewHold, Notebook, State},
     ids::{JobId, UserId},
     jobs,
+    objects::Stored,
 };
 
 use crate::{Control, Error, Result, cells};
@@ -105,24 +106,29 @@ impl Control {
                 "this job is not held: only one that waits at a cell that failed can be resumed",
             ));
         }
-        let notebook = match notebook {
+        let stored = match notebook {
             Some(notebook) => Some(self.keep(notebook).await?),
             None => None,
         };
+        let notebook = stored.as_ref().map(|stored| Notebook {
+            hash: stored.hash,
+            bytes: stored.size,
+        });
         let answered = &Answered { user_id, notebook };
         let hold = self
             .db()
             .write(move |mut tx| async move { holds::answer(&mut tx, id, answered).await });
-        Ok(hold.await?)
+        let hold = hold.await?;
+        drop(stored);
+        Ok(hold)
     }
 
-    async fn keep(&self, notebook: Box<RawValue>) -> Result<Notebook> {
+    async fn keep(&self, notebook: Box<RawValue>) -> Result<Stored> {
         let text = cells::aside(cells::turn().await?, move || {
             cells::parse(notebook.get())?;
             Ok(notebook.get().to_owned())
         });
-        let (hash, bytes) = self.store().put(text.await?.into_bytes()).await?;
-        Ok(Notebook { hash, bytes })
+        Ok(self.store().put(text.await?.into_bytes()).await?)
     }
 }
 

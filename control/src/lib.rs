@@ -3,6 +3,7 @@
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
 pub mod cells;
+mod collections;
 mod control;
 mod crash;
 pub mod datasets;

@@ -5,13 +5,14 @@ mod local;
 mod registry;
 mod work;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use storage::{
     Hash, homes,
     ids::{AttemptId, MachineId, ProjectId, WorkspaceId},
+    objects::Stored,
     outputs, snapshot,
     workspaces::Input,
 };
@@ -132,6 +133,11 @@ pub trait Machine: Send + Sync {
         Ok(())
     }
 
+    /// The manifests that runs see on this program's own host; none where that is not known. A machine elsewhere has a store of its own.
+    async fn seen(&self) -> Result<Option<HashSet<Hash>>> {
+        Ok(None)
+    }
+
     /// Captures what an attempt that has exited left.
     async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left>;
 }
@@ -165,8 +171,8 @@ pub struct HomeSource {
 pub struct Left {
     /// Its outputs, in the store and not yet recorded.
     pub outputs: outputs::Pending,
-    /// The hash and the length of its log, in the store; none where it never ran.
-    pub log: Option<(Hash, u64)>,
+    /// Its log, in the store; none where it never ran.
+    pub log: Option<Stored>,
     /// What a notebook run said of its own end, as it said it: not to be trusted.
     pub report: Option<String>,
 }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub api_url: String,
     /// How homes are kept.
     pub homes: Homes,
+    /// How often what nothing uses is collected, and how long it must have been unused before it goes; never, where there is none.
+    pub collect_every: Option<Duration>,
 }
 
 /// How homes are kept.

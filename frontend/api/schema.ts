@@ -21,6 +21,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/collections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the collections, newest first. */
+        get: operations["list_collections"];
+        put?: never;
+        /**
+         * Begins a collection, which goes on by itself: ask for it by its number. What nothing uses is removed by the second that finds it so,
+         *     a day later.
+         */
+        post: operations["create_collection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/collections/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A collection. */
+        get: operations["get_collection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/devices": {
         parameters: {
             query?: never;
@@ -1353,6 +1391,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description How long ago something came in. */
+        Ages: {
+            /** @description Within a day. */
+            day: components["schemas"]["Tally"];
+            /** @description Within thirty days. */
+            month: components["schemas"]["Tally"];
+            /** @description Before that. */
+            older: components["schemas"]["Tally"];
+            /** @description Not on record: lists of files, and what a crash left. */
+            unknown: components["schemas"]["Tally"];
+            /** @description Within a week. */
+            week: components["schemas"]["Tally"];
+        };
         /** @description A name of a version, which people move. `latest` is always there, and is not listed. */
         Alias: {
             /**
@@ -1480,6 +1531,68 @@ export interface components {
             /** @description The path. */
             path: string;
         };
+        /** @description One cycle of garbage collection. */
+        Collection: {
+            /** @description Whether it only looked. */
+            dry_run: boolean;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_ms: number | null;
+            /**
+             * Format: int64
+             * @description 1 for the first.
+             */
+            number: number;
+            report: components["schemas"]["CollectionReport"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            started_ms: number;
+            /** @description How far it is. */
+            state: components["schemas"]["CollectionState"];
+            /** @description Who asked for it; null for the server itself. */
+            user_id: string | null;
+        };
+        /** @description What a collection did, or would do. */
+        CollectionReport: {
+            /** @description Of those condemned, waiting and swept: when they came in. */
+            age: components["schemas"]["Ages"];
+            /** @description Found unused for the first time: goes with a later collection, unless something uses it again. */
+            condemned: components["schemas"]["Tally"];
+            /** @description Damaged objects put aside, which are kept for 30 days. */
+            damaged_kept: components["schemas"]["Tally"];
+            /** @description Those that were older. */
+            damaged_removed: components["schemas"]["Tally"];
+            /** @description What used them last; at most 100. */
+            faded: components["schemas"]["Faded"][];
+            /**
+             * Format: int64
+             * @description How many of those there are.
+             */
+            faded_count: number;
+            /** @description Images and trees of what is gone. */
+            leftovers: components["schemas"]["Tally"];
+            /** @description Found unused before, and used again. */
+            revived: components["schemas"]["Tally"];
+            /** @description Whether another process works on the store: then nothing is removed. */
+            shared: boolean;
+            /** @description Removed. */
+            swept: components["schemas"]["Tally"];
+            /** @description Manifests that are used and cannot be read. While there are any nothing is removed, for what they need is not known. */
+            unreadable: string[];
+            /** @description Of those condemned, waiting and swept: what no record names, such as a crash leaves. */
+            unrecorded: components["schemas"]["Tally"];
+            /** @description Found unused before, and not for long enough yet. */
+            waiting: components["schemas"]["Tally"];
+        };
+        /**
+         * @description How far a collection is.
+         * @enum {string}
+         */
+        CollectionState: "running" | "done" | "failed";
         /** @description Something in this project that has to do with what is wrong. */
         Concern: {
             /** @description How. */
@@ -1616,6 +1729,25 @@ export interface components {
             link: string;
             /** @description What to call the token, such as the machine's name. */
             name: string;
+        };
+        /** @description A list of files that nothing uses any more. */
+        Faded: {
+            /**
+             * Format: int64
+             * @description Their bytes, of which others may use some.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many files.
+             */
+            files: number;
+            /** @description Whether it goes with this collection. */
+            goes: boolean;
+            /** @description What used it last, such as `vision/digits:3`; null where that is not known. */
+            held_by: string | null;
+            /** @description The digest of its manifest. */
+            manifest_digest: string;
         };
         /**
          * @description What is wrong with a file.
@@ -2061,6 +2193,36 @@ export interface components {
                 /** @description Their name. */
                 user?: string | null;
                 /** @description Who; null for the server itself and for those who work on its machine. */
+                user_id?: string | null;
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_Collection: {
+            /** @description The items. */
+            items: {
+                /** @description Whether it only looked. */
+                dry_run: boolean;
+                /**
+                 * Format: int64
+                 * @description When it ended.
+                 */
+                ended_ms?: number | null;
+                /**
+                 * Format: int64
+                 * @description 1 for the first.
+                 */
+                number: number;
+                report?: components["schemas"]["CollectionReport"] | null;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970, UTC.
+                 */
+                started_ms: number;
+                /** @description How far it is. */
+                state: components["schemas"]["CollectionState"];
+                /** @description Who asked for it; null for the server itself. */
                 user_id?: string | null;
             }[];
             /** @description The cursor of the next page; null after the last one. */
@@ -2903,6 +3065,11 @@ export interface components {
             /** @description Code that runs before everything else. */
             prelude?: string | null;
         };
+        /** @description A collection to begin. */
+        NewCollection: {
+            /** @description Only say what would be done. */
+            dry_run?: boolean;
+        };
         /** @description A dataset to make. */
         NewDataset: {
             /** @description What it is. */
@@ -3363,6 +3530,19 @@ export interface components {
             /** @description What was left out. */
             skipped: components["schemas"]["Skipped"][];
         };
+        /** @description How many, and how many bytes as they lie in the store. */
+        Tally: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+        };
         /** @description A personal access token, without the secret itself. */
         Token: {
             /**
@@ -3737,6 +3917,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Listing_AuditEntry"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_collections: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Collection"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_collection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCollection"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_collection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The number of the collection. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
                 };
             };
             "4XX": {

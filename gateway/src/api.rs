@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod catalog;
+mod collections;
 mod datasets;
 mod devices;
 mod files;
@@ -69,6 +70,11 @@ fn bounded() -> OpenApiRouter<App> {
         .routes(routes!(users::update_user))
         .routes(routes!(users::create_user_link))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(
+            collections::list_collections,
+            collections::create_collection
+        ))
+        .routes(routes!(collections::get_collection))
         .routes(routes!(projects::list_projects, projects::create_project))
         .routes(routes!(
             projects::get_project,

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids::{AttemptId, JobId, MachineId};
 use crate::leases::{self, Subject};
 use crate::names::named;
+use crate::objects::{Space, revive};
 
 named! {
     /// Whether an attempt still acts.
@@ -149,6 +150,9 @@ pub(crate) async fn end(
         .map(|job| job.parse())
         .transpose()?;
     if let Some(job) = job {
+        if let Some(log) = log_hash {
+            revive(tx, &[(Space::Objects, log.parse()?)]).await?;
+        }
         leases::release(tx, Subject::Job(job)).await?;
     }
     Ok(job)

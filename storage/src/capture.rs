@@ -11,7 +11,7 @@ use crate::ids::{ProjectId, UserId, WorkspaceId};
 use crate::index;
 use crate::jobs;
 use crate::manifest::{Builder, Entry, Node, Summary};
-use crate::objects::{Hash, Store, blocking, number, record};
+use crate::objects::{Claim, Hash, Store, blocking, number, record};
 use crate::snapshots::{self, NewSnapshot};
 
 mod added;
@@ -170,6 +170,8 @@ pub struct Pending {
     /// Sorted objects that this project may not be known to hold yet.
     objects: Vec<(Hash, u64)>,
     index: Option<index::Fresh>,
+    /// Until it is recorded nothing but these keeps it.
+    claims: Vec<Claim>,
 }
 
 impl Pending {
@@ -180,13 +182,14 @@ impl Pending {
 
     /// Writes the rows of the capture. Safe to repeat.
     pub async fn record(&self, tx: &mut Tx) -> Result<()> {
-        record(tx, self.project, &self.objects, &self.captured.summary).await
+        let content = (&self.captured.summary, &*self.claims);
+        record(tx, self.project, &self.objects, content).await
     }
 
     /// Says that the transaction was kept: later captures of the folder may rely on it.
     pub fn recorded(mut self) -> Captured {
         if let Some(index) = self.index.take() {
-            index.keep();
+            index.keep(&self.captured.summary.manifest_digest);
         }
         self.captured
     }
@@ -206,12 +209,14 @@ impl Pending {
         project: ProjectId,
         captured: Captured,
         objects: Vec<(Hash, u64)>,
+        claims: Vec<Claim>,
     ) -> Self {
         Self {
             project,
             captured,
             objects,
             index: None,
+            claims,
         }
     }
 
@@ -220,6 +225,7 @@ impl Pending {
         project: ProjectId,
         summary: Summary,
         mut objects: Vec<(Hash, u64)>,
+        claim: Claim,
     ) -> Self {
         objects.sort_unstable();
         objects.dedup();
@@ -231,7 +237,13 @@ impl Pending {
             },
             objects,
             index: None,
+            claims: vec![claim],
         }
+    }
+
+    /// What keeps it, for work that goes on from it.
+    pub(crate) fn claims(&self) -> &[Claim] {
+        &self.claims
     }
 }
 
@@ -254,11 +266,11 @@ fn capture_now(
 ) -> Result<Pending> {
     let root = Root::open(folder)?;
     let index_name = policy.index.take();
+    let batch = store.objects().begin()?;
     let mut index = index_name
-        .map(|name| index::open(store.files(), &name, project))
+        .map(|name| index::open(store, &name, project))
         .transpose()?;
     let walk::Walked { found, mut skipped } = walk::walk(&root, policy)?;
-    let batch = store.objects().begin()?;
     let known = index
         .as_ref()
         .map(|index| index.known(&found))
@@ -297,7 +309,7 @@ fn capture_now(
         builder.push(Entry { path, node })?;
     }
     let summary = builder.finish()?;
-    batch.commit()?;
+    let claim = batch.commit()?;
     objects.sort_unstable();
     objects.dedup();
     let captured = Captured {
@@ -309,6 +321,7 @@ fn capture_now(
         captured,
         objects,
         index: index.map(index::Index::finish),
+        claims: vec![claim],
     })
 }
 

@@ -132,7 +132,7 @@ impl Record for Object {
     }
 }
 
-/// Checks the whole store. Captures and readers go on meanwhile.
+/// Checks the whole store. Captures, readers and collections go on meanwhile.
 ///
 /// # Errors
 /// Only when the check itself cannot go on; damage is told in the report.
@@ -140,9 +140,9 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
     // What is in the store now; what the rows name afterwards is durable before its row, so it cannot be missing for being new.
     let roots = roots(store).await?;
     let recorded = objects(store).await?;
-    let store = store.clone();
-    blocking(move || {
-        let mut run = Run::new(store.objects().clone(), mode);
+    let objects = store.objects().clone();
+    let report = blocking(move || {
+        let mut run = Run::new(objects, mode);
         for root in &roots {
             run.manifest(root)?;
         }
@@ -151,7 +151,30 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
         run.report.objects = run.states.len() as u64;
         Ok(run.report)
     })
-    .await
+    .await?;
+    confirmed(store, report).await
+}
+
+/// Drops what is said of things that are recorded no more: they were collected while the check went on.
+async fn confirmed(store: &Store, report: Report) -> Result<Report> {
+    let findings = report.findings;
+    let mut confirmed = Report {
+        findings: Vec::new(),
+        faulty: BTreeSet::new(),
+        is_broken: false,
+        ..report
+    };
+    for finding in findings {
+        let (text, name) = match finding.manifest_digest {
+            Some(digest) => ("SELECT bytes FROM manifest_roots WHERE digest = $1", digest),
+            None => ("SELECT size FROM objects WHERE hash = $1", finding.hash),
+        };
+        let query = sql(text).bind(name.to_hex());
+        if optional::<i64>(store.db(), query).await?.is_some() {
+            confirmed.add(finding);
+        }
+    }
+    Ok(confirmed)
 }
 
 /// Checks one manifest and everything in it. Captures and readers go on meanwhile.
@@ -355,12 +378,15 @@ impl Run {
 
     fn orphans(&mut self, recorded: &BTreeMap<Hash, u64>) -> Result<()> {
         let mut orphans = BTreeSet::new();
-        self.objects.list(Space::Objects, &mut |hash, _| {
+        let visit = &mut |hash, _| {
             if !recorded.contains_key(&hash) {
                 orphans.insert(hash);
             }
             Ok(())
-        })?;
+        };
+        for prefix in 0..=u8::MAX {
+            self.objects.list(Space::Objects, prefix, visit)?;
+        }
         self.report.orphaned_objects = orphans.len() as u64;
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::ids::ProjectId;
 use crate::index;
 use crate::manifest::Summary;
 use crate::materialise::Owner;
-use crate::objects::{self, Hash, Store, blocking};
+use crate::objects::{self, Claim, Hash, Store, blocking};
 
 mod attributes;
 mod records;
@@ -59,12 +59,19 @@ pub struct Pending {
     objects: Vec<(Hash, u64)>,
     /// None when it was taken elsewhere: the index is there.
     index: Option<index::Fresh>,
+    /// Until it is recorded nothing but these keeps it.
+    claims: Vec<Claim>,
 }
 
 impl Pending {
     /// A snapshot that was taken elsewhere and whose `objects` (hashes and sizes; those of its files that this project may lack, and its
     /// attributes) are durable in this store.
-    pub fn received(project: ProjectId, taken: Taken, mut objects: Vec<(Hash, u64)>) -> Self {
+    pub fn received(
+        project: ProjectId,
+        taken: Taken,
+        mut objects: Vec<(Hash, u64)>,
+        claims: Vec<Claim>,
+    ) -> Self {
         objects.sort_unstable();
         objects.dedup();
         Self {
@@ -72,6 +79,7 @@ impl Pending {
             taken,
             objects,
             index: None,
+            claims,
         }
     }
 
@@ -82,13 +90,14 @@ impl Pending {
 
     /// Writes the rows of the content. Safe to repeat.
     pub async fn record(&self, tx: &mut Tx) -> Result<()> {
-        objects::record(tx, self.project, &self.objects, &self.taken.summary).await
+        let content = (&self.taken.summary, &*self.claims);
+        objects::record(tx, self.project, &self.objects, content).await
     }
 
     /// Says that the transaction was kept: later snapshots of the home may rely on it.
     pub fn recorded(mut self) -> Taken {
         if let Some(index) = self.index.take() {
-            index.keep();
+            index.keep(&self.taken.summary.manifest_digest);
         }
         self.taken
     }

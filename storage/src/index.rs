@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::{Found, FoundKind, Kept, Stat};
 use crate::ids::ProjectId;
-use crate::objects::{Files, Hash, io_error, random_name};
+use crate::objects::{Files, Hash, Store, io_error, is_usable, random_name, wait_for};
 use crate::{Error, Result};
 
-const MAGIC: &[u8; 8] = b"CAIRNIX1";
+const MAGIC: &[u8; 8] = b"CAIRNIX2";
 /// Files touched this long before a capture, or later, are not believed at the next.
 const RACY_NS: i64 = 2_000_000_000;
 /// dev, ino, size, mtime, ctime, flag, hash, path length.
 const FIXED_BYTES: usize = 5 * 8 + 1 + 32 + 2;
 const CHECKSUM_BYTES: usize = 32;
+/// The digest of the manifest that the capture became, which keeps what the index knows in the store.
+const DIGEST_BYTES: usize = 32;
 
 /// The index as the last capture left it, and the one that this capture makes.
 pub(crate) struct Index {
@@ -37,13 +39,17 @@ pub(crate) struct Fresh {
     path: PathBuf,
     place: PathBuf,
     body: Vec<u8>,
+    header_bytes: usize,
 }
 
 /// Opens the index called `name`; a missing or unbelievable one is empty.
 ///
 /// # Errors
 /// `Invalid` for a name that is not 1 to 64 of `a-z 0-9 -`.
-pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Index> {
+///
+/// To be called by work that has a claim: what the index knows is then there until that ends. Blocks.
+pub(crate) fn open(store: &Store, name: &str, project: ProjectId) -> Result<Index> {
+    let files = store.files();
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Err(Error::invalid(
@@ -53,10 +59,15 @@ pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Inde
     let folder = files.root().join("index");
     let place = folder.join(name);
     let header = header(files, project);
-    let old = fs::read(&place)
+    let mut old = fs::read(&place)
         .ok()
         .and_then(|bytes| check(bytes, &header))
         .unwrap_or_default();
+    if let Some(digest) = digest(&old, &header)
+        && !wait_for(is_usable(store.db(), &digest))?
+    {
+        old.clear();
+    }
     // The file is made now because its time is the file system's own idea of when this capture started.
     let path = folder.join(format!("{name}.{}", random_name()));
     let failed = |error| io_error("cannot write the stat index", error);
@@ -67,7 +78,8 @@ pub(crate) fn open(files: &Files, name: &str, project: ProjectId) -> Result<Inde
     let fresh = Fresh {
         path,
         place: place.clone(),
-        body: header.clone(),
+        body: [&header[..], &[0; DIGEST_BYTES]].concat(),
+        header_bytes: header.len(),
     };
     Ok(Index {
         place,
@@ -82,7 +94,7 @@ impl Index {
     /// Returns the hashes of those files whose status is the one recorded. `found` is in the order of paths, as the index is.
     pub(crate) fn known(&self, found: &[Found]) -> Vec<Option<Hash>> {
         let mut records = Records {
-            rest: self.old.get(self.header.len()..).unwrap_or_default(),
+            rest: records(&self.old, self.header.len()),
         };
         let mut current = records.next();
         let mut known = Vec::with_capacity(found.len());
@@ -162,8 +174,10 @@ impl Index {
 }
 
 impl Fresh {
-    /// Puts the new index in the old one's place. It is a cache: a failure is logged and costs time only.
-    pub(crate) fn keep(self) {
+    /// Puts the new index in the old one's place, for a capture that was recorded as this manifest. It is a cache: a failure is logged and costs time only.
+    pub(crate) fn keep(mut self, manifest_digest: &Hash) {
+        let place = self.header_bytes..self.header_bytes + DIGEST_BYTES;
+        self.body[place].copy_from_slice(manifest_digest.as_bytes());
         if let Err(error) = self.write() {
             tracing::warn!(%error, "the stat index was not written; the next snapshot reads every file");
         }
@@ -201,6 +215,16 @@ fn check(mut bytes: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
     whole.then_some(bytes)
 }
 
+/// The digest of the manifest that the capture of a checked index became.
+fn digest(bytes: &[u8], header: &[u8]) -> Option<Hash> {
+    let digest = bytes.get(header.len()..)?.first_chunk::<DIGEST_BYTES>()?;
+    Some(Hash::from_bytes(*digest))
+}
+
+fn records(bytes: &[u8], header_bytes: usize) -> &[u8] {
+    bytes.get(header_bytes + DIGEST_BYTES..).unwrap_or_default()
+}
+
 /// What the last capture of a folder recorded.
 pub(crate) struct Past {
     bytes: Vec<u8>,
@@ -223,8 +247,9 @@ pub(crate) fn past(files: &Files, name: &str, project: ProjectId) -> Past {
 impl Past {
     /// The hash and status of every file, by its path.
     pub(crate) fn by_path(&self) -> HashMap<&[u8], (Hash, Stat)> {
-        let rest = self.bytes.get(self.header_bytes..).unwrap_or_default();
-        let records = Records { rest };
+        let records = Records {
+            rest: records(&self.bytes, self.header_bytes),
+        };
         records
             .map(|record| (record.path, (record.hash, record.stat)))
             .collect()

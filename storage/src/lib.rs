@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod expiry;
 pub mod fsck;
+pub mod gc;
 pub mod holds;
 pub mod homes;
 pub mod ids;

@@ -20,6 +20,8 @@ mod several;
 
 pub(crate) use build::{Builder, Check};
 pub(crate) use codec::{put_bytes, put_number};
+#[cfg(test)]
+pub(crate) use compose::compose_now;
 pub use compose::{Clash, Part, compose};
 pub use diff::{Change, Difference};
 pub(crate) use path::check_target;

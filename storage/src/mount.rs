@@ -26,6 +26,7 @@ mod table;
 mod tests;
 
 pub(crate) use epoch::begin as begin_epoch;
+pub(crate) use images::IMAGE;
 pub use probe::{Rung, probe};
 
 use images::Seen;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
+mod claims;
 pub mod conformance;
 mod fault;
 mod files;
@@ -17,20 +18,33 @@ mod record;
 mod settled;
 mod staging;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use claims::Claim;
 pub use files::Files;
 pub use hash::Hash;
 pub use read::{Content, Stream};
-pub use store::Store;
+pub use store::{Store, Stored};
 
+pub(crate) use claims::Key;
 pub(crate) use fault::{corrupt, io_error};
-#[cfg(test)]
-pub(crate) use files::{CRASH_AT, step};
 pub(crate) use files::{random_name, remove_tree};
 pub(crate) use read::read_whole;
-pub(crate) use record::{number, record, record_one};
+pub(crate) use record::{hold, is_usable, number, record, record_one, revive};
 pub(crate) use settled::Sighting;
-pub(crate) use store::blocking;
+pub(crate) use staging::Scratch;
+pub(crate) use store::{blocking, wait_for};
+#[cfg(test)]
+pub(crate) use testing::{CRASH_AT, step, without};
+
+#[cfg(not(test))]
+pub(crate) fn step(_name: &str) {}
+
+#[cfg(not(test))]
+pub(crate) fn without(_protection: &str) -> bool {
+    false
+}
 
 /// The two name spaces of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,8 +80,17 @@ pub trait Objects: Send + Sync + 'static {
     /// Returns the stored size in bytes; `None` when the object is not there.
     fn size(&self, space: Space, hash: &Hash) -> Result<Option<u64>>;
 
-    /// Calls `visit` with every object's hash and stored size, in no order. What is put meanwhile may or may not be visited.
-    fn list(&self, space: Space, visit: &mut dyn FnMut(Hash, u64) -> Result<()>) -> Result<()>;
+    /// Calls `visit` with the hash and stored size of every object whose hash begins with the byte `prefix`, in no order. What is put or removed
+    /// meanwhile may or may not be visited.
+    fn list(
+        &self,
+        space: Space,
+        prefix: u8,
+        visit: &mut dyn FnMut(Hash, u64) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Removes an object, if it is there; whoever has it open reads on. For [`crate::gc`] alone, which knows that nothing needs it.
+    fn remove(&self, space: Space, hash: &Hash) -> Result<()>;
 
     /// Returns where an object lies when that is a file of this host that may be linked or cloned, never written.
     fn path(&self, hash: &Hash) -> Option<PathBuf> {
@@ -96,7 +119,9 @@ pub trait Batch: Send + Sync {
 
     /// Makes everything in the batch durable, then visible. Objects that were there already count as put.
     ///
+    /// Nothing of it is collected while the claim is kept: record what refers to it before dropping that.
+    ///
     /// # Errors
     /// `Unavailable` when the disk is full; some objects may then be visible, none of them partial.
-    fn commit(self: Box<Self>) -> Result<()>;
+    fn commit(self: Box<Self>) -> Result<Claim>;
 }

@@ -8,7 +8,7 @@ use crate::events::{Kind, Notice};
 use crate::ids::{ProjectId, UserId};
 use crate::list::{List, Page};
 use crate::members::{self, Role};
-use crate::names;
+use crate::{names, objects};
 
 const DESCRIPTION_BYTES: usize = 10_000;
 
@@ -181,6 +181,7 @@ pub async fn template<'c>(from: impl Read<'c>, id: ProjectId) -> Result<Option<S
 /// # Errors
 /// `NotFound` for an unknown or deleted project.
 pub async fn set_template(tx: &mut Tx, id: ProjectId, manifest_digest: &str) -> Result<()> {
+    objects::hold(tx, manifest_digest).await?;
     let text = "UPDATE projects SET template_digest = $2 WHERE id = $1 AND deleted_ms IS NULL";
     if execute(tx, sql(text).bind(id).bind(manifest_digest)).await? == 0 {
         return Err(missing());

@@ -15,7 +15,7 @@ use crate::capture::{Captured, Pending};
 use crate::homes;
 use crate::ids::ProjectId;
 use crate::manifest::{Check, Manifest, Node, Summary};
-use crate::objects::{Hash, Space, Store, blocking, corrupt};
+use crate::objects::{Claim, Hash, Space, Store, Stored, blocking, corrupt};
 use crate::{Error, Result};
 
 pub use wire::{Item, decode, encode};
@@ -61,22 +61,64 @@ pub async fn lacking(store: &Store, items: Vec<Item>) -> Result<Vec<Item>> {
     .await
 }
 
+/// What came from another store, and what keeps it until it is recorded.
+#[derive(Debug)]
+pub struct Brought {
+    /// What came.
+    pub items: BTreeSet<Item>,
+    claims: Vec<Claim>,
+}
+
+impl Brought {
+    /// Nothing yet: for work that is about to ask what it wants.
+    pub async fn begin(store: &Store) -> Result<Self> {
+        Ok(Self {
+            items: BTreeSet::new(),
+            claims: vec![store.claim().await?],
+        })
+    }
+
+    /// Adds what came later.
+    pub fn add(&mut self, other: Self) {
+        self.items.extend(other.items);
+        self.claims.extend(other.claims);
+    }
+
+    /// One object among what came; none where it is not.
+    pub fn object(self, hash: Hash, size: u64) -> Option<Stored> {
+        let claim = self.claims.into_iter().next()?;
+        let came = self.items.contains(&Item::object(hash));
+        came.then_some(Stored { hash, size, claim })
+    }
+}
+
 /// Those of `items` that must come from outside before a project can have them: nodes that the store lacks, and objects that the
-/// project does not hold, whatever the store has of other projects. A hash is no capability.
-pub async fn wanted(store: &Store, project: ProjectId, items: Vec<Item>) -> Result<Vec<Item>> {
-    let (nodes, objects): (Vec<Item>, Vec<Item>) = items
-        .into_iter()
-        .partition(|item| item.space() == Space::Manifests);
-    let hashes: Vec<Hash> = objects.iter().map(|item| *item.hash()).collect();
+/// project does not hold, whatever the store has of other projects. A hash is no capability. `brought` keeps the others.
+pub async fn wanted(
+    store: &Store,
+    project: ProjectId,
+    items: Vec<Item>,
+    brought: &Brought,
+) -> Result<Vec<Item>> {
+    let objects = items.iter().filter(|item| item.space() == Space::Objects);
+    let hashes: Vec<Hash> = objects.map(|item| *item.hash()).collect();
     let held = crate::uploads::held(store, project, &hashes).await?;
     let held: HashSet<Hash> = held.into_iter().map(|(hash, _)| hash).collect();
-    let mut wanted = lacking(store, nodes).await?;
-    wanted.extend(
-        objects
-            .into_iter()
-            .filter(|item| !held.contains(item.hash())),
-    );
-    Ok(wanted)
+    let (files, claims) = (store.files().clone(), brought.claims.clone());
+    blocking(move || {
+        let claim = claims
+            .first()
+            .ok_or_else(|| Error::fault("nothing keeps what is here already"))?;
+        let mut wanted = Vec::new();
+        for item in items {
+            let may_be_here = item.space() == Space::Manifests || held.contains(item.hash());
+            if !may_be_here || !files.claim_one(claim, item.space(), item.hash())? {
+                wanted.push(item);
+            }
+        }
+        Ok(wanted)
+    })
+    .await
 }
 
 /// Streams `items` as frames. Ends with an error where the store lacks one, or one is damaged.
@@ -91,13 +133,15 @@ pub fn send(store: &Store, items: Vec<Item>) -> impl Stream<Item = Result<Bytes>
 pub async fn receive<E: std::fmt::Display>(
     store: &Store,
     body: impl Stream<Item = Result<Bytes, E>> + Send,
-) -> Result<BTreeSet<Item>> {
-    wire::receive(store.objects().clone(), body).await
+) -> Result<Brought> {
+    let (items, claim) = wire::receive(store.objects().clone(), body).await?;
+    let claims = vec![claim];
+    Ok(Brought { items, claims })
 }
 
 /// A capture that another machine made and whose content has come: ready to be recorded like one made here.
 ///
-/// `received` is what came for it. The manifest is read and checked, and every object in it must have come or be the project's already.
+/// `brought` is what came for it. The manifest is read and checked, and every object in it must have come or be the project's already.
 ///
 /// # Errors
 /// `Invalid` where that is not so, or the manifest is not what `captured` says of it.
@@ -105,15 +149,16 @@ pub async fn adopt(
     store: &Store,
     project: ProjectId,
     captured: Captured,
-    received: BTreeSet<Item>,
+    brought: Brought,
 ) -> Result<Pending> {
     let digest = captured.summary.manifest_digest;
-    let (summary, objects) = checked(store, project, digest, &received).await?;
+    let (summary, objects) = checked(store, project, digest, &brought.items).await?;
     let captured = Captured {
         summary,
         skipped: captured.skipped,
     };
-    Ok(Pending::brought(project, captured, objects))
+    let claims = brought.claims;
+    Ok(Pending::brought(project, captured, objects, claims))
 }
 
 /// The same for a snapshot of a home.
@@ -124,12 +169,12 @@ pub async fn adopt_home(
     store: &Store,
     project: ProjectId,
     taken: homes::Taken,
-    received: BTreeSet<Item>,
+    brought: Brought,
 ) -> Result<homes::Pending> {
     let digest = taken.summary.manifest_digest;
-    let (summary, mut objects) = checked(store, project, digest, &received).await?;
+    let (summary, mut objects) = checked(store, project, digest, &brought.items).await?;
     let attributes = taken.attributes_hash;
-    let came = received.contains(&Item::object(attributes));
+    let came = brought.items.contains(&Item::object(attributes));
     if !came
         && crate::uploads::held(store, project, &[attributes])
             .await?
@@ -141,7 +186,8 @@ pub async fn adopt_home(
     let size = blocking(move || files.size(Space::Objects, &attributes)).await?;
     objects.push((attributes, size.unwrap_or_default()));
     let taken = homes::Taken { summary, ..taken };
-    Ok(homes::Pending::received(project, taken, objects))
+    let claims = brought.claims;
+    Ok(homes::Pending::received(project, taken, objects, claims))
 }
 
 /// Reads and checks a manifest; every object in it must have come or be the project's already.

@@ -11,7 +11,6 @@ use storage::{
     datasets::{self, NewDataset, Origin, Source, Target, Visibility},
     jobs::Job,
     manifest::{Clash, Part, compose},
-    objects::Hash,
     outputs::Pending,
 };
 
@@ -36,9 +35,10 @@ struct Ready {
 ///
 /// # Errors
 /// Only those that pass: the same call may work later.
-pub(crate) async fn noted(control: &Control, job: &Job, outputs: Hash) -> Result<Noted> {
+pub(crate) async fn noted(control: &Control, job: &Job, outputs: &Pending) -> Result<Noted> {
     let (mut remarks, mut versions) = (Remarks::default(), Vec::new());
-    let asked = read::asked(control.store(), outputs, &mut remarks).await;
+    let digest = outputs.captured().summary.manifest_digest;
+    let asked = read::asked(control.store(), digest, &mut remarks).await;
     for asked in settled(asked, &mut remarks)?.unwrap_or_default() {
         let ready = ready(control, job, outputs, asked).await;
         versions.extend(settled(ready, &mut remarks)?);
@@ -58,7 +58,7 @@ fn settled<T>(result: Result<T>, remarks: &mut Remarks) -> Result<Option<T>> {
     }
 }
 
-async fn ready(control: &Control, job: &Job, outputs: Hash, asked: Asked) -> Result<Ready> {
+async fn ready(control: &Control, job: &Job, outputs: &Pending, asked: Asked) -> Result<Ready> {
     let (mut parts, mut sources) = (Vec::new(), Vec::new());
     if let Some(base) = &asked.from {
         let base = NewPart {
@@ -73,11 +73,11 @@ async fn ready(control: &Control, job: &Job, outputs: Hash, asked: Asked) -> Res
     }
     parts.push(Part {
         only: Some(asked.files),
-        ..Part::whole(outputs)
+        ..Part::pending(outputs)
     });
     sources.push(Source {
         reference: format!("#{}", job.number),
-        manifest_digest: outputs.to_string(),
+        manifest_digest: outputs.captured().summary.manifest_digest.to_string(),
         version_id: None,
         job_id: Some(job.id),
     });

@@ -30,7 +30,7 @@ pub(super) async fn finish(
     } = machine.capture(attempt.id, job.project_id).await?;
     let captured = pending.captured();
     let summary = &captured.summary;
-    let noted = noted(control, job, summary.manifest_digest).await?;
+    let noted = noted(control, job, &pending).await?;
     let plain = plain(job, exit, report);
     let ending = Ending {
         message: said(plain.message.as_deref(), noted.remark()),
@@ -41,8 +41,8 @@ pub(super) async fn finish(
             bytes: signed(summary.bytes),
             skipped: captured.skipped.iter().map(skipped).collect(),
         }),
-        log_hash: log.map(|(hash, _)| hash.to_string()),
-        log_bytes: log.map_or(0, |(_, size)| signed(size)),
+        log_hash: log.as_ref().map(|log| log.hash.to_string()),
+        log_bytes: log.as_ref().map_or(0, |log| signed(log.size)),
         ..plain
     };
     let (pending_ref, noted_ref, ending, id) = (&pending, &noted, &ending, attempt.id);
@@ -55,8 +55,10 @@ pub(super) async fn finish(
         jobs::finish(&mut tx, id, ending).await?;
         Ok(true)
     });
-    // Of an attempt that is followed by another nothing was recorded.
-    if ended.await? {
+    let ended = ended.await?;
+    drop(log);
+    // Of an attempt that is followed by another nothing was recorded but its log.
+    if ended {
         pending.recorded();
         noted.recorded();
     }

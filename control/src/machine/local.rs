@@ -8,7 +8,7 @@ mod reach;
 mod shelf;
 mod uses;
 
-use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use spawner::{EnvironmentSpec, Environments, Handle, LogChunk, Runtime, Secret, Spec, Status};
@@ -366,6 +366,10 @@ impl Machine for LocalMachine {
 
     async fn tidy(&self) -> Result<()> {
         self.sweep_alone().await
+    }
+
+    async fn seen(&self) -> Result<Option<HashSet<Hash>>> {
+        Uses::of(self.layout()).seen()
     }
 
     async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left> {

@@ -1,10 +1,6 @@
 //! The server's side of a machine's connection: calls and content as HTTP/1.1, one stream for each request.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    io,
-    sync::Mutex,
-};
+use std::{collections::HashSet, io, sync::Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -19,7 +15,7 @@ use storage::{
     Hash, Store, homes,
     ids::ProjectId,
     snapshot::{Captured, Pending},
-    transfer::{self, Item},
+    transfer::{self, Brought, Item},
 };
 
 use super::{
@@ -98,10 +94,10 @@ impl Link {
 
     /// Brings a capture of the machine into the store, ready to be recorded.
     pub(super) async fn bring(&self, project: ProjectId, captured: Captured) -> Result<Pending> {
-        let received = self
+        let brought = self
             .bring_items(project, captured.summary.manifest_digest, None)
             .await?;
-        Ok(transfer::adopt(&self.store, project, captured, received).await?)
+        Ok(transfer::adopt(&self.store, project, captured, brought).await?)
     }
 
     /// Brings a snapshot of a home on the machine into the store, ready to be recorded.
@@ -111,10 +107,10 @@ impl Link {
         taken: homes::Taken,
     ) -> Result<homes::Pending> {
         let more = Some(Item::object(taken.attributes_hash));
-        let received = self
+        let brought = self
             .bring_items(project, taken.summary.manifest_digest, more)
             .await?;
-        Ok(transfer::adopt_home(&self.store, project, taken, received).await?)
+        Ok(transfer::adopt_home(&self.store, project, taken, brought).await?)
     }
 
     /// Brings what a manifest consists of and the project lacks.
@@ -123,20 +119,20 @@ impl Link {
         project: ProjectId,
         manifest: Hash,
         more: Option<Item>,
-    ) -> Result<BTreeSet<Item>> {
+    ) -> Result<Brought> {
         let digest = manifest.to_hex();
         let mut items = transfer::decode(&self.post(wire::LIST, digest.into()).await?)?;
         items.extend(more);
-        let wanted = transfer::wanted(&self.store, project, items).await?;
-        let mut received = BTreeSet::new();
+        let mut brought = Brought::begin(&self.store).await?;
+        let wanted = transfer::wanted(&self.store, project, items, &brought).await?;
         for chunk in wanted.chunks(ITEMS) {
-            received.extend(self.fetch(chunk).await?);
+            brought.add(self.fetch(chunk).await?);
         }
-        Ok(received)
+        Ok(brought)
     }
 
     /// Brings items of the machine into the store.
-    pub(super) async fn fetch(&self, items: &[Item]) -> Result<BTreeSet<Item>> {
+    pub(super) async fn fetch(&self, items: &[Item]) -> Result<Brought> {
         let response = self.send(wire::GET, transfer::encode(items).into()).await?;
         Ok(transfer::receive(&self.store, chunks(response)).await?)
     }

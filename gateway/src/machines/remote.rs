@@ -218,17 +218,17 @@ impl Machine for RemoteMachine {
     async fn capture(&self, attempt: AttemptId, project: ProjectId) -> Result<Left> {
         let call = Call::Capture { attempt, project };
         let left: wire::Left = self.link.call(&call).await?;
-        if let Some((hash, size)) = left.log {
-            let came = self.link.fetch(&[Item::object(hash)]).await?;
-            if came.is_empty() {
-                return Err(Error::Conflict(format!(
-                    "a log of {size} bytes did not come"
-                )));
+        let log = match left.log {
+            Some((hash, size)) => {
+                let came = self.link.fetch(&[Item::object(hash)]).await?;
+                let lost = || Error::Conflict(format!("a log of {size} bytes did not come"));
+                Some(came.object(hash, size).ok_or_else(lost)?)
             }
-        }
+            None => None,
+        };
         Ok(Left {
             outputs: self.link.bring(project, left.outputs).await?,
-            log: left.log,
+            log,
             report: left.report,
         })
     }

@@ -254,6 +254,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         environments: BTreeMap::from([("default".to_owned(), environment)]),
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         homes: Homes::default(),
+        collect_every: None,
         capacity: Capacity {
             name: "desk".to_owned(),
             runtimes: vec!["process".to_owned()],

@@ -74,6 +74,9 @@ const TABLE: &[Row] = &[
     once("create_user", "POST /users", r#"{"name":"new"}"#, "-3333+--33"),
     row("update_user", "PATCH /users/viewer", r#"{"display_name":"X"}"#, "-3333+--33"),
     row("create_user_link", "POST /users/viewer/link", "", "-3333+--33"),
+    row("list_collections", "GET /collections", "", "-3333+--33"),
+    row("create_collection", "POST /collections", r#"{"dry_run":true}"#, "-3333+--33"),
+    row("get_collection", "GET /collections/1", "", "-3333+--33"),
     row("list_audit", "GET /audit", "", "-3333+--33"),
     row("list_projects", "GET /projects", "", "-+++++--+3"),
     once("create_project", "POST /projects", r#"{"name":"new"}"#, "-+++++--33"),
@@ -228,7 +231,15 @@ async fn nobody_gets_more_or_less_than_the_table_says() {
 /// A page acts as the workspace that it belongs to, whoever looks at it; and some of the API is for no page at all.
 #[tokio::test]
 async fn a_page_of_a_workspace_gets_what_its_token_gets() {
-    const NO_PAGES: &[&str] = &["sessions", "session", "tokens", "devices", "users", "audit"];
+    const NO_PAGES: &[&str] = &[
+        "sessions",
+        "session",
+        "tokens",
+        "devices",
+        "users",
+        "audit",
+        "collections",
+    ];
     let world = World::new().await;
     let names = names(&world).await;
     let page = world.page().await;

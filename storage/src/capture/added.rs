@@ -43,6 +43,8 @@ fn add(mut pending: Pending, store: &Store, path: String, content: &[u8]) -> Res
             let replaces = one.path == entry.path;
             builder.push(one)?;
             if replaces {
+                // It knows the file that is left out, which nothing keeps.
+                pending.index = None;
                 continue;
             }
         }
@@ -50,7 +52,7 @@ fn add(mut pending: Pending, store: &Store, path: String, content: &[u8]) -> Res
     }
     added.map_or(Ok(()), |one| builder.push(one))?;
     pending.captured.summary = builder.finish()?;
-    batch.commit()?;
+    pending.claims.push(batch.commit()?);
     if let Err(at) = pending.objects.binary_search(&(hash, size)) {
         pending.objects.insert(at, (hash, size));
     }

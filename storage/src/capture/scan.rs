@@ -7,7 +7,7 @@ use super::beneath::Root;
 use super::walk::{self, Found, FoundKind, Policy};
 use super::{Reason, Skipped, cut, ingest};
 use crate::Result;
-use crate::objects::{Batch, Hash, io_error};
+use crate::objects::{Batch, Claim, Hash, io_error};
 use crate::uploads::Declared;
 
 /// What a folder holds.
@@ -85,8 +85,8 @@ impl Batch for Measure {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
-        Ok(())
+    fn commit(self: Box<Self>) -> Result<Claim> {
+        Ok(Claim::nothing())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ids::{DatasetId, JobId, UserId, VersionId};
 use crate::list::{List, Page};
 use crate::manifest::Summary;
 use crate::names::{self, named};
-use crate::objects::number as count;
+use crate::objects::{self, number as count};
 
 const MESSAGE_BYTES: usize = 10_000;
 const METADATA_BYTES: usize = 16 * 1024;
@@ -176,6 +176,7 @@ pub async fn add(tx: &mut Tx, dataset_id: DatasetId, new: &NewVersion) -> Result
         add_sources(tx, version.id, new).await?;
         return Ok(Made { version, is_new });
     }
+    objects::hold(tx, &digest).await?;
     let id = VersionId::new(tx.clock());
     let text = "INSERT INTO dataset_versions (id, dataset_id, number, manifest_digest, content_digest, files, bytes, message, metadata, \
          origin, job_id, user_id, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";

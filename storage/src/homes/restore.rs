@@ -296,7 +296,7 @@ fn store_sync(fresh: &Path) -> Result<()> {
 
 /// Records what the files hash to, so that the next snapshot reads only what changes from now on. A cache: nothing here fails the restore.
 fn remember(store: &Store, how: &Restore, target: &Path, files: &[Restored<'_>]) -> Result<()> {
-    let mut index = index::open(store.files(), &how.index, how.project)?;
+    let mut index = index::open(store, &how.index, how.project)?;
     let Ok(root) = Root::open(target) else {
         return Ok(());
     };
@@ -327,7 +327,7 @@ fn remember(store: &Store, how: &Restore, target: &Path, files: &[Restored<'_>])
     for (path, kept) in &kept {
         index.add(path, kept);
     }
-    index.finish().keep();
+    index.finish().keep(&how.manifest_digest);
     Ok(())
 }
 

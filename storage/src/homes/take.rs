@@ -20,14 +20,14 @@ pub(super) fn take_now(
     index_name: &str,
 ) -> Result<Pending> {
     let root = Root::open(folder)?;
-    let mut index = index::open(store.files(), index_name, project)?;
+    let batch = store.objects().begin()?;
+    let mut index = index::open(store, index_name, project)?;
     let Walked {
         mut nodes,
         mut skipped,
         stats,
     } = walk(&root)?;
     let (places, found) = files(&nodes, &stats);
-    let batch = store.objects().begin()?;
     let known = index.known(&found);
     let taken = ingest(&root, &*batch, &found, &known)?;
     let mut contents = Contents {
@@ -65,7 +65,7 @@ pub(super) fn take_now(
     let summary = builder.finish()?;
     drop_left(&mut nodes, &left, &mut skipped);
     let attributes_hash = put_attributes(&*batch, &nodes, &mut objects)?;
-    batch.commit()?;
+    let claim = batch.commit()?;
     objects.sort_unstable();
     objects.dedup();
     Ok(Pending {
@@ -73,6 +73,7 @@ pub(super) fn take_now(
         taken: taken_of(summary, attributes_hash, skipped),
         objects,
         index: Some(index.finish()),
+        claims: vec![claim],
     })
 }
 

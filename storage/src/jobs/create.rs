@@ -8,7 +8,7 @@ use crate::db::{Tx, execute, sql};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, ProjectId, SnapshotId, UserId, WorkspaceId};
 use crate::workspaces::Input;
-use crate::{holds, names, projects};
+use crate::{holds, names, objects, projects};
 
 const NAME_BYTES: usize = 200;
 const KEY_BYTES: usize = 200;
@@ -184,6 +184,7 @@ pub async fn create(tx: &mut Tx, new: &NewJob) -> Result<Created> {
     let id = JobId::new(tx.clock());
     insert(tx, id, number, new).await?;
     for input in &new.inputs {
+        objects::hold(tx, &input.manifest_digest).await?;
         let text = "INSERT INTO job_inputs (job_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let query = sql(text)

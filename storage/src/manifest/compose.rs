@@ -8,7 +8,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::{Builder, Entries, Entry, Manifest, Node, check_path};
 use crate::capture::Pending;
 use crate::ids::ProjectId;
-use crate::objects::{Hash, Store, blocking};
+use crate::objects::{Claim, Hash, Store, blocking, is_usable, wait_for};
 use crate::{Error, Result};
 
 /// The most parts of one manifest.
@@ -41,6 +41,8 @@ pub struct Part {
     pub only: Option<HashSet<String>>,
     /// Whether the project that the result is for may not be known to hold these files' contents yet.
     pub is_foreign: bool,
+    /// What keeps a manifest that is not recorded yet.
+    pub claims: Vec<Claim>,
 }
 
 impl Part {
@@ -54,6 +56,15 @@ impl Part {
             drop: Vec::new(),
             only: None,
             is_foreign: false,
+            claims: Vec::new(),
+        }
+    }
+
+    /// All of a capture that is not recorded yet.
+    pub fn pending(pending: &Pending) -> Self {
+        Self {
+            claims: pending.claims().to_vec(),
+            ..Self::whole(pending.captured().summary.manifest_digest)
         }
     }
 }
@@ -93,13 +104,22 @@ pub async fn compose(
     .await
 }
 
-fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) -> Result<Pending> {
+pub(crate) fn compose_now(
+    store: &Store,
+    project: ProjectId,
+    parts: &[Part],
+    clash: Clash,
+) -> Result<Pending> {
     if parts.len() > MOST_PARTS {
         return Err(Error::invalid(format!(
             "a version is made of at most {MOST_PARTS} parts"
         )));
     }
+    let batch = store.objects().begin()?;
     let open = |part: &Part| {
+        if part.claims.is_empty() && !wait_for(is_usable(store.db(), &part.manifest_digest))? {
+            return Err(Error::not_found("there is no such manifest"));
+        }
         Manifest::open(store.objects().clone(), &part.manifest_digest)?
             .ok_or_else(|| Error::not_found("there is no such manifest"))
     };
@@ -108,7 +128,6 @@ fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) 
     for (part, manifest) in parts.iter().zip(&manifests) {
         lanes.push(Lane::open(part, manifest)?.peekable());
     }
-    let batch = store.objects().begin()?;
     let mut builder = Builder::new(&*batch);
     let (mut objects, mut files, mut clashes) = (Vec::new(), 0, Clashes::default());
     while let Some(taken) = next(&mut lanes, clash)? {
@@ -133,8 +152,8 @@ fn compose_now(store: &Store, project: ProjectId, parts: &[Part], clash: Clash) 
         return Err(clashes.error());
     }
     let summary = builder.finish()?;
-    batch.commit()?;
-    Ok(Pending::plain(project, summary, objects))
+    let claim = batch.commit()?;
+    Ok(Pending::plain(project, summary, objects, claim))
 }
 
 /// The next entry of the whole.

@@ -29,7 +29,7 @@ fn build(store: &crate::Store, entries: impl IntoIterator<Item = Entry>) -> crat
         .into_values()
         .try_for_each(|entry| builder.push(entry))?;
     let summary = builder.finish()?;
-    batch.commit()?;
+    drop(batch.commit()?);
     Ok(summary)
 }
 

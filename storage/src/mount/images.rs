@@ -19,6 +19,9 @@ use crate::materialise::Owner;
 use crate::objects::{Hash, Sighting, Store, corrupt, io_error};
 use crate::{Error, Result};
 
+/// What the name of an image ends with.
+pub(crate) const IMAGE: &str = ".erofs";
+
 const MAGIC: &[u8; 8] = b"cairnimg";
 
 /// Images that this process has looked at, as they were then, and the epoch. What is in the store stays there for as long as that lasts, and so do
@@ -43,7 +46,7 @@ impl Seen {
 
 /// Where the image of a manifest lies.
 pub(super) fn place(store: &Store, digest: &Hash) -> PathBuf {
-    store.within("images").join(format!("{digest}.erofs"))
+    store.within("images").join(format!("{digest}{IMAGE}"))
 }
 
 /// Opens the image of a manifest, all of whose objects are here, building it when there is none that is whole. Blocks.

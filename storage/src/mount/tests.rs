@@ -62,7 +62,7 @@ impl Bed {
             }
         });
         let nodes = nodes.collect();
-        batch.commit().unwrap();
+        drop(batch.commit().unwrap());
         nodes
     }
 
@@ -74,7 +74,7 @@ impl Bed {
             builder.push(Entry { path, node }).unwrap();
         }
         let digest = builder.finish().unwrap().manifest_digest;
-        batch.commit().unwrap();
+        drop(batch.commit().unwrap());
         digest
     }
 

@@ -2,15 +2,17 @@
 //!
 //! Owns the folder's layout, its format file and the clean-up of what a crash left in `staging/`.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use super::claims::{Claim, Claims};
 use super::settled::Settled;
 use super::staging::{Scratch, Staging};
 use super::{Batch, Hash, Objects, Source, Space, io_error};
@@ -58,6 +60,42 @@ impl Files {
         self.layout.sync_all()
     }
 
+    /// What work under way relies on.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.layout.claims
+    }
+
+    /// Claims, before anything is looked for.
+    pub(crate) fn claim(&self) -> Result<Claim> {
+        self.layout.claim()
+    }
+
+    /// Looks for something and claims it, see [`Claim::look`].
+    pub(crate) fn claim_one(&self, claim: &Claim, space: Space, hash: &Hash) -> Result<bool> {
+        let look = || self.layout.size(space, hash);
+        let found = claim.look(&self.layout.claims, (space, *hash), look)?;
+        Ok(found.is_some())
+    }
+
+    /// Keeps other processes from beginning work on the store, and says whether one has some under way.
+    pub(crate) fn shut_out(&self) -> Result<(File, bool)> {
+        let gate = self.layout.gate(FlockOperation::LockExclusive)?;
+        let others = self.layout.has_others()?;
+        Ok((gate, others))
+    }
+
+    /// Removes what batches left that no longer run.
+    pub(crate) fn clean(&self) -> Result<()> {
+        self.layout.clean_staging()
+    }
+
+    /// Takes the lock that whoever collects holds; none where another process holds it.
+    pub(crate) fn collecting(&self) -> Result<Option<File>> {
+        let lock = self.layout.lock_file("collect.lock")?;
+        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        Ok(taken.is_ok().then_some(lock))
+    }
+
     /// The name of the current boot: files written under another one may be torn.
     pub(crate) fn boot_id(&self) -> &str {
         &self.layout.boot_id
@@ -81,24 +119,35 @@ impl Objects for Files {
         self.layout.size(space, hash)
     }
 
-    fn list(&self, space: Space, visit: &mut dyn FnMut(Hash, u64) -> Result<()>) -> Result<()> {
+    fn list(
+        &self,
+        space: Space,
+        prefix: u8,
+        visit: &mut dyn FnMut(Hash, u64) -> Result<()>,
+    ) -> Result<()> {
         let failed = |error| io_error("cannot list the store", error);
-        for folder in fs::read_dir(self.layout.space(space)).map_err(failed)? {
-            let folder = folder.map_err(failed)?;
-            let prefix = folder.file_name();
-            for file in fs::read_dir(folder.path()).map_err(failed)? {
-                let file = file.map_err(failed)?;
-                let name = format!(
-                    "{}{}",
-                    prefix.to_string_lossy(),
-                    file.file_name().to_string_lossy()
-                );
-                // Anything that is not named by a hash is not ours to judge.
-                let Ok(hash) = name.parse() else { continue };
-                visit(hash, file.metadata().map_err(failed)?.len())?;
+        let prefix = hex::encode([prefix]);
+        for file in fs::read_dir(self.layout.space(space).join(&prefix)).map_err(failed)? {
+            let file = file.map_err(failed)?;
+            let name = format!("{prefix}{}", file.file_name().to_string_lossy());
+            // Anything that is not named by a hash is not ours to judge.
+            let Ok(hash) = name.parse() else { continue };
+            match file.metadata() {
+                Ok(found) => visit(hash, found.len())?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok(())
+    }
+
+    fn remove(&self, space: Space, hash: &Hash) -> Result<()> {
+        match fs::remove_file(self.layout.place(space, hash)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error(format!("cannot remove object {hash}"), error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn path(&self, hash: &Hash) -> Option<PathBuf> {
@@ -123,6 +172,9 @@ pub(super) struct Layout {
     id: String,
     boot_id: String,
     pub(super) settled: Settled,
+    pub(super) claims: Claims,
+    /// The folders in staging that are this process's.
+    own: Mutex<HashSet<PathBuf>>,
 }
 
 impl Layout {
@@ -148,6 +200,8 @@ impl Layout {
             id: format.id,
             boot_id: boot_id(),
             settled: Settled::default(),
+            claims: Claims::default(),
+            own: Mutex::default(),
         };
         layout.check_one_file_system().map_err(failed)?;
         Ok(layout)
@@ -191,17 +245,47 @@ impl Layout {
 
     /// Takes the lock that keeps clean-up away while a batch makes and locks its folder.
     pub(super) fn gate(&self, operation: FlockOperation) -> Result<File> {
-        let path = self.root.join("staging.lock");
-        let failed = |error| io_error("cannot lock the staging folder", error);
-        let gate = OpenOptions::new()
+        let gate = self.lock_file("staging.lock")?;
+        rustix::fs::flock(&gate, operation)
+            .map_err(|error| io_error("cannot lock the staging folder", error.into()))?;
+        Ok(gate)
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File> {
+        OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        rustix::fs::flock(&gate, operation).map_err(|error| failed(error.into()))?;
-        Ok(gate)
+            .open(self.root.join(name))
+            .map_err(|error| io_error(format!("cannot open {name}"), error))
+    }
+
+    /// The folders in staging that are this process's.
+    pub(super) fn own(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn claim(self: &Arc<Self>) -> Result<Claim> {
+        Ok(self.claims.begin(Scratch::make(self)?))
+    }
+
+    /// Whether there is a batch of another process.
+    fn has_others(&self) -> Result<bool> {
+        let failed = |error| io_error("cannot look through the staging folder", error);
+        for entry in fs::read_dir(self.staging()).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if self.own().contains(&path) {
+                continue;
+            }
+            let Ok(folder) = File::open(&path) else {
+                continue;
+            };
+            if rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Makes everything written to the store's file system durable.
@@ -323,15 +407,6 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or_else(|_| random_name(), |text| text.trim().replace('-', ""))
 }
-
-#[cfg(not(test))]
-pub(super) fn step(_name: &str) {}
-
-#[cfg(test)]
-pub(crate) use tests::CRASH_AT;
-/// Tests end the process at a named step of a commit.
-#[cfg(test)]
-pub(crate) use tests::step;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, RenameFlags};
 
+use super::claims::{Claim, Key};
 use super::files::Layout;
 use super::settled::Sighting;
 use super::{Batch, Hash, Space, io_error};
@@ -22,17 +23,16 @@ const HELD_BYTES: usize = 256 * 1024;
 /// Up to this many files or folders are synced one by one; above, one `syncfs` is cheaper.
 const SINGLE_SYNCS: usize = 12;
 
-type Key = (Space, Hash);
-
 /// A folder in staging that lives as long as this value, or until the next start of a store after a crash.
 pub(crate) struct Scratch {
     path: PathBuf,
+    layout: Arc<Layout>,
     /// Holds the lock that says the folder is in use.
     _lock: File,
 }
 
 impl Scratch {
-    pub(super) fn make(layout: &Layout) -> Result<Self> {
+    pub(super) fn make(layout: &Arc<Layout>) -> Result<Self> {
         let gate = layout.gate(FlockOperation::LockShared)?;
         let path = layout.staging().join(format!(
             "{}-{}",
@@ -44,8 +44,13 @@ impl Scratch {
             File::open(&path).map_err(|error| io_error("cannot open a staging folder", error))?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)
             .map_err(|error| io_error("cannot lock a staging folder", error.into()))?;
+        layout.own().insert(path.clone());
         drop(gate);
-        Ok(Self { path, _lock: lock })
+        Ok(Self {
+            path,
+            layout: Arc::clone(layout),
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -58,13 +63,14 @@ impl Drop for Scratch {
         if let Err(error) = super::files::remove_tree(&self.path) {
             tracing::warn!(staging.folder = %self.path.display(), %error, "a staging folder stays until the next start");
         }
+        self.layout.own().remove(&self.path);
     }
 }
 
 /// One open batch.
 pub(super) struct Staging {
     layout: Arc<Layout>,
-    scratch: Scratch,
+    claim: Claim,
     next: AtomicU64,
     staged: Mutex<BTreeMap<Key, PathBuf>>,
     /// Objects that were there already: their folder entry may not be durable yet, unless it has settled.
@@ -75,17 +81,16 @@ impl Staging {
     pub(super) fn begin(layout: &Arc<Layout>) -> Result<Self> {
         Ok(Self {
             layout: Arc::clone(layout),
-            scratch: Scratch::make(layout)?,
+            claim: layout.claim()?,
             next: AtomicU64::new(0),
             staged: Mutex::default(),
             met: Mutex::default(),
         })
     }
 
-    fn fresh(&self) -> PathBuf {
-        self.scratch
-            .path
-            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    fn fresh(&self) -> Result<PathBuf> {
+        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(self.claim.scratch()?.path.join(name))
     }
 
     /// Whether the object needs no writing: it is in the store with the right size, or in this batch.
@@ -93,9 +98,11 @@ impl Staging {
         if lock(&self.staged).contains_key(&key) || lock(&self.met).contains_key(&key) {
             return Ok(true);
         }
-        let Some(found) = self.layout.look(key.0, &key.1)? else {
+        let look = || self.layout.look(key.0, &key.1);
+        let Some(found) = self.claim.look(&self.layout.claims, key, look)? else {
             return Ok(false);
         };
+        super::step("met");
         let known = size.is_none_or(|size| found.len() == size);
         if known {
             lock(&self.met).insert(key, Sighting::from(&found));
@@ -117,13 +124,13 @@ impl Staging {
     }
 
     fn write_held(&self, key: Key, bytes: &[u8]) -> Result<()> {
-        let path = self.fresh();
+        let path = self.fresh()?;
         let written = create(&path).and_then(|mut file| file.write_all(bytes));
         settle(path, written).map(|path| self.stage(key, path))
     }
 
     fn put_long(&self, head: &[u8], body: &mut dyn Read) -> Result<(Hash, u64)> {
-        let path = self.fresh();
+        let path = self.fresh()?;
         let written = copy_hashing(&path, head, body);
         let (hash, size) = match &written {
             Ok(sum) => *sum,
@@ -216,7 +223,7 @@ impl Batch for Staging {
         if self.known(key, Some(size))? {
             return fs::remove_file(path).map_err(failed);
         }
-        let staged = self.fresh();
+        let staged = self.fresh()?;
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o444))
             .map_err(failed)?;
         fs::rename(path, &staged).map_err(failed)?;
@@ -235,17 +242,17 @@ impl Batch for Staging {
         self.write_held((Space::Manifests, *digest), bytes)
     }
 
-    fn commit(self: Box<Self>) -> Result<()> {
+    fn commit(self: Box<Self>) -> Result<Claim> {
         let staged = std::mem::take(&mut *lock(&self.staged));
         let met = std::mem::take(&mut *lock(&self.met));
-        super::files::step("staged");
+        super::step("staged");
         self.sync_contents(&staged)?;
-        super::files::step("synced");
+        super::step("synced");
         for (key, path) in &staged {
             self.publish(*key, path)?;
-            super::files::step("published one");
+            super::step("published one");
         }
-        super::files::step("published");
+        super::step("published");
         let met = met
             .into_iter()
             .filter(|(key, seen)| !self.layout.settled.holds(*key, *seen));
@@ -257,8 +264,8 @@ impl Batch for Staging {
                 .chain(met.iter().map(|(key, _)| *key)),
         )?;
         self.layout.settled.add(met);
-        super::files::step("durable");
-        Ok(())
+        super::step("durable");
+        Ok(self.claim.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `Store`: objects, their folder on this host and the database, together. What every capture, upload and reader is given.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::read::{Checked, Stream, stream};
-use super::{Content, Files, Hash, Objects};
+use super::{Claim, Content, Files, Hash, Objects};
 use crate::db::Db;
 use crate::materialise::{Builds, Link};
 use crate::{Error, Result};
@@ -52,6 +53,8 @@ impl Store {
             inner: Arc::new(inner),
         };
         crate::uploads::clean(&store).await?;
+        let newest = crate::gc::newest_cycle(store.db()).await?;
+        store.files().claims().condemned(newest);
         Ok(store)
     }
 
@@ -95,15 +98,11 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when the disk is full; `Internal` when the file cannot be read.
-    pub async fn put_file(&self, path: &Path) -> Result<(Hash, u64)> {
+    pub async fn put_file(&self, path: &Path) -> Result<Stored> {
         let (objects, path) = (Arc::clone(&self.inner.objects), path.to_owned());
         blocking(move || {
             let unread = |error| Error::internal(format!("cannot read {}", path.display()), error);
-            let mut file = std::fs::File::open(&path).map_err(unread)?;
-            let batch = objects.begin()?;
-            let put = batch.put(&mut file)?;
-            batch.commit()?;
-            Ok(put)
+            put_one(&*objects, &mut std::fs::File::open(&path).map_err(unread)?)
         })
         .await
     }
@@ -112,15 +111,15 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when the disk is full.
-    pub async fn put(&self, content: Vec<u8>) -> Result<(Hash, u64)> {
+    pub async fn put(&self, content: Vec<u8>) -> Result<Stored> {
         let objects = Arc::clone(&self.inner.objects);
-        blocking(move || {
-            let batch = objects.begin()?;
-            let put = batch.put(&mut &*content)?;
-            batch.commit()?;
-            Ok(put)
-        })
-        .await
+        blocking(move || put_one(&*objects, &mut &*content)).await
+    }
+
+    /// Begins a claim: before asking what the store has already, where the answer is relied on.
+    pub async fn claim(&self) -> Result<Claim> {
+        let files = self.inner.files.clone();
+        blocking(move || files.claim()).await
     }
 
     /// Reads an object through unless this process has, and checks it. Blocks.
@@ -144,6 +143,29 @@ impl Store {
     pub(crate) fn within(&self, part: &str) -> PathBuf {
         self.inner.files.root().join(part)
     }
+}
+
+/// An object that was put and that nothing refers to yet.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Keeps it; to be dropped after the transaction that refers to it.
+    pub claim: Claim,
+}
+
+fn put_one(objects: &dyn Objects, body: &mut dyn Read) -> Result<Stored> {
+    let batch = objects.begin()?;
+    let (hash, size) = batch.put(body)?;
+    let claim = batch.commit()?;
+    Ok(Stored { hash, size, claim })
+}
+
+/// Waits for what is asked of the database, within blocking work.
+pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Handle::current().block_on(future)
 }
 
 /// Runs blocking work on the pool for it. Dropping the future lets the work run on to its end.

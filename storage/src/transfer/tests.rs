@@ -1,6 +1,5 @@
 //! Two stores, and what passes between them.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +71,8 @@ async fn what_was_captured_on_one_side_is_recorded_and_laid_out_on_the_other() {
     let digest = pending.captured().summary.manifest_digest;
     let all = contents(&worker.store, digest).await.unwrap();
     assert_eq!(decode(&encode(&all)).unwrap(), all);
-    let wants = wanted(&server.store, server.project, all.clone())
+    let none = Brought::begin(&server.store).await.unwrap();
+    let wants = wanted(&server.store, server.project, all.clone(), &none)
         .await
         .unwrap();
     assert_eq!(wants, all);
@@ -87,7 +87,7 @@ async fn what_was_captured_on_one_side_is_recorded_and_laid_out_on_the_other() {
     );
     let kept = adopted.await.unwrap().commit(&server.store).await.unwrap();
     assert_eq!(&kept, pending.captured());
-    let again = wanted(&server.store, server.project, all.clone())
+    let again = wanted(&server.store, server.project, all.clone(), &none)
         .await
         .unwrap();
     assert_eq!(again, [], "the project holds it now");
@@ -109,14 +109,17 @@ async fn a_hash_is_no_capability() {
         .unwrap();
     // The store has it, as some other project's.
     let frames = frames(&worker.store, all.clone()).await;
-    receive(&server.store, body(frames)).await.unwrap();
-    let wants = wanted(&server.store, server.project, all).await.unwrap();
+    drop(receive(&server.store, body(frames)).await.unwrap());
+    let none = Brought::begin(&server.store).await.unwrap();
+    let wants = wanted(&server.store, server.project, all, &none)
+        .await
+        .unwrap();
     assert_eq!(wants.len(), 3, "every object, and no node");
     let adopted = adopt(
         &server.store,
         server.project,
         pending.captured().clone(),
-        BTreeSet::new(),
+        none,
     );
     assert!(matches!(adopted.await, Err(Error::Invalid(_))));
 }

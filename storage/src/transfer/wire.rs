@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use crate::manifest;
-use crate::objects::{Batch, Hash, Objects, Space, blocking, corrupt, io_error};
+use crate::objects::{Batch, Claim, Hash, Objects, Space, blocking, corrupt, io_error};
 use crate::{Error, Result};
 
 const NODE: u8 = 0;
@@ -137,7 +137,7 @@ fn send_one(objects: &dyn Objects, item: &Item, sender: &Sender) -> Result<()> {
 pub(super) async fn receive<E: std::fmt::Display>(
     objects: Arc<dyn Objects>,
     body: impl Stream<Item = Result<Bytes, E>> + Send,
-) -> Result<BTreeSet<Item>> {
+) -> Result<(BTreeSet<Item>, Claim)> {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     let taking = blocking(move || {
         take(
@@ -162,7 +162,7 @@ pub(super) async fn receive<E: std::fmt::Display>(
     taken
 }
 
-fn take(objects: &dyn Objects, mut incoming: Incoming) -> Result<BTreeSet<Item>> {
+fn take(objects: &dyn Objects, mut incoming: Incoming) -> Result<(BTreeSet<Item>, Claim)> {
     let cut = |error| Error::invalid(format!("a stream of objects is cut short: {error}"));
     let batch = objects.begin()?;
     let mut received = BTreeSet::new();
@@ -170,8 +170,7 @@ fn take(objects: &dyn Objects, mut incoming: Incoming) -> Result<BTreeSet<Item>>
         let mut name = [0; NAME_BYTES];
         incoming.read_exact(&mut name[..1]).map_err(cut)?;
         if name[0] == END {
-            batch.commit()?;
-            return Ok(received);
+            return Ok((received, batch.commit()?));
         }
         incoming.read_exact(&mut name[1..]).map_err(cut)?;
         let mut size = [0; 8];

@@ -6,7 +6,7 @@ use super::{Kind, Spool, Upload, open, touch};
 use crate::db::{Query, Record, Row, Tx, all, execute, required, select_in, sql};
 use crate::ids::{ProjectId, UploadId};
 use crate::manifest::{Entry, Node, check_path, check_target};
-use crate::objects::{Hash, Store, blocking, number};
+use crate::objects::{Hash, Key, Space, Store, blocking, number, revive};
 use crate::{Error, Result};
 
 /// The most entries that one call declares.
@@ -149,6 +149,13 @@ async fn insert(tx: &mut Tx, id: UploadId, entries: &[Declared]) -> Result<()> {
         )
         .await?;
     }
+    // From now on the upload holds what the project has of it: it need not be sent.
+    let mut keys: Vec<Key> = entries
+        .iter()
+        .filter_map(|entry| Some((Space::Objects, entry.hash?)))
+        .collect();
+    keys.sort_unstable();
+    revive(tx, &keys).await?;
     let count = sql("SELECT COUNT(*) FROM upload_entries WHERE upload_id = $1").bind(id);
     if required::<i64>(tx, count).await? > MAX_ENTRIES {
         return Err(Error::invalid("the upload has more than a million entries"));

@@ -10,8 +10,8 @@ use super::{Kind, Spool, State, Upload, discard, get, open};
 use crate::capture::{Captured, Pending};
 use crate::db::{Tx, execute, sql};
 use crate::ids::{SnapshotId, UploadId};
-use crate::manifest::{Builder, Manifest};
-use crate::objects::{Hash, Store, blocking};
+use crate::manifest::{Builder, Manifest, Summary};
+use crate::objects::{Claim, Hash, Store, blocking};
 use crate::snapshots;
 use crate::{Error, Result};
 
@@ -51,9 +51,9 @@ pub async fn seal(store: &Store, id: UploadId) -> Result<Sealed> {
         let (store, project) = (store.clone(), upload.project_id);
         blocking(move || {
             let sent = sent(&spool, &sizes, &held)?;
-            build(&store, entries, &sent).map(|summary| {
+            build(&store, entries, &sent).map(|(summary, claim)| {
                 let objects = sent.keys().map(|hash| (*hash, sizes[hash])).collect();
-                Pending::plain(project, summary, objects)
+                Pending::plain(project, summary, objects, claim)
             })
         })
         .await?
@@ -148,7 +148,7 @@ fn build(
     store: &Store,
     mut entries: Vec<Declared>,
     sent: &BTreeMap<Hash, PathBuf>,
-) -> Result<crate::manifest::Summary> {
+) -> Result<(Summary, Claim)> {
     entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let batch = store.objects().begin()?;
     let mut builder = Builder::new(&*batch);
@@ -159,8 +159,7 @@ fn build(
     for (hash, path) in sent {
         batch.adopt(path, hash)?;
     }
-    batch.commit()?;
-    Ok(summary)
+    Ok((summary, batch.commit()?))
 }
 
 async fn commit(mut tx: Tx, upload: &Upload, pending: &Pending) -> Result<Option<SnapshotId>> {

@@ -8,7 +8,7 @@ use super::{Workspace, changed, missing};
 use crate::db::{Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, VersionId, WorkspaceId};
-use crate::names;
+use crate::{names, objects};
 
 /// An input, resolved: a name for its folder, the reference as it was written, and the manifest that it meant then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,7 @@ pub async fn detach_input(tx: &mut Tx, id: WorkspaceId, name: &str) -> Result<bo
 
 pub(super) async fn insert(tx: &mut Tx, id: WorkspaceId, input: &Input) -> Result<()> {
     names::check("input", &input.name)?;
+    objects::hold(tx, &input.manifest_digest).await?;
     let text = "INSERT INTO workspace_inputs (workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (workspace_id, name) DO UPDATE SET ref = excluded.ref, manifest_digest = excluded.manifest_digest, \

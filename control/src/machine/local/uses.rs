@@ -66,6 +66,11 @@ impl Uses {
         Ok(all)
     }
 
+    /// What runs see, also such as have ended and are not forgotten; nothing where that cannot be known.
+    pub(super) fn seen(&self) -> Result<Option<HashSet<Hash>>> {
+        Ok(kept(&self.all()?, |_| false))
+    }
+
     /// Forgets a run that has ended.
     pub(super) fn end(&self, run_id: &str) -> Result<()> {
         match fs::remove_file(self.folder.join(run_id)) {

@@ -1,22 +1,5 @@
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::*;
 use crate::objects::conformance;
-
-/// Names the step at which the process is to be killed, counted from 1 over all steps it takes.
-pub(crate) const CRASH_AT: &str = "CAIRN_TEST_CRASH_AT";
-
-/// Kills this process as `kill -9` would when the step is the one that the test named.
-pub(crate) fn step(_name: &str) {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let Ok(at) = std::env::var(CRASH_AT) else {
-        return;
-    };
-    if TAKEN.fetch_add(1, Ordering::SeqCst) + 1 == at.parse::<u32>().unwrap() {
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .unwrap();
-    }
-}
 
 fn files() -> (tempfile::TempDir, Files) {
     let dir = tempfile::tempdir().unwrap();
@@ -27,7 +10,7 @@ fn files() -> (tempfile::TempDir, Files) {
 fn put(files: &Files, content: &[u8]) -> Hash {
     let batch = files.begin().unwrap();
     let (hash, _) = batch.put(&mut &*content).unwrap();
-    batch.commit().unwrap();
+    drop(batch.commit().unwrap());
     hash
 }
 
@@ -68,7 +51,7 @@ fn what_a_crash_left_in_staging_goes_at_the_next_start() {
     assert!(!left.exists(), "an abandoned folder goes");
     assert_eq!(staged(&dir), 1, "the folder of a running batch stays");
     running.put(&mut &b"goes on"[..]).unwrap();
-    running.commit().unwrap();
+    drop(running.commit().unwrap());
     assert_eq!(staged(&dir), 0);
 }
 

@@ -1,0 +1,141 @@
+//! Garbage collection of the object store: takes away what nothing needs, while everything else goes on.
+//!
+//! What is needed is said in one place (`holders`): columns of records that hold a manifest or an object, and what is mounted now. A cycle walks
+//! through the manifests that are held (`mark`) and compares that with what is there, one first byte of hashes after another (`cycle`). What
+//! nothing needs it *condemns*, on record. What the cycle before condemned, and still nothing needs, it *sweeps*. Three things make that
+//! right beside any work, without a lock that others wait for:
+//!
+//! - Whatever comes to need something takes its condemnation back in the transaction that records so (`objects::record`).
+//! - Work under way *claims* what it puts or meets before it is recorded (`objects::claims`). Put and sweep of one hash hold the same lock, and
+//!   the sweep looks at claims and rows again. What was condemned since work began stays while that goes on: it may know it from elsewhere.
+//! - A manifest that nothing holds is forgotten by compare-and-set, one cycle after it was condemned; until then it keeps its content.
+//!
+//! Rows go before files, so that a crash at any point leaves files that nothing names, which are collected like everything else.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::Result;
+use crate::error::Error;
+use crate::ids::UserId;
+use crate::objects::{Hash, Store, blocking};
+
+mod cycle;
+mod holders;
+mod last;
+mod leftovers;
+mod mark;
+mod marks;
+mod records;
+mod report;
+mod roots;
+mod sweep;
+
+#[cfg(test)]
+mod tests;
+
+pub use last::Faded;
+pub use records::{Collection, State, get, is_due, list};
+pub use report::{Age, Report, Tally};
+
+pub(crate) use records::newest as newest_cycle;
+
+/// How a cycle goes about it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long something must have been condemned before it goes, in milliseconds. Nothing but the comfort of second thoughts depends on it.
+    pub interval_ms: i64,
+    /// How long damaged objects that were put aside are kept, in milliseconds, counted from when a cycle first saw them.
+    pub damaged_ms: i64,
+    /// Only says what it would do.
+    pub dry: bool,
+    /// Who asked; none for the service itself.
+    pub by: Option<UserId>,
+    /// The manifests that runs on this host see, also such as are no mounts; none where that is not known.
+    pub seen: Option<HashSet<Hash>>,
+}
+
+impl Default for Options {
+    /// A day, and thirty days.
+    fn default() -> Self {
+        const DAY_MS: i64 = 24 * 3_600_000;
+        Self {
+            interval_ms: DAY_MS,
+            damaged_ms: 30 * DAY_MS,
+            dry: false,
+            by: None,
+            seen: None,
+        }
+    }
+}
+
+/// A cycle that is on record and has not begun its work.
+pub struct Begun {
+    cycle: cycle::Cycle,
+}
+
+/// Begins a cycle: at most one at a time on a store.
+///
+/// # Errors
+/// `Conflict` while another one runs.
+pub async fn begin(store: &Store, options: Options) -> Result<Begun> {
+    let files = store.files().clone();
+    let lock = blocking(move || files.collecting()).await?;
+    let lock = lock.ok_or_else(|| Error::conflict("the store is being collected already"))?;
+    let number = records::begin(store.db(), &options).await?;
+    let cycle = cycle::Cycle::new(store.clone(), (number, options), lock);
+    Ok(Begun { cycle })
+}
+
+impl Begun {
+    /// The number of the cycle.
+    pub fn number(&self) -> i64 {
+        self.cycle.number()
+    }
+
+    /// Carries the cycle out, in small transactions, and records what came of it.
+    ///
+    /// Dropping the future stops it soon; so does the end of the process, at any point. The next cycle goes on from what was done.
+    ///
+    /// # Errors
+    /// `Unavailable` where the store or the database cannot be worked with now; what was done until then is done.
+    pub async fn run(self) -> Result<Report> {
+        let stop = Stop::default();
+        let told = Told(stop.clone());
+        let cycle = self.cycle;
+        let done = blocking(move || cycle.run(&stop)).await;
+        drop(told);
+        done
+    }
+}
+
+/// Carries out a cycle, see [`begin`] and [`Begun::run`].
+pub async fn collect(store: &Store, options: Options) -> Result<Report> {
+    begin(store, options).await?.run().await
+}
+
+/// Tells a cycle to stop.
+#[derive(Clone, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn check(&self) -> Result<()> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(Error::conflict("the collection was stopped"));
+        }
+        Ok(())
+    }
+}
+
+/// Stops the cycle when whoever waits for it goes away.
+struct Told(Stop);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Tests end the process, or let others go first, at a named step.
+use crate::objects::step;

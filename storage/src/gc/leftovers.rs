@@ -1,0 +1,135 @@
+//! What lies beside objects and manifests: damaged objects that were put aside, images and trees of manifests that are forgotten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Options, Report, mark};
+use crate::Result;
+use crate::db::{Tx, execute, optional, sql};
+use crate::materialise::Link;
+use crate::mount::IMAGE;
+use crate::objects::{Hash, Store, io_error, number, remove_tree, wait_for};
+
+/// Looks through all of it. Blocks.
+pub(super) fn remove(
+    store: &Store,
+    (cycle, options): (i64, &Options),
+    report: &mut Report,
+) -> Result<()> {
+    damaged(store, (cycle, options), report)?;
+    images(store, options, report)?;
+    trees(store, options, report)
+}
+
+/// Damaged objects are kept for a person to look at, for a time that begins when a cycle first sees them.
+fn damaged(store: &Store, (cycle, options): (i64, &Options), report: &mut Report) -> Result<()> {
+    let before_ms = store.db().now_ms().saturating_sub(options.damaged_ms);
+    for (hash, path, bytes) in named(&store.within("damaged"), "")? {
+        let text = "SELECT condemned_ms FROM condemned WHERE hash = $1 AND space = 'damaged'";
+        let query = sql(text).bind(hash.to_hex());
+        let since: Option<i64> = wait_for(optional(store.db(), query))?;
+        if since.is_none_or(|since| since > before_ms) {
+            report.damaged_kept.add(bytes);
+            if since.is_none() && !options.dry {
+                let text = "INSERT INTO condemned (hash, space, bytes, cycle, condemned_ms) VALUES ($1, 'damaged', $2, $3, $4) \
+                     ON CONFLICT DO NOTHING";
+                wait_for(store.db().write(|mut tx: Tx| async move {
+                    let query = sql(text).bind(hash.to_hex()).bind(number(bytes));
+                    let query = query.bind(cycle).bind(tx.now_ms());
+                    execute(&mut tx, query).await
+                }))?;
+            }
+            continue;
+        }
+        report.damaged_removed.add(bytes);
+        if options.dry {
+            continue;
+        }
+        fs::remove_file(path).map_err(|error| io_error("cannot remove a damaged object", error))?;
+        let text = "DELETE FROM condemned WHERE hash = $1 AND space = 'damaged'";
+        wait_for(store.db().write(|mut tx: Tx| async move {
+            execute(&mut tx, sql(text).bind(hash.to_hex())).await
+        }))?;
+    }
+    Ok(())
+}
+
+/// Images of manifests that are forgotten and not mounted.
+fn images(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
+    let mounted = mark::mounted(store)?;
+    for (digest, path, bytes) in named(&store.within("images"), IMAGE)? {
+        if mounted.contains(&digest) || is_recorded(store, &digest)? {
+            continue;
+        }
+        report.leftovers.add(bytes);
+        if !options.dry {
+            fs::remove_file(path).map_err(|error| io_error("cannot remove an image", error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Trees of manifests that are forgotten and that no run sees; none where it is not known what runs see.
+fn trees(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
+    let Some(seen) = &options.seen else {
+        return Ok(());
+    };
+    for (link, end) in [(Link::Hard, "-hard"), (Link::Copy, "-copy")] {
+        for (digest, path, _) in named(&store.within("farm"), end)? {
+            if seen.contains(&digest) {
+                continue;
+            }
+            let lock = store.builds().lock((digest, link));
+            let guard = wait_for(lock.lock_owned());
+            if is_recorded(store, &digest)? {
+                continue;
+            }
+            let bytes = walkdir::WalkDir::new(&path)
+                .into_iter()
+                .filter_map(std::result::Result::ok)
+                .filter_map(|entry| entry.metadata().ok())
+                .filter(fs::Metadata::is_file)
+                .map(|found| found.len())
+                .sum();
+            report.leftovers.add(bytes);
+            if options.dry {
+                continue;
+            }
+            // Whoever wants it builds it again while this one goes.
+            let failed = |error| io_error("cannot remove a tree", error);
+            let scratch = store.files().scratch()?;
+            fs::rename(&path, scratch.path().join("tree")).map_err(failed)?;
+            drop(guard);
+            remove_tree(&scratch.path().join("tree")).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_recorded(store: &Store, digest: &Hash) -> Result<bool> {
+    let text = "SELECT touched FROM manifest_roots WHERE digest = $1";
+    let found: Option<i64> = wait_for(optional(store.db(), sql(text).bind(digest.to_hex())))?;
+    Ok(found.is_some())
+}
+
+/// What a folder has under names that are a hash followed by `end`.
+fn named(folder: &Path, end: &str) -> Result<Vec<(Hash, PathBuf, u64)>> {
+    let failed = |error| io_error(format!("cannot list {}", folder.display()), error);
+    let there = match fs::read_dir(folder) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut named = Vec::new();
+    for entry in there {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_str().and_then(|name| name.strip_suffix(end));
+        if let Some(hash) = name.and_then(|name| name.parse().ok()) {
+            let bytes = entry.metadata().map_err(failed)?.len();
+            named.push((hash, entry.path(), bytes));
+        }
+    }
+    Ok(named)
+}

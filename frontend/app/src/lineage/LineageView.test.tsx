@@ -97,6 +97,7 @@ test("it says that there is more, and goes further", async () => {
   further?.click();
   await eventually(() => expect(page.textContent).toContain("That is all."));
   expect(address).toBe("/?depth=4");
+  expect(document.activeElement?.textContent).toContain("That is all.");
   expect(find(page, "version:digits:1")).toBeDefined();
 });
 

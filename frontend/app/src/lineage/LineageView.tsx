@@ -1,7 +1,7 @@
 /** What a version or a job came from, and what came of it: to look at, and to walk in. How far one looks stands in the address. */
 import type { Lineage } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { useMedia } from "~/hooks/useMedia";
 import { type SetSearch, useSearch } from "~/hooks/useSearch";
 import { plural } from "~/lib/format";
@@ -94,12 +94,13 @@ interface BeyondProps {
 /** What is not shown, and the way to it. */
 function Beyond({ lineage: { nodes, more, hidden }, depth, isBusy, setSearch }: BeyondProps) {
   const isFull = nodes.length >= MOST_NODES;
+  const told = useRef<HTMLParagraphElement>(null);
   const others = nodes.length - 1;
   return (
     <div className="grid gap-2">
       {more || others > 0 ? (
         <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-          <p role="status">
+          <p role="status" ref={told} tabIndex={-1}>
             {plural(others, "other thing")} within {plural(depth, "step")}.{" "}
             {isFull
               ? `No more than ${MOST_NODES} are told at once: go to one of them to see what is beyond it.`
@@ -111,7 +112,11 @@ function Beyond({ lineage: { nodes, more, hidden }, depth, isBusy, setSearch }: 
             <Button
               size="sm"
               busy={isBusy}
-              onClick={() => setSearch({ depth: String(Math.min(FARTHEST, depth + FURTHER)) })}
+              onClick={() => {
+                // The button may be gone once one is there: what it led to has the focus.
+                told.current?.focus();
+                setSearch({ depth: String(Math.min(FARTHEST, depth + FURTHER)) });
+              }}
             >
               {plural(FURTHER, "step")} further
             </Button>

@@ -365,7 +365,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "listen",
     "public_url",
     "workspace_domain",

@@ -23,7 +23,6 @@ pub(crate) struct Args {
 
 #[derive(Deserialize)]
 struct Collection {
-    number: i64,
     state: String,
     report: Option<Report>,
 }

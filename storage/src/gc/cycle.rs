@@ -39,6 +39,8 @@ pub(super) struct Cycle {
     number: i64,
     options: Options,
     report: Report,
+    /// Found unneeded, and not on record yet.
+    fresh: Vec<Doomed>,
     /// The first bytes of hashes that it looks through.
     prefixes: Vec<u8>,
     /// Keeps other processes from collecting.
@@ -52,6 +54,7 @@ impl Cycle {
             number,
             options,
             report: Report::default(),
+            fresh: Vec::new(),
             prefixes: (0..=u8::MAX).collect(),
             _lock: lock,
         }
@@ -115,6 +118,7 @@ impl Cycle {
             let (needs, there) = (marked.needs(prefix)?, stock.part(prefix)?);
             self.part((prefix, &judge), &needs, there)?;
         }
+        self.condemn()?;
         if !self.options.dry {
             wait_for(records::condemned(&db, self.number))?;
             self.store.files().claims().condemned(self.number);
@@ -209,12 +213,13 @@ impl Cycle {
         for one in &needed {
             self.report.revived.add(one.bytes);
         }
+        for one in &fresh {
+            self.tell(one, |report| &mut report.condemned);
+        }
         if self.options.dry {
-            fresh
-                .iter()
-                .for_each(|one| self.tell(one, |report| &mut report.condemned));
-            ripe.iter()
-                .for_each(|one| self.tell(one, |report| &mut report.swept));
+            for one in &ripe {
+                self.tell(one, |report| &mut report.swept);
+            }
             return Ok(());
         }
         sweep::revive(&self.store, &needed)?;
@@ -227,11 +232,17 @@ impl Cycle {
                 self.tell(one, |report| &mut report.waiting);
             }
         }
-        sweep::condemn(&self.store, self.number, &fresh)?;
-        fresh
-            .iter()
-            .for_each(|one| self.tell(one, |report| &mut report.condemned));
+        self.fresh.append(&mut fresh);
+        if self.fresh.len() >= sweep::AT_ONCE {
+            self.condemn()?;
+        }
         Ok(())
+    }
+
+    /// Condemns what was found so far.
+    fn condemn(&mut self) -> Result<()> {
+        let fresh = std::mem::take(&mut self.fresh);
+        sweep::condemn(&self.store, self.number, &fresh)
     }
 
     fn tell(&mut self, one: &Doomed, place: impl Fn(&mut Report) -> &mut super::Tally) {

@@ -8,7 +8,7 @@ use crate::db::{Db, Query, Record, Row, Tx, all, execute, select_in, sql};
 use crate::objects::{Hash, Key, Space, Store, number, revive as take_back, wait_for, without};
 
 /// How many one transaction changes.
-const AT_ONCE: usize = 200;
+pub(super) const AT_ONCE: usize = 200;
 /// Rows read at a time.
 const PAGE: i64 = 10_000;
 

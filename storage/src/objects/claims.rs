@@ -159,8 +159,8 @@ impl std::fmt::Debug for Claim {
     }
 }
 
-/// Lets whoever holds a stripe go on: for a few files, or one transaction.
-fn wait() {
+/// Lets whoever holds a lock of the store go on: for a few files, or one transaction.
+pub(super) fn wait() {
     super::step("waiting");
     std::thread::sleep(std::time::Duration::from_micros(200));
 }

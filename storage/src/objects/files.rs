@@ -79,7 +79,7 @@ impl Files {
 
     /// Keeps other processes from beginning work on the store, and says whether one has some under way.
     pub(crate) fn shut_out(&self) -> Result<(File, bool)> {
-        let gate = self.layout.gate(FlockOperation::LockExclusive)?;
+        let gate = self.layout.gate(true)?;
         let others = self.layout.has_others()?;
         Ok((gate, others))
     }
@@ -244,11 +244,22 @@ impl Layout {
     }
 
     /// Takes the lock that keeps clean-up away while a batch makes and locks its folder.
-    pub(super) fn gate(&self, operation: FlockOperation) -> Result<File> {
+    pub(super) fn gate(&self, alone: bool) -> Result<File> {
         let gate = self.lock_file("staging.lock")?;
-        rustix::fs::flock(&gate, operation)
-            .map_err(|error| io_error("cannot lock the staging folder", error.into()))?;
-        Ok(gate)
+        let operation = if alone {
+            FlockOperation::NonBlockingLockExclusive
+        } else {
+            FlockOperation::NonBlockingLockShared
+        };
+        loop {
+            match rustix::fs::flock(&gate, operation) {
+                Ok(()) => return Ok(gate),
+                Err(rustix::io::Errno::WOULDBLOCK) => super::claims::wait(),
+                Err(error) => {
+                    return Err(io_error("cannot lock the staging folder", error.into()));
+                }
+            }
+        }
     }
 
     fn lock_file(&self, name: &str) -> Result<File> {
@@ -301,7 +312,7 @@ impl Layout {
 
     /// Removes the folders of batches that no longer run: those of another boot, and those whose lock is free.
     fn clean_staging(&self) -> Result<()> {
-        let _gate = self.gate(FlockOperation::LockExclusive)?;
+        let _gate = self.gate(true)?;
         let failed = |error| io_error("cannot clean the staging folder", error);
         for entry in fs::read_dir(self.staging()).map_err(failed)? {
             let path = entry.map_err(failed)?.path();

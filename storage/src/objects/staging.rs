@@ -33,7 +33,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(super) fn make(layout: &Arc<Layout>) -> Result<Self> {
-        let gate = layout.gate(FlockOperation::LockShared)?;
+        let gate = layout.gate(false)?;
         let path = layout.staging().join(format!(
             "{}-{}",
             layout.boot_id(),

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 
-const ROUNDS: u64 = 25;
-const CONTENTS: u64 = 6;
+/// How many cycles everything goes on for.
+const CYCLES: u64 = 8;
+const CONTENTS: u64 = 60;
 
 /// Numbers that differ from one to the next, the same each time.
 fn random(seed: &mut u64) -> u64 {
@@ -79,18 +80,19 @@ async fn everything_at_once_loses_nothing_that_is_held() {
         let (here, over) = (Arc::clone(&here), Arc::clone(&over));
         tokio::spawn(async move {
             let mut swept = 0;
-            while !over.load(Ordering::SeqCst) {
+            for _ in 0..CYCLES {
                 swept += cycle(&here.fixture.store).await.swept.count;
             }
+            over.store(true, Ordering::SeqCst);
             swept
         })
     };
     let mut workers = Vec::new();
     for number in 1..=4_u64 {
-        let here = Arc::clone(&here);
+        let (here, over) = (Arc::clone(&here), Arc::clone(&over));
         workers.push(tokio::spawn(async move {
             let seed = &mut (number * 7_919);
-            for _ in 0..ROUNDS {
+            while !over.load(Ordering::SeqCst) {
                 here.push(seed).await;
                 here.derive(seed).await;
                 here.take_back(seed).await;
@@ -101,7 +103,6 @@ async fn everything_at_once_loses_nothing_that_is_held() {
     for worker in workers {
         worker.await.unwrap();
     }
-    over.store(true, Ordering::SeqCst);
     let swept = collecting.await.unwrap();
     let store = &here.fixture.store;
     assert_sound(store).await;

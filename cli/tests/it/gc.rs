@@ -24,11 +24,11 @@ fn a_version_that_was_taken_back_is_said_to_go_then_goes_and_others_stay() {
         return;
     }
     let rig = Rig::signed_in_with("gc_interval_s = 2\n");
-    rig.write("../data/same.txt", "the same");
-    rig.write("../data/old.txt", "the old one");
-    let push = ["data", "push", "digits", "../data"];
+    rig.write("../scans/same.txt", "the same");
+    rig.write("../scans/old.txt", "the old one");
+    let push = ["data", "push", "digits", "../scans"];
     assert_eq!(rig.cairn(&push).code, 0);
-    fs::remove_file(rig.path("../data/old.txt")).unwrap();
+    fs::remove_file(rig.path("../scans/old.txt")).unwrap();
     assert_eq!(rig.cairn(&push).code, 0);
     assert_eq!(rig.cairn(&["data", "rm", "digits:1"]).code, 0);
     let would = rig.cairn(&["gc", "--dry-run"]);

@@ -432,7 +432,11 @@ async fn explored(
 }
 
 const PUT_AND_SWEEP: &[fn(&World)] = &[World::push, World::cycle];
-const TWO_PUT_AND_SWEEP: &[fn(&World)] = &[World::push, World::push, World::cycle];
+const TWO_PUT_AND_SWEEP: &[fn(&World)] = &[World::push, |world| {
+    world.cycle();
+    world.push();
+    world.cycle();
+}];
 const HOPS: &[fn(&World)] = &[
     |world| {
         if let Some(pending) = world.composed(1) {

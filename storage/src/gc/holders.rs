@@ -41,8 +41,13 @@ pub(super) const MANIFESTS: &[Holder] = &[
     holder("workspace_inputs", "manifest_digest", OF_WORKSPACE),
     holder("home_snapshots", "manifest_digest", OF_WORKSPACE),
     holder("projects", "template_digest", "h.deleted_ms IS NULL"),
-    // What an upload became, until somebody makes something of it.
-    holder("uploads", "manifest_digest", "h.expires_ms > $1"),
+    // What an upload became, until somebody makes a version of it; a snapshot holds it by its own row.
+    holder(
+        "uploads",
+        "manifest_digest",
+        "h.kind = 'outputs' AND h.expires_ms > $1 AND NOT EXISTS \
+         (SELECT 1 FROM dataset_versions v WHERE v.manifest_digest = h.manifest_digest AND v.created_ms >= h.created_ms)",
+    ),
 ];
 
 /// What holds single objects.

@@ -19,6 +19,7 @@ mod socket;
 mod tunnel;
 mod upstream;
 mod vigil;
+mod wire;
 mod workspaces;
 
 use std::{

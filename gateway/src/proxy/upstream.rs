@@ -14,12 +14,13 @@ use super::{
     answers::Refusal,
     body::Body,
     credentials,
-    exchange::{Answer, Failure, Link},
+    exchange::{Answer, Link},
     headers::{self, Said, Towards},
     live::Membership,
     site::{Place, Route, Site},
     socket::Socket,
     tunnel,
+    wire::Failure,
     workspaces::{Address, Workspaces},
 };
 use crate::{listen::Stream, origins::Origin};
@@ -105,7 +106,7 @@ impl<W: Workspaces> Proxy<W> {
         response
             .headers_mut()
             .insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));
-        let server = answer.into_socket().await.ok_or(Refusal::Unreachable)?;
+        let server = answer.into_socket().ok_or(Refusal::Unreachable)?;
         let workspaces = self.workspaces.clone();
         let note = Note {
             site: context.site,

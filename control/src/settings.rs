@@ -209,6 +209,7 @@ mod tests {
             offline_grace: std::time::Duration::ZERO,
             capacity: Capacity::default(),
             api_url: String::new(),
+            collect_every: None,
         }
     }
 

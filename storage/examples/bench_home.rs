@@ -88,12 +88,16 @@ fn send(from: &Side, to: &Side) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
     for (tag, space) in [(0_u8, Space::Objects), (1, Space::Manifests)] {
         let mut missing: Vec<(Hash, u64)> = Vec::new();
-        from.store.objects().list(space, &mut |hash, size| {
-            if to.store.objects().size(space, &hash)?.is_none() {
-                missing.push((hash, size));
-            }
-            Ok(())
-        })?;
+        for prefix in 0..=u8::MAX {
+            from.store
+                .objects()
+                .list(space, prefix, &mut |hash, size| {
+                    if to.store.objects().size(space, &hash)?.is_none() {
+                        missing.push((hash, size));
+                    }
+                    Ok(())
+                })?;
+        }
         for (hash, size) in missing {
             stream.write_all(&[tag])?;
             stream.write_all(hash.as_bytes())?;
@@ -123,7 +127,8 @@ fn receive(mut stream: &TcpStream, store: &Store) -> Result<()> {
             batch.put_node(&named, &bytes)?;
         }
     }
-    batch.commit()?;
+    // Nothing collects here.
+    drop(batch.commit()?);
     Ok(())
 }
 

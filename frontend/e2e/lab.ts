@@ -79,6 +79,14 @@ export class Lab {
     return index;
   }
 
+  /** Answers Lab's question whether to overwrite a file that the recorder has written meanwhile, as a person would. */
+  async overwriteWhenAsked(): Promise<void> {
+    const question = this.page.locator(".jp-Dialog", { hasText: "has changed on disk" });
+    await this.page.addLocatorHandler(question, dialog =>
+      dialog.getByRole("button", { name: "Overwrite" }).click(),
+    );
+  }
+
   async save(): Promise<void> {
     await this.page.keyboard.press("ControlOrMeta+s");
     await expect(this.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).toHaveCount(0);

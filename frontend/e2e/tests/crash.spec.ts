@@ -32,6 +32,7 @@ async function livesThrough(
   await expectRunning(page);
   const lab = new Lab(await openLab(page));
   await lab.ready();
+  await lab.overwriteWhenAsked();
   await lab.open("use-model.ipynb", 2);
   const cell = await lab.append(TICKS);
   await lab.save();

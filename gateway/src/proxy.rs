@@ -173,6 +173,10 @@ impl<W: Workspaces> Proxy<W> {
             Err(error) => return Err(Refusal::Bad(explain(error))),
         };
         line.workspace = Some(path.workspace);
+        // What follows the answer to it would be no HTTP (RFC 9112 section 6.3).
+        if parts.method == Method::CONNECT {
+            return Err(Refusal::Bad("CONNECT opens nothing here."));
+        }
         let upgrade = match headers::upgrade(&parts) {
             Upgrade::No => false,
             Upgrade::WebSocket => true,

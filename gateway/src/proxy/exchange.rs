@@ -88,10 +88,11 @@ impl Answer {
 impl Streaming {
     /// Lets go of the connection, where the answer has ended.
     fn give_back(&mut self) {
-        let Some(link) = self.link.take_if(|link| link.0.is_ended()) else {
+        let Some(mut link) = self.link.take_if(|link| link.0.is_ended()) else {
             return;
         };
         if link.0.is_whole() {
+            link.0.rest();
             let (site, address) = &self.home;
             site.keep(link, address);
         }

@@ -23,6 +23,8 @@ pub(super) struct Said<'a> {
 pub(super) fn to_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
     let trailers = names(headers, &header::TE, "trailers");
     drop_fields(headers, is_claim);
+    // Trailers of requests do not go on.
+    headers.remove(header::TRAILER);
     clean_cookies(headers);
     clean_referer(headers);
     headers.insert(header::AUTHORIZATION, said.authorization.clone());

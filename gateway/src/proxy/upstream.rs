@@ -199,17 +199,15 @@ impl<W: Workspaces> Proxy<W> {
                 }
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Unsent(unsent)) => request = *unsent,
-                Err(Failure::Broken) => {
-                    site.forget_route();
-                    return Err(Refusal::Unreachable);
-                }
+                Err(Failure::Client) => return Err(Refusal::Bad("The request broke off.")),
+                Err(Failure::Broken(error)) => return Err(Self::unreachable(site, &error)),
             }
         }
         Err(Refusal::Unreachable)
     }
 
     fn unreachable(site: &Site, error: &std::io::Error) -> Refusal {
-        tracing::debug!(workspace.id = %site.id, %error, "no connection to the server of a workspace");
+        tracing::debug!(workspace.id = %site.id, %error, "no answer from the server of a workspace");
         site.forget_route();
         Refusal::Unreachable
     }

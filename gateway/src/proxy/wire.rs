@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection to a server, from the client's side: one request at a time, and its answer. It has no task, channel or timer of
-//! its own: whoever waits for the answer moves the request along, and who reads the answer slowly slows the server. What a server says
-//! that two readers could take for two things (RFC 9112 sections 6.1 and 6.3) is refused, and ends the connection.
+//! its own: whoever waits for the answer moves the request along, and who reads the answer slowly slows the server, and the own request.
+//! What a server says of the end of an answer that two readers could take for two things (RFC 9112 sections 6.1 and 6.3) is refused, and
+//! ends the connection.
 
 mod decode;
 mod head;
@@ -42,8 +43,31 @@ pub(super) struct Wire<S, B> {
 pub(super) enum Failure<B> {
     /// Nothing of the request left: the connection was closed before. It may be sent on another.
     Unsent(Box<Request<B>>),
-    /// The server hung up, or what it said was no HTTP; or the request broke off.
-    Broken,
+    /// The request broke off.
+    Client,
+    /// The server hung up, or what it said was no HTTP.
+    Broken(io::Error),
+}
+
+/// The request's body failed, or was not as long as it said.
+struct ClientFault;
+
+impl<B> From<io::Error> for Failure<B> {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl<B> From<ClientFault> for Failure<B> {
+    fn from(ClientFault: ClientFault) -> Self {
+        Self::Client
+    }
+}
+
+impl From<ClientFault> for io::Error {
+    fn from(ClientFault: ClientFault) -> Self {
+        Self::new(io::ErrorKind::BrokenPipe, "the request broke off")
+    }
 }
 
 impl<S, B> Wire<S, B>
@@ -84,7 +108,8 @@ where
                 (upload::Error::Server, Some(body)) => {
                     Failure::Unsent(Box::new(Request::from_parts(parts, body)))
                 }
-                _ => Failure::Broken,
+                (upload::Error::Server, None) => Failure::Broken(io::ErrorKind::BrokenPipe.into()),
+                (upload::Error::Client, _) => Failure::Client,
             });
         }
         // The answer's fields go where the request's were.
@@ -92,10 +117,7 @@ where
         fields.clear();
         let mut seen = 0;
         let head = poll_fn(|cx| self.poll_head(cx, &parts.method, &mut fields, &mut seen)).await;
-        let Ok(status) = head else {
-            self.keep = false;
-            return Err(Failure::Broken);
-        };
+        let status = head.inspect_err(|_| self.keep = false)?;
         let mut response = Response::new(());
         *response.status_mut() = status;
         *response.headers_mut() = fields;
@@ -117,6 +139,13 @@ where
     /// Whether all of the answer has been read.
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.decoder, Decoder::Done)
+    }
+
+    /// Lets go of the room that large answers needed, before the connection waits for another request.
+    pub(super) fn rest(&mut self) {
+        if self.room > READ.0 {
+            self.received = BytesMut::new();
+        }
     }
 
     /// How much of the answer's body is to come.
@@ -144,7 +173,7 @@ where
         method: &Method,
         fields: &mut HeaderMap,
         seen: &mut usize,
-    ) -> Poll<io::Result<StatusCode>> {
+    ) -> Poll<Result<StatusCode, Failure<B>>> {
         self.go_on(cx)?;
         loop {
             while let Some(head) = head::decode(&mut self.received, *seen, method, fields)? {
@@ -160,13 +189,14 @@ where
             }
             *seen = self.received.len();
             if ready!(self.poll_fill(cx))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                let ended = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return Poll::Ready(Err(ended.into()));
             }
         }
     }
 
     fn poll_decode(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.go_on(cx)?;
+        self.go_on(cx).map_err(io::Error::from)?;
         loop {
             match self.decoder.decode(&mut self.received)? {
                 Step::Frame(frame) => return Poll::Ready(Some(Ok(frame))),
@@ -182,12 +212,12 @@ where
     }
 
     /// Sends more of the request. A server that takes no more of it may have answered all the same.
-    fn go_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Result<(), ClientFault> {
         if self.upload.is_done() {
             return Ok(());
         }
         match self.upload.poll(cx, &mut self.socket) {
-            Poll::Ready(Err(upload::Error::Client)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Poll::Ready(Err(upload::Error::Client)) => Err(ClientFault),
             Poll::Ready(Err(upload::Error::Server)) => {
                 self.upload = Upload::done();
                 self.keep = false;

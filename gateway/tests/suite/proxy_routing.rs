@@ -261,6 +261,20 @@ async fn case_04_requests_cannot_be_smuggled_in() {
     }
 }
 
+/// What follows the answer to CONNECT is no HTTP: its connection must never serve another request.
+#[tokio::test(flavor = "multi_thread")]
+async fn case_04_connect_is_refused() {
+    let gateway = Gateway::start().await;
+    let (seen, _) = recording(&gateway);
+    let (host, origin) = (gateway.host(A), gateway.origin(A));
+    let connect = format!(
+        "CONNECT /w/{A}/x HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nCookie: cairn_workspace=alice\r\nConnection: close\r\n\r\n"
+    );
+    let answer = gateway.raw(connect).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(seen.lock().unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn case_04_bare_line_feeds_and_chunk_extensions_do_not_travel() {
     let gateway = Gateway::start().await;

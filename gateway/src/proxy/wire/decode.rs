@@ -12,7 +12,7 @@ use super::head::FIELDS;
 const LINE: usize = 4 * 1024;
 /// The longest trailers, in bytes.
 const TRAILERS: usize = 16 * 1024;
-/// Bodies up to this long are copied, so that they do not hold on to the buffer they came in.
+/// Pieces up to this long are copied, so that they do not hold on to the buffer they came in.
 const SMALL: usize = 1024;
 
 /// Where in an answer a connection is.

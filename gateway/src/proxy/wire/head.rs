@@ -84,6 +84,10 @@ pub(super) fn decode(
     if received.is_empty() || (seen > 0 && !may_end(&received[seen.saturating_sub(3)..])) {
         return bounded(received);
     }
+    // Empty lines may stand before a request, not before an answer (RFC 9112 section 2.2), and would be read again with every byte.
+    if matches!(received.first(), Some(b'\r' | b'\n')) {
+        return Err(invalid("an answer begins with an empty line"));
+    }
     let mut places = [const { MaybeUninit::uninit() }; FIELDS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
@@ -128,7 +132,7 @@ fn framing(
     status: StatusCode,
     method: &Method,
     persistent: bool,
-    fields: &HeaderMap,
+    fields: &mut HeaderMap,
 ) -> io::Result<Decoder> {
     if status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -137,6 +141,11 @@ fn framing(
         return Ok(Decoder::Done);
     }
     let length = length(fields)?;
+    if let Some(length) = length
+        && !is_plain(fields)
+    {
+        fields.insert(header::CONTENT_LENGTH, length.into());
+    }
     let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else {
         return Ok(match length {
@@ -174,6 +183,15 @@ fn length(fields: &HeaderMap) -> io::Result<Option<u64>> {
         }
     }
     Ok(length)
+}
+
+/// Whether a length is told once. Told again, or in a list, it would not be understood by all (RFC 9110 section 8.6).
+fn is_plain(fields: &HeaderMap) -> bool {
+    let mut values = fields.get_all(header::CONTENT_LENGTH).iter();
+    let is_one = values
+        .next()
+        .is_none_or(|value| !value.as_bytes().contains(&b','));
+    is_one && values.next().is_none()
 }
 
 /// Whether the connection stays open after the answer: RFC 9112 section 9.3.

@@ -103,8 +103,8 @@ impl<B: Body<Data = Bytes> + Unpin> Upload<B> {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => {
                     ready!(Pin::new(&mut *socket).poll_flush(cx)).map_err(|_| Error::Server)?;
-                    self.body = None;
-                    self.flushed = true;
+                    // With it goes what it has of the client's buffer.
+                    *self = Self::done();
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {

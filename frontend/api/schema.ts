@@ -1132,7 +1132,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept, but for the last ones; sending one again is fine.
+         * Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept; sending one again is fine.
          * @description The body is the objects one after the other: the 32 bytes of the BLAKE3 of the content, its length as 8 bytes with the lowest first, the content.
          */
         post: operations["put_upload_objects"];

@@ -1,6 +1,10 @@
 //! The one resumable way in for content: declare hashes, hear which are missing, send those, seal.
 
-use axum::{body::Body, extract::State};
+use std::time::Duration;
+
+use axum::{BoxError, body::Body, extract::State};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use storage::{
@@ -9,6 +13,7 @@ use storage::{
     snapshots,
     uploads::{self as records, Declared},
 };
+use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::jobs::Skipped;
@@ -19,6 +24,9 @@ use crate::{
     error::{ApiError, Envelope},
     extract::{Json, Path, Query},
 };
+
+/// How long a body may be silent.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// What an upload becomes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -271,14 +279,14 @@ pub(crate) async fn put_upload_object(
     body: Body,
 ) -> Result<Json<Received>, ApiError> {
     let upload = authz::upload(&app, &principal, &upload).await?;
-    let body = body.into_data_stream();
+    let body = arriving(body);
     let store = app.control().store();
     let received = records::put(store, upload.id, object(&hash)?, query.offset, body).await?;
     let (offset, complete) = (received.offset, received.complete);
     Ok(Json(Received { offset, complete }))
 }
 
-/// Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept, but for the last ones; sending one again is fine.
+/// Sends several objects of at most 1 MiB each. Those that arrived whole before a request broke are kept; sending one again is fine.
 ///
 /// The body is the objects one after the other: the 32 bytes of the BLAKE3 of the content, its length as 8 bytes with the lowest first, the content.
 #[utoipa::path(post, path = "/uploads/{upload}/objects", operation_id = "put_upload_objects", tag = "uploads",
@@ -292,7 +300,7 @@ pub(crate) async fn put_upload_objects(
     body: Body,
 ) -> Result<Json<ReceivedObjects>, ApiError> {
     let upload = authz::upload(&app, &principal, &upload).await?;
-    let body = body.into_data_stream();
+    let body = arriving(body);
     let objects = records::put_several(app.control().store(), upload.id, body).await?;
     Ok(Json(ReceivedObjects { objects }))
 }
@@ -334,6 +342,17 @@ pub(crate) async fn delete_upload(
     let upload = authz::upload(&app, &principal, &upload).await?;
     records::abort(app.control().store(), upload.id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A body as long as it goes on coming: who sends nothing holds what was gathered of it no longer.
+fn arriving(body: Body) -> impl Stream<Item = Result<Bytes, BoxError>> + Send {
+    stream::unfold(body.into_data_stream(), |mut body| async move {
+        let item = match timeout(SILENCE, body.next()).await {
+            Ok(item) => item?.map_err(BoxError::from),
+            Err(_) => Err("nothing came for a minute".into()),
+        };
+        Some((item, body))
+    })
 }
 
 fn object(hash: &str) -> Result<Hash, ApiError> {

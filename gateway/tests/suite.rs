@@ -4,6 +4,7 @@
 mod suite {
     mod app;
     mod authz;
+    mod batches;
     mod client;
     mod content;
     mod datasets;

@@ -34,6 +34,7 @@ pub mod projects;
 pub mod secret;
 pub mod series;
 pub mod sessions;
+pub mod several;
 pub mod snapshot;
 pub mod snapshots;
 pub mod tokens;

@@ -22,7 +22,7 @@ pub(crate) use entries::held;
 pub use entries::{Declared, MAX_DECLARED, declare, missing};
 pub use receive::{Received, put, received};
 pub use seal::{Sealed, seal};
-pub use several::{MAX_SMALL_BYTES, put_several};
+pub use several::put_several;
 
 #[cfg(test)]
 mod tests;

@@ -1,28 +1,24 @@
 //! Reads many small files of a manifest in one go: the way out that matches `uploads::put_several`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
+use bytes::Bytes;
 
 use super::{Manifest, Node};
-use crate::objects::{Hash, Objects, Store, Stream, blocking, read_whole};
+use crate::objects::{Hash, Objects, Store, Stream, blocking, pieces, read_small};
+use crate::several::{MAX_BYTES, head};
 use crate::{Error, Result};
 
 /// The most paths of one call.
 pub const MAX_SEVERAL: usize = 1000;
-/// The largest file that goes with others, in bytes.
-const MAX_BYTES: u64 = crate::uploads::MAX_SMALL_BYTES;
 /// Frames are gathered until they are this large.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Chunks read ahead of a slow receiver.
-const CHUNKS_AHEAD: usize = 4;
 
-/// Streams the contents of the regular files at `paths`, each content once, in no order: the 32 bytes of the hash, eight bytes for the length
-/// (little-endian), the content. Dropping the stream stops the reading.
+/// Streams the contents of the regular files at `paths` as [`crate::several`] frames them, each content once, in no order. Dropping the stream stops
+/// the reading.
 ///
-/// Returns `None` when there is no such manifest. The stream ends with an error where the store's object is missing or damaged.
+/// Returns `None` when there is no such manifest. What is missing in the store or damaged does not come: asking for it alone says why.
 ///
 /// # Errors
 /// `Invalid` for more than a thousand paths or a file of more than 1 MiB, `NotFound` where a path is no regular file: before anything is sent.
@@ -42,7 +38,12 @@ pub async fn several(
         Some(manifest) => find(&manifest, &paths).map(Some),
         None => Ok(None),
     });
-    Ok(found.await?.map(|contents| stream(objects, contents)))
+    let left = |contents: BTreeMap<_, _>| Left {
+        objects,
+        contents: contents.into_iter(),
+    };
+    let found = found.await?.map(left);
+    Ok(found.map(|left| pieces(left, |left, _| left.next())))
 }
 
 /// The contents at these paths with their sizes. Paths that lie close to each other cost one leaf.
@@ -72,49 +73,31 @@ fn missing(path: &str) -> Error {
     Error::not_found(format!("there is no file {path:?}"))
 }
 
-fn stream(objects: Arc<dyn Objects>, contents: BTreeMap<Hash, u64>) -> Stream {
-    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = send(&*objects, &contents, &sender) {
-            // Nobody may be listening any more.
-            let _ = sender.blocking_send(Err(error));
-        }
-    });
-    Box::pin(futures_util::stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
-    ))
+/// What is still to be sent.
+struct Left {
+    objects: Arc<dyn Objects>,
+    contents: btree_map::IntoIter<Hash, u64>,
 }
 
-fn send(
-    objects: &dyn Objects,
-    contents: &BTreeMap<Hash, u64>,
-    sender: &mpsc::Sender<Result<Bytes>>,
-) -> Result<()> {
-    let gone = |_| Error::conflict("the receiver went away");
-    let mut buffer = BytesMut::new();
-    for (hash, size) in contents {
-        buffer.extend_from_slice(hash.as_bytes());
-        buffer.extend_from_slice(&size.to_le_bytes());
-        let read = read_whole(objects, hash, &mut |bytes| {
-            buffer.extend_from_slice(bytes);
-            Ok(())
-        })?;
-        if read != *size {
-            return Err(crate::objects::corrupt(format!(
-                "object {hash} is not as large as its manifest says"
-            )));
+impl Left {
+    /// The next contents, framed; nothing after the last.
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        let mut chunk = Vec::new();
+        for (hash, size) in self.contents.by_ref() {
+            let start = chunk.len();
+            chunk.extend_from_slice(&head(&hash, size));
+            match read_small(&*self.objects, (&hash, size), &mut chunk) {
+                Ok(()) if chunk.len() >= CHUNK_BYTES => break,
+                Ok(()) => {}
+                Err(error) if error.retryable() => return Err(error),
+                Err(error) => {
+                    tracing::error!(object.hash = %hash, %error, "an object could not be read");
+                    chunk.truncate(start);
+                }
+            }
         }
-        if buffer.len() >= CHUNK_BYTES {
-            sender
-                .blocking_send(Ok(buffer.split().freeze()))
-                .map_err(gone)?;
-        }
+        Ok((!chunk.is_empty()).then(|| chunk.into()))
     }
-    if buffer.is_empty() {
-        return Ok(());
-    }
-    sender.blocking_send(Ok(buffer.freeze())).map_err(gone)
 }
 
 #[cfg(test)]

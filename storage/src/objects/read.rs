@@ -1,21 +1,19 @@
 //! Reading with proof: what leaves the store has been checked against its hash. Bounded memory at any size.
 
 use std::collections::HashSet;
-use std::io::SeekFrom;
+use std::io::{Read as _, SeekFrom};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use tokio::sync::mpsc;
 
+use super::pieces::{Wanted, pieces};
 use super::{Hash, Objects, Source, Space, corrupt, io_error};
 use crate::{Error, Result};
 
 const CHUNK_BYTES: usize = 128 * 1024;
-/// Chunks read ahead of a slow receiver.
-const CHUNKS_AHEAD: usize = 4;
 const REMEMBERED: usize = 100_000;
 
 /// Bytes on their way out. Ends after the first error.
@@ -113,98 +111,141 @@ pub(super) fn stream(
     range: Range<u64>,
     size: u64,
 ) -> Stream {
-    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let whole = range == (0..size);
-        let done = if whole && !checked.contains(&hash) {
-            send_whole(&*objects, &hash, &sender)
-        } else {
-            send_part(&*objects, &checked, &hash, range, &sender)
-        };
-        match done {
-            Ok(true) => checked.insert(hash),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(object.hash = %hash, %error, "an object could not be read");
-                // Nobody may be listening any more.
-                let _ = sender.blocking_send(Err(error));
-            }
-        }
-    });
-    Box::pin(futures_util::stream::unfold(
-        receiver,
-        |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) },
-    ))
-}
-
-type Sender = mpsc::Sender<Result<Bytes>>;
-
-/// Returns whether all was read, sent and proven.
-fn send_whole(objects: &dyn Objects, hash: &Hash, sender: &Sender) -> Result<bool> {
-    let mut held: Option<Bytes> = None;
-    let mut listening = true;
-    let read = read_whole(objects, hash, &mut |bytes| {
-        if let Some(before) = held.replace(Bytes::copy_from_slice(bytes)) {
-            listening = sender.blocking_send(Ok(before)).is_ok();
-        }
-        // Only a way out of the loop: nobody gets to see it.
-        if listening {
-            Ok(())
-        } else {
-            Err(Error::conflict("the reader went away"))
-        }
-    });
-    if !listening {
-        return Ok(false);
-    }
-    read?;
-    Ok(held.is_none_or(|last| sender.blocking_send(Ok(last)).is_ok()))
-}
-
-fn send_part(
-    objects: &dyn Objects,
-    checked: &Checked,
-    hash: &Hash,
-    range: Range<u64>,
-    sender: &Sender,
-) -> Result<bool> {
-    if !checked.contains(hash) {
-        let gone = || Error::conflict("the reader went away");
-        match read_whole(objects, hash, &mut |_| {
-            if sender.is_closed() {
-                Err(gone())
-            } else {
-                Ok(())
-            }
-        }) {
-            Err(_) if sender.is_closed() => return Ok(false),
-            other => other?,
-        };
-        checked.insert(*hash);
-    }
-    let mut source = open(objects, hash)?;
-    source
-        .seek(SeekFrom::Start(range.start))
-        .map_err(|error| io_error(format!("cannot read object {hash}"), error))?;
-    let mut left = range.end - range.start;
-    let mut buffer = vec![0; CHUNK_BYTES];
-    while left > 0 {
-        let most = usize::try_from(left)
-            .unwrap_or(CHUNK_BYTES)
-            .min(CHUNK_BYTES);
-        let read = read_some(&mut *source, &mut buffer[..most], hash)?;
-        if read == 0 {
-            return Err(corrupt(format!("object {hash} is too short")));
-        }
-        left -= read as u64;
-        if sender
-            .blocking_send(Ok(Bytes::copy_from_slice(&buffer[..read])))
-            .is_err()
+    let whole = range == (0..size) && !checked.contains(&hash);
+    let reader = Reader {
+        objects,
+        checked,
+        hash,
+        left: range.end - range.start,
+        start: range.start,
+        proof: whole.then(Proof::default),
+        source: None,
+    };
+    pieces(reader, |reader, wanted| {
+        let piece = reader.next(wanted);
+        if let Err(error) = &piece
+            && wanted.is_wanted()
         {
-            return Ok(false);
+            tracing::error!(object.hash = %reader.hash, %error, "an object could not be read");
+        }
+        piece
+    })
+}
+
+/// A part of an object that is being read.
+struct Reader {
+    objects: Arc<dyn Objects>,
+    checked: Arc<Checked>,
+    hash: Hash,
+    start: u64,
+    left: u64,
+    /// For a whole object that is proven as it goes by.
+    proof: Option<Proof>,
+    source: Option<Box<dyn Source>>,
+}
+
+/// What proves a whole object.
+#[derive(Default)]
+struct Proof {
+    hasher: blake3::Hasher,
+    /// The piece before: it goes on when another one follows, or when the hash is proven.
+    held: Option<Bytes>,
+}
+
+impl Reader {
+    fn next(&mut self, wanted: &Wanted) -> Result<Option<Bytes>> {
+        if self.proof.is_some() {
+            return self.next_proven();
+        }
+        let piece = self.left.min(CHUNK_BYTES as u64);
+        if piece == 0 {
+            return Ok(None);
+        }
+        if self.source.is_none() {
+            self.prove(wanted)?;
+        }
+        let bytes = self.read(usize::try_from(piece).unwrap_or(CHUNK_BYTES))?;
+        if bytes.is_empty() {
+            return Err(corrupt(format!("object {} is too short", self.hash)));
+        }
+        self.left -= bytes.len() as u64;
+        Ok(Some(bytes))
+    }
+
+    /// The next piece of a whole object, one behind what was read.
+    fn next_proven(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let bytes = self.read(CHUNK_BYTES)?;
+            let Some(proof) = &mut self.proof else {
+                return Ok(None);
+            };
+            if !bytes.is_empty() {
+                proof.hasher.update(&bytes);
+                match proof.held.replace(bytes) {
+                    Some(before) => return Ok(Some(before)),
+                    None => continue,
+                }
+            }
+            if Hash::from(proof.hasher.finalize()) != self.hash {
+                return Err(corrupt(format!("object {} has other content", self.hash)));
+            }
+            self.checked.insert(self.hash);
+            let last = proof.held.take();
+            (self.proof, self.left) = (None, 0);
+            return Ok(last);
         }
     }
-    Ok(true)
+
+    /// Reads the whole object through, unless this process has.
+    fn prove(&self, wanted: &Wanted) -> Result<()> {
+        if self.checked.contains(&self.hash) {
+            return Ok(());
+        }
+        read_whole(&*self.objects, &self.hash, &mut |_| {
+            let gone = || Error::conflict("the reader went away");
+            wanted.is_wanted().then_some(()).ok_or_else(gone)
+        })?;
+        self.checked.insert(self.hash);
+        Ok(())
+    }
+
+    fn read(&mut self, most: usize) -> Result<Bytes> {
+        let source = if let Some(source) = &mut self.source {
+            source
+        } else {
+            let mut source = open(&*self.objects, &self.hash)?;
+            let failed = |error| io_error(format!("cannot read object {}", self.hash), error);
+            source.seek(SeekFrom::Start(self.start)).map_err(failed)?;
+            self.source.insert(source)
+        };
+        let mut buffer = vec![0; most];
+        let read = read_some(&mut **source, &mut buffer, &self.hash)?;
+        buffer.truncate(read);
+        Ok(buffer.into())
+    }
+}
+
+/// Reads a whole small object, which has `size` bytes, to the end of `buffer`, and checks it.
+///
+/// # Errors
+/// `Internal` when it is missing or its content is not `hash`; nothing of it is in `buffer` then.
+pub(crate) fn read_small(
+    objects: &dyn Objects,
+    (hash, size): (&Hash, u64),
+    buffer: &mut Vec<u8>,
+) -> Result<()> {
+    let start = buffer.len();
+    let read = open(objects, hash)?.take(size + 1).read_to_end(buffer);
+    let failed = |error| io_error(format!("cannot read object {hash}"), error);
+    let checked = read.map_err(failed).and_then(|_| {
+        let is_it = Hash::of(&buffer[start..]) == *hash;
+        let other = || corrupt(format!("object {hash} has other content"));
+        is_it.then_some(()).ok_or_else(other)
+    });
+    if checked.is_err() {
+        buffer.truncate(start);
+    }
+    checked
 }
 
 fn open(objects: &dyn Objects, hash: &Hash) -> Result<Box<dyn Source>> {

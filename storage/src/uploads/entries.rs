@@ -14,7 +14,7 @@ pub const MAX_DECLARED: usize = 10_000;
 /// The most entries of one upload.
 const MAX_ENTRIES: i64 = 1_000_000;
 /// Hashes that one question asks for.
-const ASKED: usize = 200;
+pub(super) const ASKED: usize = 200;
 
 /// One entry: a file with `hash` and `size`, or a symbolic link with `target`.
 ///
@@ -180,7 +180,7 @@ pub(super) async fn sizes(store: &Store, id: UploadId, hash: &Hash) -> Result<Ve
         .collect())
 }
 
-/// The sizes that were declared for several hashes, at most 200.
+/// The sizes that were declared for several hashes, at most [`ASKED`].
 pub(super) async fn declared_sizes(
     store: &Store,
     id: UploadId,

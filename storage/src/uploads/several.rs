@@ -2,31 +2,24 @@
 
 use std::collections::HashMap;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
-use super::entries::declared_sizes;
+use super::entries::{ASKED, declared_sizes};
 use super::{Spool, Upload, open, touch};
 use crate::ids::UploadId;
 use crate::objects::{Hash, Store, blocking};
+use crate::several::split;
 use crate::{Error, Result};
 
-/// The largest object that comes together with others, in bytes.
-pub const MAX_SMALL_BYTES: u64 = 1 << 20;
-/// The hash of an object and its length.
-const HEAD_BYTES: usize = 32 + 8;
-/// What is gathered before it is written: objects, and bytes.
-const GROUP: usize = 200;
+/// What is gathered before it is written: as many objects as one question asks for, and bytes.
+const GROUP: usize = ASKED;
 const GROUP_BYTES: usize = 4 << 20;
 
 /// An object as it came.
-struct Small {
-    hash: Hash,
-    content: Bytes,
-}
+type Small = (Hash, Bytes);
 
-/// Takes objects of at most [`MAX_SMALL_BYTES`], one after the other: the 32 bytes of the hash, eight bytes for the length (little-endian),
-/// the content. Returns how many came. Sending them again is fine.
+/// Takes objects one after the other, as [`crate::several`] frames them. Returns how many came. Sending them again is fine.
 ///
 /// Those that came whole before a broken `body`, a dropped future or a bad one are kept, but for the last two hundred at most.
 ///
@@ -71,30 +64,6 @@ where
     }
 }
 
-/// Takes the next object off the buffer, when all of it is there.
-fn split(buffer: &mut BytesMut) -> Result<Option<Small>> {
-    let Some((head, content)) = buffer.split_first_chunk::<HEAD_BYTES>() else {
-        return Ok(None);
-    };
-    let (hash, length) = head
-        .split_first_chunk::<32>()
-        .expect("32 are fewer than 40");
-    let length = u64::from_le_bytes(length.try_into().expect("eight are left"));
-    let hash = Hash::from_bytes(*hash);
-    if length > MAX_SMALL_BYTES {
-        return Err(Error::invalid(format!(
-            "the object {hash} has more than {MAX_SMALL_BYTES} bytes: send it alone"
-        )));
-    }
-    let length = usize::try_from(length).expect("it is small");
-    if content.len() < length {
-        return Ok(None);
-    }
-    buffer.advance(HEAD_BYTES);
-    let content = buffer.split_to(length).freeze();
-    Ok(Some(Small { hash, content }))
-}
-
 /// What is written together.
 #[derive(Default)]
 struct Group {
@@ -104,7 +73,7 @@ struct Group {
 
 impl Group {
     fn add(&mut self, small: Small) {
-        self.bytes += small.content.len();
+        self.bytes += small.1.len();
         self.objects.push(small);
     }
 
@@ -118,11 +87,11 @@ impl Group {
         if objects.is_empty() {
             return Ok(0);
         }
-        let hashes: Vec<Hash> = objects.iter().map(|small| small.hash).collect();
+        let hashes: Vec<Hash> = objects.iter().map(|(hash, _)| *hash).collect();
         check_sizes(&objects, declared_sizes(store, upload.id, &hashes).await?)?;
         let spool = Spool::of(store, upload.id);
         blocking(move || {
-            for Small { hash, content } in &objects {
+            for (hash, content) in &objects {
                 if Hash::of(content) != *hash {
                     return Err(Error::invalid(format!(
                         "the content of {hash} is not what its hash says"
@@ -145,18 +114,14 @@ fn check_sizes(objects: &[Small], declared: Vec<(Hash, u64)>) -> Result<()> {
             )));
         }
     }
-    for small in objects {
-        let Some(size) = sizes.get(&small.hash) else {
-            return Err(Error::not_found(format!(
-                "the upload has not declared {}",
-                small.hash
-            )));
+    for (hash, content) in objects {
+        let Some(size) = sizes.get(hash) else {
+            let message = format!("the upload has not declared {hash}");
+            return Err(Error::not_found(message));
         };
-        if *size != small.content.len() as u64 {
-            return Err(Error::invalid(format!(
-                "{} was declared with {size} bytes",
-                small.hash
-            )));
+        if *size != content.len() as u64 {
+            let message = format!("{hash} was declared with {size} bytes");
+            return Err(Error::invalid(message));
         }
     }
     Ok(())

@@ -9,15 +9,9 @@ fn paths(of: &[&str]) -> BTreeSet<String> {
 }
 
 /// The contents in a body.
-fn parse(mut body: &[u8]) -> Vec<(Hash, Vec<u8>)> {
-    let mut contents = Vec::new();
-    while let Some((hash, rest)) = body.split_first_chunk::<32>() {
-        let (length, rest) = rest.split_first_chunk::<8>().unwrap();
-        let (content, rest) = rest.split_at(usize::try_from(u64::from_le_bytes(*length)).unwrap());
-        contents.push((Hash::from_bytes(*hash), content.to_vec()));
-        body = rest;
-    }
-    contents
+fn parse(body: &[u8]) -> Vec<(Hash, Bytes)> {
+    let mut body = bytes::BytesMut::from(body);
+    std::iter::from_fn(|| crate::several::split(&mut body).unwrap()).collect()
 }
 
 /// A manifest of these files, and of others between them.
@@ -64,10 +58,7 @@ async fn each_content_comes_once() {
             .all(|(hash, content)| Hash::of(content) == *hash)
     );
     found.sort_by_key(|(_, content)| content.clone());
-    let contents: Vec<&[u8]> = found
-        .iter()
-        .map(|(_, content)| content.as_slice())
-        .collect();
+    let contents: Vec<&[u8]> = found.iter().map(|(_, content)| &content[..]).collect();
     assert_eq!(
         contents,
         [b"".as_slice(), &large, b"2999", b"7", b"last", b"one"]
@@ -104,15 +95,64 @@ async fn what_cannot_be_sent_is_said_first() {
 }
 
 #[tokio::test]
-async fn a_damaged_object_ends_the_stream() {
+async fn a_damaged_object_is_left_out() {
     let fixture = Fixture::new().await;
-    let digest = manifest_of(&fixture, &[("a", b"one")], 9).await;
-    let path = fixture.store.objects().path(&Hash::of(b"one")).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, b"two").unwrap();
-    let body = several(&fixture.store, digest, paths(&["a"]))
+    let files: [(&str, &[u8]); 4] = [
+        ("a", b"one"),
+        ("b", b"two"),
+        ("c", b"three"),
+        ("d", b"four"),
+    ];
+    let digest = manifest_of(&fixture, &files, 0).await;
+    let path = |content: &[u8]| fixture.store.objects().path(&Hash::of(content)).unwrap();
+    for (content, now) in [(&b"one"[..], &b"eno"[..]), (b"two", b"two and more")] {
+        std::fs::remove_file(path(content)).unwrap();
+        std::fs::write(path(content), now).unwrap();
+    }
+    std::fs::remove_file(path(b"three")).unwrap();
+    let asked = paths(&["a", "b", "c", "d"]);
+    let body = several(&fixture.store, digest, asked)
         .await
         .unwrap()
         .unwrap();
-    assert!(body.try_collect::<Vec<_>>().await.is_err());
+    let body: Vec<Bytes> = body.try_collect().await.unwrap();
+    assert_eq!(
+        parse(&body.concat()),
+        [(Hash::of(b"four"), Bytes::from_static(b"four"))]
+    );
+}
+
+/// More than tokio has threads for blocking work in this test.
+#[test]
+fn readers_that_stop_hold_no_thread() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let fixture = Fixture::new().await;
+        let large = vec![7; 900_000];
+        let others = vec![8; 900_000];
+        let digest = manifest_of(&fixture, &[("a", &large), ("b", &others)], 0).await;
+        let mut stopped = Vec::new();
+        for _ in 0..8 {
+            let body = several(&fixture.store, digest, paths(&["a", "b"]))
+                .await
+                .unwrap();
+            stopped.push(body.unwrap());
+            let whole = fixture
+                .store
+                .read(Hash::of(&large), large.len() as u64, None);
+            stopped.push(whole.body);
+        }
+        let again = several(&fixture.store, digest, paths(&["a"]))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(again.count().await > 0);
+        drop(stopped);
+    });
 }

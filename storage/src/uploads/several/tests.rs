@@ -3,10 +3,10 @@ use futures_util::stream;
 use super::super::{Declared, Kind, create, declare, missing, seal};
 use super::*;
 use crate::capture::testing::Fixture;
+use crate::several;
 
 fn frame(hash: Hash, content: &[u8]) -> Vec<u8> {
-    let length = (content.len() as u64).to_le_bytes();
-    [hash.as_bytes(), length.as_slice(), content].concat()
+    [&several::head(&hash, content.len() as u64), content].concat()
 }
 
 fn framed(content: &[u8]) -> Vec<u8> {
@@ -97,7 +97,7 @@ async fn what_came_before_a_body_broke_is_kept() {
 #[tokio::test]
 async fn what_is_not_what_was_declared_is_refused() {
     let fixture = Fixture::new().await;
-    let large = vec![1; usize::try_from(MAX_SMALL_BYTES).unwrap() + 1];
+    let large = vec![1; usize::try_from(several::MAX_BYTES).unwrap() + 1];
     let id = upload_of(&fixture, &[b"one".to_vec(), large.clone()]).await;
     let one = Hash::of(b"one");
     for bytes in [

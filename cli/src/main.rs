@@ -34,6 +34,7 @@ mod run;
 mod serve;
 mod service;
 mod session;
+mod small;
 mod token;
 mod up;
 mod upload;

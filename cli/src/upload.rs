@@ -140,9 +140,7 @@ async fn fill(
 ) -> anyhow::Result<()> {
     let mut missing = Vec::new();
     for some in entries.chunks(DECLARED_AT_ONCE) {
-        let path = ["uploads", upload, "entries"];
-        let call = Call::post(&path).body(some)?.repeats();
-        missing.extend(client.fetch::<Missing>(call).await?.missing);
+        missing.extend(declare(client, upload, some).await?);
     }
     missing.sort_unstable();
     missing.dedup();
@@ -165,6 +163,17 @@ async fn fill(
         bar: &bar,
     };
     send::all(&target, wanted).await
+}
+
+/// Declares entries and returns the hashes of those whose content must be sent. Declaring them again is fine.
+async fn declare(
+    client: &Client,
+    upload: &str,
+    entries: &(impl serde::Serialize + ?Sized),
+) -> anyhow::Result<Vec<String>> {
+    let path = ["uploads", upload, "entries"];
+    let call = Call::post(&path).body(entries)?.repeats();
+    Ok(client.fetch::<Missing>(call).await?.missing)
 }
 
 fn note_skipped(scan: &Scan) {

@@ -1,11 +1,10 @@
 //! Fetches many files at once, and says at the end which could not be.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::batch;
+use super::batch::{self, Contents};
 use super::download::{self, Source};
 use super::tree::{self, Present, Tree};
 use super::{Listing, Wanted};
@@ -13,6 +12,7 @@ use crate::api::Client;
 use crate::api::types::File;
 use crate::output;
 use crate::progress::Bytes;
+use crate::small::parted;
 
 /// How many files are on their way at the same time.
 const AT_ONCE: usize = 8;
@@ -54,7 +54,7 @@ pub(super) async fn all(
         tree: &tree,
         bar: &bar,
     };
-    let mut results = stream::iter(batch::parted(files))
+    let mut results = stream::iter(parted(files, |file| file.bytes))
         .map(|files| some(&source, files, wanted.force))
         .buffer_unordered(AT_ONCE);
     let mut got = Got::default();
@@ -105,8 +105,16 @@ async fn some(
         }
     }
     let contents = match needed.len() {
-        0 | 1 => HashMap::new(),
-        _ => batch::contents(source, &needed).await.unwrap_or_default(),
+        0 | 1 => Ok(Contents::new()),
+        _ => batch::contents(source, &needed).await,
+    };
+    let contents = match contents {
+        Ok(contents) => contents,
+        Err(error) => {
+            let failed = |file| (file, Err(anyhow::anyhow!("{error:#}")));
+            results.extend(needed.into_iter().map(failed));
+            return results;
+        }
     };
     for file in needed {
         let content = file.hash.as_ref().and_then(|hash| contents.get(hash));

@@ -16,6 +16,7 @@ use tokio_util::io::ReaderStream;
 use super::batch;
 use crate::api::{Client, is_passing, status_of, types};
 use crate::progress::Bytes;
+use crate::small::parted;
 
 /// How many files are on their way at the same time.
 const AT_ONCE: usize = 8;
@@ -49,14 +50,8 @@ struct Received {
 /// # Errors
 /// [`Changed`] when a file is no longer what was declared; else what the server said.
 pub(super) async fn all(target: &Target<'_>, entries: Vec<&Declared>) -> anyhow::Result<()> {
-    let (small, large) = batch::parted(entries);
-    stream::iter(&small)
-        .map(|entries| batch::batch(target, entries))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<Vec<()>>()
-        .await?;
-    stream::iter(large)
-        .map(|entry| one(target, entry))
+    stream::iter(parted(entries, |entry| entry.size))
+        .map(|part| batch::send(target, part))
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;

@@ -79,10 +79,14 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
   /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded. */
   const wanted = useRef<string | null>((state as { walked?: boolean } | null)?.walked ? lineage.start : null);
   const start = drawn.layers.flatMap(layer => layer.spots).find(spot => spot.id === lineage.start);
-  const frame = useRef<HTMLElement>(null);
+  /** Where the start was put in sight. It stays where one moved it, also while layers come to its left. */
+  const settled = useRef<{ element: HTMLElement; x: number } | null>(null);
   const settle = (element: HTMLElement | null) => {
-    if (element && !frame.current && start) element.scrollLeft = start.x - (element.clientWidth - WIDTH) / 2;
-    frame.current = element;
+    if (!element || !start) return;
+    const last = settled.current;
+    if (last?.element !== element) element.scrollLeft = start.x - (element.clientWidth - WIDTH) / 2;
+    else if (last.x !== start.x) element.scrollLeft += start.x - last.x;
+    settled.current = { element, x: start.x };
   };
   const take = (id: string) => (element: HTMLElement | null) => {
     if (!element || wanted.current !== id) return;

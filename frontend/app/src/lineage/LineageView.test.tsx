@@ -63,6 +63,18 @@ test("the picture is a list of layers from left to right, and says what the line
   expect(page.textContent).toContain("2 neighbours are of projects that you may not see.");
 });
 
+test("it stays where one moved it while one points and walks in it", async () => {
+  const page = open("digits:3");
+  await eventually(() => expect(find(page, "version:digits:3")).toBeDefined());
+  const frame = page.querySelector("section") as HTMLElement;
+  expect(frame.scrollLeft).toBeGreaterThan(0);
+  frame.scrollLeft = 7;
+  const node = find(page, "job:300");
+  node?.focus();
+  await eventually(() => expect(page.querySelector("path.stroke-accent")).not.toBeNull());
+  expect(frame.scrollLeft).toBe(7);
+});
+
 test("arrow keys lead along the lines and within a layer, and Enter goes there", async () => {
   const page = open("digits:3");
   await eventually(() => expect(find(page, "version:digits:3")).toBeDefined());

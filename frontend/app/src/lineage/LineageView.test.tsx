@@ -4,6 +4,7 @@ import * as api from "@cairn/api/operations";
 import type { Lineage } from "@cairn/api/types";
 import { lineage } from "@cairn/mock/lineage";
 import { getResponse } from "msw";
+import { useState } from "react";
 import { useLocation } from "react-router";
 import { beforeEach, expect, test, vi } from "vitest";
 import { eventually, show } from "~/testing";
@@ -73,6 +74,23 @@ test("it stays where one moved it while one points and walks in it", async () =>
   node?.focus();
   await eventually(() => expect(page.querySelector("path.stroke-accent")).not.toBeNull());
   expect(frame.scrollLeft).toBe(7);
+});
+
+test("what another project calls the same is not shown for its own", async () => {
+  let go: (project: string) => void = () => undefined;
+  function Two() {
+    const [project, setProject] = useState("examples");
+    go = setProject;
+    return <LineageView project={project} reference="digits:3" empty={null} />;
+  }
+  const page = show(<Two />);
+  await eventually(() => expect(nodes(page).length).toBeGreaterThan(0));
+  vi.mocked(api.getLineage).mockReturnValue(new Promise(() => undefined));
+  go("others");
+  await eventually(() =>
+    expect(api.getLineage).toHaveBeenLastCalledWith("others", "digits:3", 2, expect.anything()),
+  );
+  expect(nodes(page)).toEqual([]);
 });
 
 test("arrow keys lead along the lines and within a layer, and Enter goes there", async () => {

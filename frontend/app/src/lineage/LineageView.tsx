@@ -38,7 +38,8 @@ export function LineageView({ project, reference, empty }: Props) {
   const depth = depthOf(search.get("depth"));
   const found = useQuery({
     ...lineageQuery(project, reference, depth),
-    placeholderData: (known, query) => (query?.queryKey[2] === reference ? known : undefined),
+    placeholderData: (known, query) =>
+      query?.queryKey[1] === project && query.queryKey[2] === reference ? known : undefined,
   });
   const open = (search.get("open") ?? "").split(",").filter(Boolean);
   if (found.error)

@@ -3,6 +3,7 @@ import { ApiError } from "@cairn/api/errors";
 import * as api from "@cairn/api/operations";
 import type { Lineage } from "@cairn/api/types";
 import { lineage } from "@cairn/mock/lineage";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { getResponse } from "msw";
 import { useState } from "react";
 import { useLocation } from "react-router";
@@ -91,6 +92,22 @@ test("what another project calls the same is not shown for its own", async () =>
     expect(api.getLineage).toHaveBeenLastCalledWith("others", "digits:3", 2, expect.anything()),
   );
   expect(nodes(page)).toEqual([]);
+});
+
+test("a failure to read it again leaves what is shown, and is said beside it", async () => {
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const page = show(
+    <QueryClientProvider client={client}>
+      <LineageView project="examples" reference="digits:3" empty={null} />
+    </QueryClientProvider>,
+  );
+  await eventually(() => expect(nodes(page).length).toBeGreaterThan(0));
+  vi.mocked(api.getLineage).mockRejectedValueOnce(new ApiError(500, "internal", "It broke.", "r-4"));
+  void client.invalidateQueries();
+  await eventually(() => expect(page.querySelector("[role=alert]")?.textContent).toContain("r-4"));
+  expect(find(page, "version:digits:3")).toBeDefined();
+  [...page.querySelectorAll("button")].find(each => each.textContent === "Try again")?.click();
+  await eventually(() => expect(page.querySelector("[role=alert]")).toBeNull());
 });
 
 test("arrow keys lead along the lines and within a layer, and Enter goes there", async () => {

@@ -42,23 +42,25 @@ export function LineageView({ project, reference, empty }: Props) {
       query?.queryKey[1] === project && query.queryKey[2] === reference ? known : undefined,
   });
   const open = (search.get("open") ?? "").split(",").filter(Boolean);
-  if (found.error)
-    return (
-      <ErrorNotice
-        error={found.error}
-        title="The lineage could not be read"
-        action={
-          <Button size="sm" onClick={() => void found.refetch()}>
-            Try again
-          </Button>
-        }
-      />
-    );
-  if (!found.data) return <Loading />;
+  const failure = (
+    <ErrorNotice
+      error={found.error}
+      title={
+        found.data ? "It could not be read again: this is what is known" : "The lineage could not be read"
+      }
+      action={
+        <Button size="sm" onClick={() => void found.refetch()}>
+          Try again
+        </Button>
+      }
+    />
+  );
+  if (!found.data) return found.error ? failure : <Loading />;
   const lineage = found.data;
   const isAlone = lineage.nodes.length < 2;
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
+      {failure}
       {isAlone ? (
         lineage.hidden > 0 ? null : (
           empty

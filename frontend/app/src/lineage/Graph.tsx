@@ -74,7 +74,9 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
   const drawn = layout(lineage, isOpen);
   const near = beside(lineage.edges);
   const names = new Map(lineage.nodes.map(node => [node.id, nodeName(node, project)]));
-  const [active, setActive] = useState<string | null>(null);
+  const [focused, setFocused] = useState<string | null>(null);
+  const [pointed, setPointed] = useState<string | null>(null);
+  const isMarked = (id: string) => id === focused || id === pointed;
   const list = useRef<HTMLOListElement>(null);
   /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded. */
   const wanted = useRef<string | null>((state as { walked?: boolean } | null)?.walked ? lineage.start : null);
@@ -104,10 +106,10 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
     "data-node": spot.id,
     ref: take(spot.id),
     onKeyDown: walk(spot.id),
-    onFocus: () => setActive(spot.id),
-    onBlur: () => setActive(null),
-    onMouseEnter: () => setActive(spot.id),
-    onMouseLeave: () => setActive(null),
+    onFocus: () => setFocused(spot.id),
+    onBlur: () => setFocused(null),
+    onMouseEnter: () => setPointed(spot.id),
+    onMouseLeave: () => setPointed(null),
     className: cx(
       "absolute block content-center overflow-hidden rounded-lg border px-3 py-2 transition-colors",
       spot.node
@@ -139,7 +141,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
               fill="none"
               strokeWidth={1.5}
               strokeDasharray={line.isFaint ? "4 4" : undefined}
-              className={line.from === active || line.to === active ? "stroke-accent" : "stroke-line-strong"}
+              className={isMarked(line.from) || isMarked(line.to) ? "stroke-accent" : "stroke-line-strong"}
             />
           ))}
         </svg>

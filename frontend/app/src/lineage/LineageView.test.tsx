@@ -110,6 +110,19 @@ test("a failure to read it again leaves what is shown, and is said beside it", a
   await eventually(() => expect(page.querySelector("[role=alert]")).toBeNull());
 });
 
+test("pointing elsewhere leaves the lines of the focused node marked", async () => {
+  const page = open("digits:3");
+  await eventually(() => expect(find(page, "job:402")).toBeDefined());
+  const marked = () => page.querySelectorAll("path.stroke-accent").length;
+  find(page, "job:402")?.focus();
+  await eventually(() => expect(marked()).toBe(2));
+  const other = find(page, "job:300");
+  other?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+  await eventually(() => expect(marked()).toBe(5));
+  other?.dispatchEvent(new MouseEvent("mouseout", { bubbles: true }));
+  await eventually(() => expect(marked()).toBe(2));
+});
+
 test("arrow keys lead along the lines and within a layer, and Enter goes there", async () => {
   const page = open("digits:3");
   await eventually(() => expect(find(page, "version:digits:3")).toBeDefined());

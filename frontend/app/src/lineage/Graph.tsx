@@ -8,6 +8,9 @@ import { type Beside, beside, nodeName, nodePath, relation } from "./graph";
 import { HEIGHT, type Layout, layout, type Spot, WIDTH } from "./layout";
 import { NodeText } from "./NodeText";
 
+/** Tells this load of the app from earlier ones: what stands in the history outlives a reload, which must not take the focus. */
+const VISIT = performance.timeOrigin;
+
 const layerName = (at: number): string =>
   at === 0 ? "Here" : `${plural(Math.abs(at), "step")} ${at < 0 ? "before" : "after"}`;
 
@@ -56,7 +59,7 @@ function Node({ node, isStart, common, children }: NodeProps) {
       </div>
     );
   return (
-    <Link to={path} state={{ walked: true }} aria-current={isStart || undefined} {...common}>
+    <Link to={path} state={{ walked: VISIT }} aria-current={isStart || undefined} {...common}>
       {children}
     </Link>
   );
@@ -79,7 +82,9 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
   const isMarked = (id: string) => id === focused || id === pointed;
   const list = useRef<HTMLOListElement>(null);
   /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded. */
-  const wanted = useRef<string | null>((state as { walked?: boolean } | null)?.walked ? lineage.start : null);
+  const wanted = useRef<string | null>(
+    (state as { walked?: number } | null)?.walked === VISIT ? lineage.start : null,
+  );
   const start = drawn.layers.flatMap(layer => layer.spots).find(spot => spot.id === lineage.start);
   /** Where the start was put in sight. It stays where one moved it, also while layers come to its left. */
   const settled = useRef<{ element: HTMLElement; x: number } | null>(null);

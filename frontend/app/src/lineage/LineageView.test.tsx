@@ -6,7 +6,7 @@ import { lineage } from "@cairn/mock/lineage";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { getResponse } from "msw";
 import { useState } from "react";
-import { useLocation } from "react-router";
+import { type InitialEntry, useLocation } from "react-router";
 import { beforeEach, expect, test, vi } from "vitest";
 import { eventually, show } from "~/testing";
 import { LineageView } from "./LineageView";
@@ -35,7 +35,7 @@ function Here() {
   address = pathname + search;
   return null;
 }
-function open(reference: string, at = "/"): HTMLElement {
+function open(reference: string, at: InitialEntry = "/"): HTMLElement {
   return show(
     <>
       <Here />
@@ -121,6 +121,19 @@ test("pointing elsewhere leaves the lines of the focused node marked", async () 
   await eventually(() => expect(marked()).toBe(5));
   other?.dispatchEvent(new MouseEvent("mouseout", { bubbles: true }));
   await eventually(() => expect(marked()).toBe(2));
+});
+
+test("whoever walked to a node has the focus there, but not by a reload", async () => {
+  const walked = performance.timeOrigin;
+  const page = open("digits:3", { pathname: "/", state: { walked } });
+  await eventually(() => expect(focused()).toBe("version:digits:3"));
+  expect(page.contains(document.activeElement)).toBe(true);
+  for (const earlier of [true, walked - 1]) {
+    (document.activeElement as HTMLElement).blur();
+    const again = open("digits:3", { pathname: "/", state: { walked: earlier } });
+    await eventually(() => expect(find(again, "version:digits:3")).toBeDefined());
+    expect(focused()).toBeUndefined();
+  }
 });
 
 test("arrow keys lead along the lines and within a layer, and Enter goes there", async () => {

@@ -5,7 +5,7 @@ import { Link, useLocation } from "react-router";
 import { cx } from "~/lib/class";
 import { plural } from "~/lib/format";
 import { type Beside, beside, nodeName, nodePath, relation } from "./graph";
-import { HEIGHT, type Layout, layout, type Spot, WIDTH } from "./layout";
+import { type Layout, layout, type Spot, WIDTH } from "./layout";
 import { NodeText } from "./NodeText";
 
 /** Tells this load of the app from earlier ones: what stands in the history outlives a reload, which must not take the focus. */
@@ -69,10 +69,10 @@ interface Props {
   lineage: Lineage;
   project: string;
   isOpen: (layer: number) => boolean;
-  onOpen: (layer: number) => void;
+  onToggle: (layer: number) => void;
 }
 
-export function Graph({ lineage, project, isOpen, onOpen }: Props) {
+export function Graph({ lineage, project, isOpen, onToggle }: Props) {
   const { state } = useLocation();
   const drawn = layout(lineage, isOpen);
   const near = beside(lineage.edges);
@@ -81,7 +81,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
   const [pointed, setPointed] = useState<string | null>(null);
   const isMarked = (id: string) => id === focused || id === pointed;
   const list = useRef<HTMLOListElement>(null);
-  /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded. */
+  /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded, or what stands for those that were folded. */
   const wanted = useRef<string | null>(
     (state as { walked?: number } | null)?.walked === VISIT ? lineage.start : null,
   );
@@ -123,7 +123,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
           : "border-line bg-surface hover:border-line-strong hover:bg-hover"
         : "border-dashed border-line-strong bg-bg text-center text-muted hover:bg-hover hover:text-text",
     ),
-    style: { left: spot.x, top: spot.y, width: WIDTH, height: HEIGHT },
+    style: { left: spot.x, top: spot.y, width: WIDTH, height: spot.height },
   });
   return (
     <section
@@ -166,11 +166,11 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
                         type="button"
                         {...common(spot)}
                         onClick={() => {
-                          wanted.current = spot.folded[0]?.id ?? null;
-                          onOpen(layer.at);
+                          wanted.current = spot.folded[0]?.id ?? `more:${layer.at}`;
+                          onToggle(layer.at);
                         }}
                       >
-                        {spot.folded.length} more
+                        {spot.folded.length > 0 ? `${spot.folded.length} more` : "Show fewer"}
                       </button>
                     )}
                   </li>

@@ -151,16 +151,22 @@ test("arrow keys lead along the lines and within a layer, and Enter goes there",
   await eventually(() => expect(address).toBe("/p/examples/jobs/300/lineage"));
 });
 
-test("of many that read it some are shown, and the rest is counted and unfolds", async () => {
+test("of many that read it some are shown, and the rest is counted, unfolds and folds again", async () => {
   const page = open("digits:3");
   await eventually(() => expect(page.textContent).toContain("9 more"));
   const before = nodes(page).length;
   const more = find(page, "more:1");
   const ids = new Set(nodes(page).map(each => each.dataset.node));
   more?.click();
-  await eventually(() => expect(nodes(page)).toHaveLength(before + 8));
+  await eventually(() => expect(nodes(page)).toHaveLength(before + 9));
   expect(address).toBe("/?open=1");
   expect(ids.has(focused()), "the first that was unfolded has the focus").toBe(false);
+  const fewer = find(page, "fewer:1");
+  expect(fewer?.textContent).toBe("Show fewer");
+  fewer?.click();
+  await eventually(() => expect(nodes(page)).toHaveLength(before));
+  expect(address).toBe("/");
+  expect(focused()).toBe("more:1");
 });
 
 test("it says that there is more, and goes further", async () => {

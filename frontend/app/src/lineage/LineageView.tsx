@@ -42,6 +42,10 @@ export function LineageView({ project, reference, empty }: Props) {
       query?.queryKey[1] === project && query.queryKey[2] === reference ? known : undefined,
   });
   const open = (search.get("open") ?? "").split(",").filter(Boolean);
+  const toggle = (layer: string) => {
+    const others = open.filter(each => each !== layer);
+    setSearch({ open: (others.length < open.length ? others : [...open, layer]).join(",") });
+  };
   const failure = (
     <ErrorNotice
       error={found.error}
@@ -71,7 +75,7 @@ export function LineageView({ project, reference, empty }: Props) {
           lineage={lineage}
           project={project}
           isOpen={layer => open.includes(String(layer))}
-          onOpen={layer => setSearch({ open: [...open, layer].join(",") })}
+          onToggle={layer => toggle(String(layer))}
         />
       ) : (
         <Outline lineage={lineage} project={project} />

@@ -1,0 +1,19 @@
+/** The field for a name that is part of references: of a project, a person, a dataset, an alias. */
+import type { ComponentProps } from "react";
+import { NAME_PATTERN } from "~/lib/dataset";
+import { TextField } from "~/ui/Field";
+
+const RULE = "Lower-case letters, digits, dots, underscores and hyphens";
+
+/** The rule is the hint where nobody says otherwise. */
+export const NameField = (props: Partial<ComponentProps<typeof TextField>>) => (
+  <TextField
+    label="Name"
+    hint={`${RULE}.`}
+    required
+    autoCapitalize="none"
+    pattern={NAME_PATTERN}
+    title={RULE}
+    {...props}
+  />
+);

@@ -18,6 +18,8 @@ const NOTHING = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f326
 /** More than one request sends of a file, and of no earlier run: what the project has is not sent. */
 const big = (number: number) => Buffer.alloc(20 << 20, `${NAME} ${number} `);
 
+/** What is removed in the end; empty while there is nothing. */
+let root = "";
 let folder = "";
 
 function write(files: Record<string, string | Buffer>): void {
@@ -29,7 +31,8 @@ function write(files: Record<string, string | Buffer>): void {
 }
 
 test.beforeAll(() => {
-  folder = join(mkdtempSync(join(tmpdir(), "cairn-e2e-data-")), "digits");
+  root = mkdtempSync(join(tmpdir(), "cairn-e2e-data-"));
+  folder = join(root, "digits");
   write({
     "README.md": "# Digits\n\nHandwritten ones.\n",
     "labels.csv": "file,label\n1.npy,7\n",
@@ -38,7 +41,9 @@ test.beforeAll(() => {
     [HOSTILE]: "mark-hostile",
   });
 });
-test.afterAll(() => rmSync(dirname(folder), { recursive: true }));
+test.afterAll(() => {
+  if (root) rmSync(root, { recursive: true });
+});
 
 const versions = (page: Page) => page.getByRole("navigation", { name: "Versions" });
 const main = (page: Page) => page.getByRole("main");

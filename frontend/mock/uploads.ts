@@ -27,6 +27,8 @@ function received({ upload, hash }: PathParams) {
   return { offset, complete: here !== undefined && offset === declared.bytes, size: declared.bytes };
 }
 
+/** What stands before a content that comes with others: its hash and its length. */
+const HEAD_BYTES = 32 + 8;
 const OBJECT = at("/uploads/:upload/objects/:hash");
 
 export const uploads = [
@@ -48,11 +50,13 @@ export const uploads = [
     const view = new DataView(body.buffer);
     let objects = 0;
     for (let start = 0; start < body.length; objects += 1) {
+      const content = start + HEAD_BYTES;
+      const end = content <= body.length ? content + Number(view.getBigUint64(start + 32, true)) : content;
+      if (end > body.length) return refuse(400, "invalid", "the last object is cut short");
       const digits = Array.from(body.subarray(start, start + 32), byte => byte.toString(16).padStart(2, "0"));
       const hash = digits.join("");
-      const end = start + 40 + Number(view.getBigUint64(start + 32, true));
-      if (received({ ...params, hash })?.size !== end - start - 40) return gone();
-      kept.set(hash, body.slice(start + 40, end));
+      if (received({ ...params, hash })?.size !== end - content) return gone();
+      kept.set(hash, body.slice(content, end));
       start = end;
     }
     return HttpResponse.json({ objects });

@@ -2,12 +2,12 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
-import { MemoryRouter } from "react-router";
+import { type InitialEntry, MemoryRouter } from "react-router";
 import { afterEach, vi } from "vitest";
 
 let root: Root | null = null;
 
-export function show(node: ReactNode, address = "/"): HTMLElement {
+export function show(node: ReactNode, address: InitialEntry = "/"): HTMLElement {
   const element = document.body.appendChild(document.createElement("div"));
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   root = createRoot(element);

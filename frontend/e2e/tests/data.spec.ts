@@ -18,6 +18,8 @@ const NOTHING = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f326
 /** More than one request sends of a file, and of no earlier run: what the project has is not sent. */
 const big = (number: number) => Buffer.alloc(20 << 20, `${NAME} ${number} `);
 
+/** What is removed in the end; empty while there is nothing. */
+let root = "";
 let folder = "";
 
 function write(files: Record<string, string | Buffer>): void {
@@ -29,7 +31,8 @@ function write(files: Record<string, string | Buffer>): void {
 }
 
 test.beforeAll(() => {
-  folder = join(mkdtempSync(join(tmpdir(), "cairn-e2e-data-")), "digits");
+  root = mkdtempSync(join(tmpdir(), "cairn-e2e-data-"));
+  folder = join(root, "digits");
   write({
     "README.md": "# Digits\n\nHandwritten ones.\n",
     "labels.csv": "file,label\n1.npy,7\n",
@@ -38,7 +41,9 @@ test.beforeAll(() => {
     [HOSTILE]: "mark-hostile",
   });
 });
-test.afterAll(() => rmSync(dirname(folder), { recursive: true }));
+test.afterAll(() => {
+  if (root) rmSync(root, { recursive: true });
+});
 
 const versions = (page: Page) => page.getByRole("navigation", { name: "Versions" });
 const main = (page: Page) => page.getByRole("main");
@@ -101,18 +106,25 @@ test("its files are looked at safely, whatever they are called", async ({ page }
 test("a folder that is dropped becomes the next version, and says what changed", async ({ page }) => {
   await page.goto(`${BASE}/${NAME}`);
   await expect(page.getByRole("heading", { level: 2, name: "Version 1" })).toBeVisible();
-  const transfer = await page.evaluateHandle(() => {
+  const transfer = await page.evaluateHandle(name => {
     const data = new DataTransfer();
+    // As many small ones as go together, and of no earlier run.
+    for (let each = 1; each <= 8; each += 1)
+      data.items.add(new File([`${name} ${each}`], `note-${each}.txt`));
     data.items.add(new File(["file,label\n1.npy,8\n"], "labels.csv"));
     data.items.add(new File(["more"], "more.txt"));
     return data;
-  });
+  }, NAME);
   const target = main(page).getByRole("heading", { level: 1 });
   await target.dispatchEvent("dragover", { dataTransfer: transfer });
   await expect(page.getByText(`Drop to make a new version of ${NAME}`)).toBeVisible();
   await target.dispatchEvent("drop", { dataTransfer: transfer });
   await page.getByLabel("What is new in it").fill("Other labels");
-  await page.getByRole("button", { name: "Upload 2 files" }).click();
+  const together = page.waitForRequest(
+    request => request.method() === "POST" && /\/uploads\/[^/]+\/objects$/.test(request.url()),
+  );
+  await page.getByRole("button", { name: "Upload 10 files" }).click();
+  expect((await (await together).response())?.status()).toBe(200);
   await page.waitForURL(`**${BASE}/${NAME}/2`);
   await page.getByRole("link", { name: "Changes", exact: true }).click();
   const changes = page.getByRole("region", { name: "Changed files" });

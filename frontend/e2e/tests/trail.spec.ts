@@ -1,7 +1,7 @@
 /** What a job leaves behind: one that is held at a cell that failed says so everywhere and goes on, and what it read and left can be walked through. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { createWorkspace, expectRunning, freeName, jobBadge, openLab, PROJECT } from "../app.ts";
 import { expect, expectAccessible, test } from "../fixtures.ts";
@@ -15,17 +15,22 @@ const BEFORE = ["labels = 7", "print('before the mistake')"];
 const WRONG = "print(lables)";
 const RIGHT = "print('after it', labels)";
 
+/** What is removed in the end; empty while there is nothing. */
+let root = "";
 let folder = "";
 let labName = "";
 let workspaceId = "";
 let number = "";
 
 test.beforeAll(() => {
-  folder = join(mkdtempSync(join(tmpdir(), "cairn-e2e-trail-")), "labels");
+  root = mkdtempSync(join(tmpdir(), "cairn-e2e-trail-"));
+  folder = join(root, "labels");
   mkdirSync(folder);
   writeFileSync(join(folder, "labels.csv"), `file,label\n${DATASET},7\n`);
 });
-test.afterAll(() => rmSync(dirname(folder), { recursive: true }));
+test.afterAll(() => {
+  if (root) rmSync(root, { recursive: true });
+});
 
 const graph = (page: Page) => page.getByRole("region", { name: "Lineage graph" });
 const node = (page: Page, name: string) => graph(page).getByRole("link", { name: new RegExp(`^${name}\\b`) });

@@ -71,7 +71,11 @@ test("a choice tells where it will be, and Enter in the picker does not send the
   await eventually(() => expect(choice(page, "digits:3")).not.toBeNull());
   choice(page, "digits:3")?.click();
   await eventually(() => expect(page.textContent).toContain("/cairn/inputs/digits"));
-  const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true });
-  page.querySelector("input")?.dispatchEvent(enter);
-  expect(enter.defaultPrevented).toBe(true);
+  const inputs = [...page.querySelectorAll("input")];
+  expect(new Set(inputs.map(input => input.type))).toEqual(new Set(["text", "radio"]));
+  for (const input of inputs) {
+    const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true });
+    input.dispatchEvent(enter);
+    expect(enter.defaultPrevented, input.type).toBe(true);
+  }
 });

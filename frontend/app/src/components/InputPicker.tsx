@@ -75,6 +75,11 @@ interface ChoiceProps {
   isDisabled?: boolean;
 }
 
+/** Enter does not send the form that the picker may be part of. */
+const stay = (event: KeyboardEvent) => {
+  if (event.key === "Enter") event.preventDefault();
+};
+
 function Choice({ label, isPicked, onPick, title, about, badge, isDisabled }: ChoiceProps) {
   const id = useId();
   return (
@@ -86,6 +91,7 @@ function Choice({ label, isPicked, onPick, title, about, badge, isDisabled }: Ch
         checked={isPicked}
         disabled={isDisabled}
         onChange={onPick}
+        onKeyDown={stay}
         aria-label={label}
         aria-describedby={id}
       />
@@ -132,11 +138,6 @@ function Choices({ legend, queries, count, children }: ChoicesProps) {
 }
 
 const SHOWN = 6;
-
-/** Enter does not send the form that the picker may be part of. */
-const stay = (event: KeyboardEvent) => {
-  if (event.key === "Enter") event.preventDefault();
-};
 
 interface Props {
   project: string;

@@ -6,6 +6,7 @@ import { useDraft } from "~/hooks/useDraft";
 import { paths } from "~/paths";
 import { TextField } from "~/ui/Field";
 import { FormDialog } from "~/ui/FormDialog";
+import { NameField } from "./NameField";
 
 export function NewProject({ onClose }: { onClose: () => void }) {
   const draft = useDraft("project", { name: "", description: "" });
@@ -22,15 +23,7 @@ export function NewProject({ onClose }: { onClose: () => void }) {
   });
   return (
     <FormDialog title="New project" verb="Create project" action={create} onClose={onClose}>
-      <TextField
-        label="Name"
-        required
-        pattern="[a-z0-9][a-z0-9._\-]{0,62}"
-        title="Lower-case letters, digits, dots, underscores and hyphens"
-        hint="Lower-case letters, digits, dots, underscores and hyphens."
-        value={draft.value.name}
-        onChange={event => draft.change({ name: event.target.value })}
-      />
+      <NameField value={draft.value.name} onChange={event => draft.change({ name: event.target.value })} />
       <TextField
         label="Description"
         optional

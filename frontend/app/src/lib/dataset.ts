@@ -24,9 +24,6 @@ const DAMAGE: Partial<Record<Version["integrity"], string>> = {
 export const damageOf = ({ integrity }: Pick<Version, "integrity">): string | null =>
   DAMAGE[integrity] ?? null;
 
-/** What a new dataset's name must be like, as the `pattern` of an input. */
-export const NAME_PATTERN = "[a-z0-9][a-z0-9._\\-]{0,62}";
-
 /** Tags as they are typed: separated by commas, each once. */
 export const toTags = (text: string): string[] => [
   ...new Set(

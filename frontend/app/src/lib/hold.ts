@@ -17,7 +17,7 @@ export const HOLDS: readonly { ms: number; label: string }[] = [
   { ms: 7 * 24 * 60 * MINUTE, label: "7 days" },
 ];
 
-/** `cell 3 of 5`, and its first line where it has one. */
+/** Which cell it is, as in `cell 3 of 5`. */
 export const heldAt = (hold: Pick<Hold, "cell_number" | "cells">): string =>
   `cell ${hold.cell_number} of ${hold.cells}`;
 

@@ -5,8 +5,11 @@ import { Link, useLocation } from "react-router";
 import { cx } from "~/lib/class";
 import { plural } from "~/lib/format";
 import { type Beside, beside, nodeName, nodePath, relation } from "./graph";
-import { HEIGHT, type Layout, layout, type Spot, WIDTH } from "./layout";
+import { type Layout, layout, type Spot, WIDTH } from "./layout";
 import { NodeText } from "./NodeText";
+
+/** Tells this load of the app from earlier ones: what stands in the history outlives a reload, which must not take the focus. */
+const VISIT = performance.timeOrigin;
 
 const layerName = (at: number): string =>
   at === 0 ? "Here" : `${plural(Math.abs(at), "step")} ${at < 0 ? "before" : "after"}`;
@@ -56,7 +59,7 @@ function Node({ node, isStart, common, children }: NodeProps) {
       </div>
     );
   return (
-    <Link to={path} state={{ walked: true }} aria-current={isStart || undefined} {...common}>
+    <Link to={path} state={{ walked: VISIT }} aria-current={isStart || undefined} {...common}>
       {children}
     </Link>
   );
@@ -66,23 +69,31 @@ interface Props {
   lineage: Lineage;
   project: string;
   isOpen: (layer: number) => boolean;
-  onOpen: (layer: number) => void;
+  onToggle: (layer: number) => void;
 }
 
-export function Graph({ lineage, project, isOpen, onOpen }: Props) {
+export function Graph({ lineage, project, isOpen, onToggle }: Props) {
   const { state } = useLocation();
   const drawn = layout(lineage, isOpen);
   const near = beside(lineage.edges);
   const names = new Map(lineage.nodes.map(node => [node.id, nodeName(node, project)]));
-  const [active, setActive] = useState<string | null>(null);
+  const [focused, setFocused] = useState<string | null>(null);
+  const [pointed, setPointed] = useState<string | null>(null);
+  const isMarked = (id: string) => id === focused || id === pointed;
   const list = useRef<HTMLOListElement>(null);
-  /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded. */
-  const wanted = useRef<string | null>((state as { walked?: boolean } | null)?.walked ? lineage.start : null);
+  /** What gets the focus once it is there: the node that one walked to, or the first that was unfolded, or what stands for those that were folded. */
+  const wanted = useRef<string | null>(
+    (state as { walked?: number } | null)?.walked === VISIT ? lineage.start : null,
+  );
   const start = drawn.layers.flatMap(layer => layer.spots).find(spot => spot.id === lineage.start);
-  const frame = useRef<HTMLElement>(null);
+  /** Where the start was put in sight. It stays where one moved it, also while layers come to its left. */
+  const settled = useRef<{ element: HTMLElement; x: number } | null>(null);
   const settle = (element: HTMLElement | null) => {
-    if (element && !frame.current && start) element.scrollLeft = start.x - (element.clientWidth - WIDTH) / 2;
-    frame.current = element;
+    if (!element || !start) return;
+    const last = settled.current;
+    if (last?.element !== element) element.scrollLeft = start.x - (element.clientWidth - WIDTH) / 2;
+    else if (last.x !== start.x) element.scrollLeft += start.x - last.x;
+    settled.current = { element, x: start.x };
   };
   const take = (id: string) => (element: HTMLElement | null) => {
     if (!element || wanted.current !== id) return;
@@ -100,10 +111,10 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
     "data-node": spot.id,
     ref: take(spot.id),
     onKeyDown: walk(spot.id),
-    onFocus: () => setActive(spot.id),
-    onBlur: () => setActive(null),
-    onMouseEnter: () => setActive(spot.id),
-    onMouseLeave: () => setActive(null),
+    onFocus: () => setFocused(spot.id),
+    onBlur: () => setFocused(null),
+    onMouseEnter: () => setPointed(spot.id),
+    onMouseLeave: () => setPointed(null),
     className: cx(
       "absolute block content-center overflow-hidden rounded-lg border px-3 py-2 transition-colors",
       spot.node
@@ -112,7 +123,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
           : "border-line bg-surface hover:border-line-strong hover:bg-hover"
         : "border-dashed border-line-strong bg-bg text-center text-muted hover:bg-hover hover:text-text",
     ),
-    style: { left: spot.x, top: spot.y, width: WIDTH, height: HEIGHT },
+    style: { left: spot.x, top: spot.y, width: WIDTH, height: spot.height },
   });
   return (
     <section
@@ -135,7 +146,7 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
               fill="none"
               strokeWidth={1.5}
               strokeDasharray={line.isFaint ? "4 4" : undefined}
-              className={line.from === active || line.to === active ? "stroke-accent" : "stroke-line-strong"}
+              className={isMarked(line.from) || isMarked(line.to) ? "stroke-accent" : "stroke-line-strong"}
             />
           ))}
         </svg>
@@ -155,11 +166,11 @@ export function Graph({ lineage, project, isOpen, onOpen }: Props) {
                         type="button"
                         {...common(spot)}
                         onClick={() => {
-                          wanted.current = spot.folded[0]?.id ?? null;
-                          onOpen(layer.at);
+                          wanted.current = spot.folded[0]?.id ?? `more:${layer.at}`;
+                          onToggle(layer.at);
                         }}
                       >
-                        {spot.folded.length} more
+                        {spot.folded.length > 0 ? `${spot.folded.length} more` : "Show fewer"}
                       </button>
                     )}
                   </li>

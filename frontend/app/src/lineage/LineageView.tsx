@@ -38,26 +38,33 @@ export function LineageView({ project, reference, empty }: Props) {
   const depth = depthOf(search.get("depth"));
   const found = useQuery({
     ...lineageQuery(project, reference, depth),
-    placeholderData: (known, query) => (query?.queryKey[2] === reference ? known : undefined),
+    placeholderData: (known, query) =>
+      query?.queryKey[1] === project && query.queryKey[2] === reference ? known : undefined,
   });
   const open = (search.get("open") ?? "").split(",").filter(Boolean);
-  if (found.error)
-    return (
-      <ErrorNotice
-        error={found.error}
-        title="The lineage could not be read"
-        action={
-          <Button size="sm" onClick={() => void found.refetch()}>
-            Try again
-          </Button>
-        }
-      />
-    );
-  if (!found.data) return <Loading />;
+  const toggle = (layer: string) => {
+    const others = open.filter(each => each !== layer);
+    setSearch({ open: (others.length < open.length ? others : [...open, layer]).join(",") });
+  };
+  const failure = (
+    <ErrorNotice
+      error={found.error}
+      title={
+        found.data ? "It could not be read again: this is what is known" : "The lineage could not be read"
+      }
+      action={
+        <Button size="sm" onClick={() => void found.refetch()}>
+          Try again
+        </Button>
+      }
+    />
+  );
+  if (!found.data) return found.error ? failure : <Loading />;
   const lineage = found.data;
   const isAlone = lineage.nodes.length < 2;
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
+      {failure}
       {isAlone ? (
         lineage.hidden > 0 ? null : (
           empty
@@ -68,7 +75,7 @@ export function LineageView({ project, reference, empty }: Props) {
           lineage={lineage}
           project={project}
           isOpen={layer => open.includes(String(layer))}
-          onOpen={layer => setSearch({ open: [...open, layer].join(",") })}
+          onToggle={layer => toggle(String(layer))}
         />
       ) : (
         <Outline lineage={lineage} project={project} />

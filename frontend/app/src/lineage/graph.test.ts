@@ -77,7 +77,12 @@ test("of many in a layer some are drawn, and the rest is counted until it is ask
   expect(folded.lines.filter(line => line.to === rest?.id)).toHaveLength(1);
   expect(folded.lines.filter(line => line.to === "v" && line.from === rest?.id)).toHaveLength(1);
   const open = layout(found, layer => layer === 1);
-  expect(open.layers.find(({ at }) => at === 1)?.spots).toHaveLength(20);
+  const all = open.layers.find(({ at }) => at === 1)?.spots ?? [];
+  expect(all).toHaveLength(21);
+  expect(all.at(-1), "and below them the way to fold them again").toMatchObject({
+    id: "fewer:1",
+    folded: [],
+  });
 });
 
 test("an outline says everything once, and where it stands already", () => {

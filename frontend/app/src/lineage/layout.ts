@@ -3,11 +3,13 @@ import type { Lineage, LineageEdge, LineageNode } from "@cairn/api/types";
 import { isFaint, layersOf } from "./graph";
 
 export const WIDTH = 200;
-export const HEIGHT = 124;
+const HEIGHT = 124;
 const ACROSS = 40;
 const DOWN = 14;
 /** What an edge takes in a layer that it only passes. */
 const PASSING = 18;
+/** What the way to fold a layer again takes. */
+const FEWER = 40;
 /** The most nodes of a layer that are drawn before somebody asks for the others. */
 export const MOST = 5;
 
@@ -15,7 +17,8 @@ export interface Spot {
   id: string;
   x: number;
   y: number;
-  /** What is drawn here; null stands for those that are folded away. */
+  height: number;
+  /** What is drawn here; null stands for those that are folded away, or for the way to fold them where there are none. */
   node: LineageNode | null;
   folded: LineageNode[];
 }
@@ -42,6 +45,8 @@ interface Item {
   node: LineageNode | null;
   folded: LineageNode[];
   height: number;
+  /** It stands at the end of its layer. */
+  isLast?: boolean;
 }
 type Column = Item[];
 
@@ -64,8 +69,12 @@ function columnsOf(lineage: Lineage, isOpen: (layer: number) => boolean) {
     column.push(item(node.id, HEIGHT, node));
   }
   for (const [layer, column] of columns) {
-    if (column.length <= MOST || isOpen(layer)) continue;
-    const rest = { ...item(`more:${layer}`, HEIGHT), folded: [] as LineageNode[] };
+    if (column.length <= MOST) continue;
+    if (isOpen(layer)) {
+      column.push({ ...item(`fewer:${layer}`, FEWER), isLast: true });
+      continue;
+    }
+    const rest = { ...item(`more:${layer}`, HEIGHT), folded: [] as LineageNode[], isLast: true };
     for (const { id, node } of column.splice(MOST - 1)) {
       if (node) rest.folded.push(node);
       standIn.set(id, rest.id);
@@ -130,10 +139,10 @@ function order(columns: Map<number, Column>, ways: Way[]): void {
     const inner = new Set(columns.get(other)?.map(each => each.id));
     if (!column || inner.size === 0) return;
     const mean = new Map(
-      column.map(({ id, folded }) => {
+      column.map(({ id, isLast }) => {
         const near = (beside.get(id) ?? []).filter(each => inner.has(each));
         const sum = near.reduce((total, each) => total + (place.get(each) ?? 0), 0);
-        return [id, folded.length > 0 ? 2 : near.length > 0 ? sum / near.length : (place.get(id) ?? 0)];
+        return [id, isLast ? 2 : near.length > 0 ? sum / near.length : (place.get(id) ?? 0)];
       }),
     );
     column.sort((a, b) => (mean.get(a.id) ?? 0) - (mean.get(b.id) ?? 0));
@@ -182,12 +191,13 @@ export function layout(lineage: Lineage, isOpen: (layer: number) => boolean): La
     const x = index * (WIDTH + ACROSS);
     let y = (height - heightOf(column)) / 2;
     const spots = column.map((each): Spot => {
-      const spot = { id: each.id, x, y, node: each.node, folded: each.folded };
-      middles.set(each.id, { x, y: y + each.height / 2 });
-      y += each.height + DOWN;
+      const { id, node, folded, height: tall } = each;
+      const spot = { id, x, y, height: tall, node, folded };
+      middles.set(id, { x, y: y + tall / 2 });
+      y += tall + DOWN;
       return spot;
     });
-    return { at, spots: spots.filter(spot => spot.node || spot.folded.length > 0) };
+    return { at, spots: spots.filter((_, place) => column[place]?.node || column[place]?.isLast) };
   });
   const lines = ways.map(({ from, to, isFaint: faint, stops }): Line => {
     const points = stops.flatMap(stop => middles.get(stop) ?? []);

@@ -12,6 +12,8 @@ const FAMILIES: Record<string, string[]> = {
   "session.revoked": ["sessions", "me"],
   "token.revoked": ["tokens"],
   "environment.changed": ["environments"],
+  // Attaching an input and detaching it change a workspace.
+  "workspace.changed": ["lineage"],
   "job.changed": ["lineage"],
   "dataset.changed": ["lineage"],
   "machine.changed": ["machine-types", "machines"],

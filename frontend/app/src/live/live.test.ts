@@ -45,6 +45,13 @@ test("an event makes old what it touches and nothing else", () => {
   expect(isOld(["projects"])).toBe(false);
 });
 
+test.each(["workspace.changed", "job.changed", "dataset.changed"])("%s makes lineages old", kind => {
+  const client = new QueryClient();
+  client.setQueryData(["lineage", "examples", "digits:3", 2], {});
+  applyChanges([{ number: 1, kind, project_id: "p-1", subject: "x-1" }], client);
+  expect(client.getQueryState(["lineage", "examples", "digits:3", 2])?.isInvalidated).toBe(true);
+});
+
 test("a changed dataset makes its lists old, and what its versions hold not", () => {
   const client = new QueryClient();
   client.setQueryData(["datasets", "examples"], { items: [] });

@@ -9,6 +9,8 @@ interface DialogProps {
   children: ReactNode;
   footer?: ReactNode;
   wide?: boolean;
+  /** Nothing closes it meanwhile. */
+  held?: boolean | undefined;
 }
 
 /** Opens modally and puts the focus where one begins: in the first field, where there is one. */
@@ -18,16 +20,17 @@ const show = (element: HTMLDialogElement | null) => {
   element.querySelector<HTMLElement>("input:not([type=hidden]), textarea, select")?.focus();
 };
 
-export function Dialog({ title, onClose, children, footer, wide }: DialogProps) {
+export function Dialog({ title, onClose, children, footer, wide, held }: DialogProps) {
   const id = useId();
   return (
     <dialog
       ref={show}
       aria-labelledby={id}
+      closedby={held ? "none" : "closerequest"}
       onCancel={event => {
         if (event.target !== event.currentTarget) return;
         event.preventDefault();
-        onClose();
+        if (!held) onClose();
       }}
       className={cx(
         "rise m-auto w-[calc(100vw-24px)] rounded-lg border border-line bg-surface p-0 text-text shadow-[0_16px_48px_var(--shadow)]",
@@ -38,7 +41,7 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
         <h2 id={id} className="text-lg font-semibold">
           {title}
         </h2>
-        <IconButton label="Close" icon="close" size="sm" onClick={onClose} />
+        <IconButton label="Close" icon="close" size="sm" disabled={held} onClick={onClose} />
       </header>
       <div className="max-h-[calc(100dvh-160px)] overflow-y-auto px-5 py-4">{children}</div>
       {footer ? (

@@ -47,6 +47,29 @@ test("it is sent once, and says with the request's id why that failed", async ()
   expect(button("Make it").disabled).toBe(false);
 });
 
+test("nothing closes it while it is sent, and it says what it waits for", async () => {
+  let refuse: (error: Error) => void = () => undefined;
+  const onClose = vi.fn(() => undefined);
+  const { page, button } = await open(() => new Promise((_, reject) => (refuse = reject)), onClose);
+  const status = page.querySelector("[role=status]");
+  expect(status?.textContent).toBe("");
+  (page.querySelector("form") as HTMLFormElement).requestSubmit();
+  await eventually(() => expect(button("Make it").disabled).toBe(true));
+  expect(status?.textContent).toContain("Waiting for the answer");
+  const close = page.querySelector<HTMLButtonElement>("button[aria-label=Close]");
+  expect([button("Cancel").disabled, close?.disabled]).toEqual([true, true]);
+  const press = () => new Event("cancel", { cancelable: true });
+  const held = press();
+  page.querySelector("dialog")?.dispatchEvent(held);
+  expect(held.defaultPrevented).toBe(true);
+  expect(onClose).not.toHaveBeenCalled();
+  refuse(new ApiError(500, "internal", "It broke.", "r-2"));
+  await eventually(() => expect(button("Cancel").disabled).toBe(false));
+  expect(status?.textContent).toBe("");
+  page.querySelector("dialog")?.dispatchEvent(press());
+  expect(onClose).toHaveBeenCalledOnce();
+});
+
 test("cancel leaves it", async () => {
   const onClose = vi.fn(() => undefined);
   const { button } = await open(async () => undefined, onClose);

@@ -16,15 +16,22 @@ interface FormDialogProps {
 /** What went wrong may lie below the part of a long form that one sees. */
 const reveal = (element: HTMLElement | null) => element?.scrollIntoView({ block: "nearest" });
 
+/** While it is sent nothing closes it: the answer may be shown this once. */
 export function FormDialog({ title, verb, action, onClose, children }: FormDialogProps) {
   const id = useId();
   return (
     <Dialog
       title={title}
       onClose={onClose}
+      held={action.isPending}
       footer={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <p role="status" className="mr-auto self-center text-sm text-muted">
+            {action.isPending ? "Waiting for the answer; it cannot be closed meanwhile." : null}
+          </p>
+          <Button onClick={onClose} disabled={action.isPending}>
+            Cancel
+          </Button>
           <Button look="primary" type="submit" form={id} busy={action.isPending}>
             {verb}
           </Button>

@@ -7,7 +7,7 @@ export interface Small {
 
 /** The largest content that goes with others. The server takes four times that. */
 const SMALL_BYTES = 256 << 10;
-/** What one request carries at most. */
+/** What one request carries at most. `cli/src/small.rs` has the same limits, but for the bytes: its requests have less time. */
 const MOST_CONTENTS = 512;
 const MOST_BYTES = 4 << 20;
 /** Fewer are sent alone. */

@@ -1,6 +1,7 @@
 import { uploads } from "@cairn/mock/uploads";
 import { getResponse } from "msw";
 import { beforeEach, expect, test, vi } from "vitest";
+import { framed } from "./batch";
 import { makeTransport } from "./transport";
 
 const ORIGIN = "http://localhost";
@@ -56,6 +57,18 @@ test("small contents go together", async () => {
   expect(await received(id, two, signal)).toEqual({ offset: 0, complete: true });
   const other = [{ hash: "bb".repeat(32), file: new Blob(["?"]) }];
   await expect(putSmall(id, other, signal)).rejects.toMatchObject({ status: 404 });
+});
+
+test("what is cut short in its head or its content is refused, and not kept", async () => {
+  const { id } = await post("/projects/p/uploads", {});
+  const hash = "0b".repeat(32);
+  await post(`/uploads/${id}/entries`, [{ path: "one", hash, size: 3 }]);
+  const whole = framed([{ hash, file: new Blob(["one"]) }]);
+  const send = (body: Blob) => ask(`/api/v1/uploads/${id}/objects`, { method: "POST", body });
+  for (const bytes of [20, 39, 40, 42])
+    expect((await send(whole.slice(0, bytes))).status, `${bytes}`).toBe(400);
+  expect(await makeTransport("p").received(id, hash, signal)).toEqual({ offset: 0, complete: false });
+  expect((await send(whole)).status).toBe(200);
 });
 
 test("what was not declared has no head", async () => {

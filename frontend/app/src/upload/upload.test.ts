@@ -112,7 +112,7 @@ class Server implements Transport {
   refuse: (upload: string) => ApiError | null = () => null;
   /** What every request for a content waits for. */
   held: (signal: AbortSignal) => Promise<void> = async () => undefined;
-  refuseBatches: ApiError | null = null;
+  refuseBatches: (batches: number) => ApiError | null = () => null;
   begun = 0;
   puts = 0;
   batches = 0;
@@ -148,7 +148,7 @@ class Server implements Transport {
   };
   putSmall = async (upload: string, contents: Small[]) => {
     this.batches += 1;
-    const refused = this.refuse(upload) ?? this.refuseBatches;
+    const refused = this.refuse(upload) ?? this.refuseBatches(this.batches);
     if (refused) throw refused;
     for (const { hash, file } of contents) this.kept.set(hash, new Uint8Array(await file.arrayBuffer()));
   };
@@ -211,17 +211,67 @@ test("many small files go together, and large ones alone", async () => {
   expect(told.at(-1)?.bytes).toBe(told.at(-1)?.allBytes);
 });
 
-test("what a server does not take together is sent file by file", async () => {
+test.each([400, 404, 405])("what a server does not take together (%i) is sent file by file", async status => {
   const server = new Server();
-  server.refuseBatches = new ApiError(400, "invalid", "The content is not what its hash says.", null);
+  server.refuseBatches = () =>
+    new ApiError(status, "invalid", "The content is not what its hash says.", null);
   const { made } = upload(many(20), server);
   await made.run();
   expect([server.batches, server.puts, server.kept.size]).toEqual([1, 20, 20]);
 });
 
+const UNREACHABLE = new ApiError(0, "unreachable", "The server cannot be reached.", null);
+
+test.each([0, 429, 502])(
+  "what goes together is sent again together where that may help (%i)",
+  async status => {
+    const server = new Server();
+    server.refuseBatches = batches => (batches < 3 ? new ApiError(status, "busy", "Not now.", null) : null);
+    const { made, told } = upload(many(20), server);
+    await made.run();
+    expect([server.batches, server.puts, server.kept.size]).toEqual([3, 0, 20]);
+    expect(told.some(each => each.isBroken)).toBe(true);
+    expect(told.at(-1)).toMatchObject({ files: 20, isBroken: false });
+  },
+);
+
+test("a server that stays away is told as that, not as the matter of a file", async () => {
+  const server = new Server();
+  server.refuseBatches = () => UNREACHABLE;
+  const { made } = upload(many(20), server);
+  await expect(made.run()).rejects.toBe(UNREACHABLE);
+  expect(server.puts).toBe(0);
+});
+
+test.each([401, 403])("who may not send (%i) is told so, whatever was sent", async status => {
+  const refused = new ApiError(status, "refused", "Not you.", null);
+  for (const files of [many(20), many(1)]) {
+    const server = new Server();
+    server.putSmall = () => Promise.reject(refused);
+    server.put = () => Promise.reject(refused);
+    await expect(upload(files, server).made.run()).rejects.toBe(refused);
+  }
+});
+
+test("of several that go together the one that can no longer be read is named at once", async () => {
+  const server = new Server();
+  server.refuseBatches = () => UNREACHABLE;
+  const files = many(20);
+  const gone = (files[7] as Picked).file;
+  const slice = gone.slice.bind(gone);
+  gone.slice = (...range) => {
+    const part = slice(...range);
+    part.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));
+    return part;
+  };
+  const { made } = upload(files, server);
+  await expect(made.run()).rejects.toThrow("file-7 was changed, moved or deleted while it was sent");
+  expect([server.batches, server.puts]).toEqual([1, 0]);
+});
+
 test("an upload that has ended is not gone on with file by file", async () => {
   const server = new Server();
-  server.refuseBatches = conflict("The upload was aborted or expired.");
+  server.refuseBatches = () => conflict("The upload was aborted or expired.");
   const { made } = upload(many(20), server);
   await expect(made.run()).rejects.toThrow("aborted or expired");
   expect([server.begun, server.puts]).toEqual([2, 0]);

@@ -2,7 +2,7 @@
  * Sends files as an upload: hashes them, says what there is, sends what the project does not have yet, goes on where a connection broke.
  * Knows neither how hashes are made nor how the server is reached.
  */
-import { ApiError } from "@cairn/api/errors";
+import { ApiError, isStatus } from "@cairn/api/errors";
 import { parted, type Small } from "./batch";
 import type { Hasher } from "./hasher";
 import type { Picked } from "./plan";
@@ -78,8 +78,14 @@ function isPassing(error: unknown): boolean {
   return error.status === 0 || error.status >= 500 || [408, 425, 429].includes(error.status);
 }
 
+/** What the server says of one of several contents, or of taking them together. */
+const isOfPart = (error: unknown): boolean => [400, 404, 405].some(status => isStatus(error, status));
+
+/** What the server says of who asks, not of what is sent. */
+const isOfPerson = (error: unknown): boolean => isStatus(error, 401) || isStatus(error, 403);
+
 /** Another request still sends the same content, as one does that broke and that the server waits for; or more of it is said to be there than is. */
-const isElsewhere = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
+const isElsewhere = (error: unknown): boolean => isStatus(error, 409);
 
 /** A file that was changed, moved or deleted since it was picked can no longer be read. */
 async function isReadable(file: Blob): Promise<boolean> {
@@ -242,13 +248,13 @@ export class Upload {
     await each(parted(contents), AT_ONCE, part => this.sendPart(upload, part));
   }
 
-  /** What does not go together goes file by file, so that a failure names the file. */
+  /** What the server does not take together goes file by file, so that a failure names the file. */
   private async sendPart(upload: string, part: Content[]): Promise<void> {
     const { signal } = this.stop;
     if (part.length > 1) {
       try {
         this.tell({ path: part[0]?.path ?? null });
-        await this.parts.transport.putSmall(upload, part, signal);
+        await this.persist(() => this.sendTogether(upload, part));
         this.add(
           part.reduce((sum, { file }) => sum + file.size, 0),
           part.length,
@@ -256,13 +262,26 @@ export class Upload {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        if (ended(error)) throw error;
+        if (!isOfPart(error)) throw error;
       }
     }
     for (const content of part) {
       this.tell({ path: content.path });
       await this.sendOne(upload, content);
       this.add(0, 1);
+    }
+  }
+
+  /** A browser tells a file that it can no longer read as a connection that broke: that one is named, and nothing is tried again. */
+  private async sendTogether(upload: string, part: Content[]): Promise<void> {
+    const { signal } = this.stop;
+    try {
+      await this.parts.transport.putSmall(upload, part, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      for (const { path, file } of isPassing(error) ? part : [])
+        if (!(await isReadable(file))) throw new FileError(path, CHANGED, { cause: error });
+      throw error;
     }
   }
 
@@ -302,11 +321,10 @@ export class Upload {
 
   /** Throws what no other try would mend. */
   private async judge(error: unknown, path: string, file: Blob): Promise<void> {
-    if (ended(error)) throw error;
+    if (ended(error) || isOfPerson(error)) throw error;
     if (!(await isReadable(file))) throw new FileError(path, CHANGED, { cause: error });
     if (isPassing(error) || isElsewhere(error)) return;
-    if (error instanceof ApiError && error.status === 400)
-      throw new FileError(path, CHANGED, { cause: error });
+    if (isStatus(error, 400)) throw new FileError(path, CHANGED, { cause: error });
     const why = error instanceof Error ? error.message : String(error);
     throw new FileError(path, `was not taken. ${why}`, { cause: error });
   }

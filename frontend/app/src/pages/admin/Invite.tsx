@@ -1,6 +1,7 @@
 /** Invites a person: makes the account and shows the link with which they sign in first. */
 import * as api from "@cairn/api/operations";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { NameField } from "~/components/NameField";
 import { useDraft } from "~/hooks/useDraft";
 import { usersQuery } from "~/queries/account";
 import { Button } from "~/ui/Button";
@@ -46,12 +47,7 @@ export function Invite({ onClose }: { onClose: () => void }) {
     return <LinkDialog name={invite.data.user.name} link={invite.data.link} onClose={onClose} />;
   return (
     <FormDialog title="Invite someone" verb="Invite" action={invite} onClose={onClose}>
-      <TextField
-        label="Name"
-        required
-        autoCapitalize="none"
-        pattern="[a-z0-9][a-z0-9._\-]{0,62}"
-        title="Lower-case letters, digits, dots, underscores and hyphens"
+      <NameField
         hint="They sign in with it; it does not change."
         value={value.name}
         onChange={event => change({ name: event.target.value })}

@@ -3,12 +3,11 @@ import * as api from "@cairn/api/operations";
 import type { Dataset } from "@cairn/api/types";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { NAME_PATTERN } from "~/lib/dataset";
+import { NameField } from "~/components/NameField";
 import { aliasMovesQuery, datasetQuery } from "~/queries/datasets";
 import { Button } from "~/ui/Button";
 import { Chip } from "~/ui/Chip";
 import { Dialog } from "~/ui/Dialog";
-import { TextField } from "~/ui/Field";
 import { ErrorNotice } from "~/ui/Notice";
 import { Loading } from "~/ui/Skeleton";
 import { Ago } from "~/ui/Time";
@@ -90,11 +89,9 @@ export function Aliases({ dataset, number, onClose }: Props) {
               give.mutate();
             }}
           >
-            <TextField
+            <NameField
               label={`Alias for version ${number}`}
-              required
-              pattern={NAME_PATTERN}
-              title="Lower-case letters, digits, dots, underscores and hyphens"
+              hint={null}
               placeholder="prod"
               value={name}
               onChange={event => setName(event.target.value)}

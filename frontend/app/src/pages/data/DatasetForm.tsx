@@ -1,6 +1,7 @@
 /** What is said of a dataset, to fill in: for a new one, and to change. */
 import type { Dataset, Visibility } from "@cairn/api/types";
-import { NAME_PATTERN, VISIBILITY } from "~/lib/dataset";
+import { NameField } from "~/components/NameField";
+import { VISIBILITY } from "~/lib/dataset";
 import { SelectField, TextArea, TextField } from "~/ui/Field";
 
 export interface Form {
@@ -28,12 +29,8 @@ interface Props {
 export function DatasetFields({ form, change, mayOpen, nameHint }: Props) {
   return (
     <>
-      <TextField
-        label="Name"
-        required
-        pattern={NAME_PATTERN}
-        title="Lower-case letters, digits, dots, underscores and hyphens"
-        hint={nameHint ?? "Lower-case letters, digits, dots, underscores and hyphens."}
+      <NameField
+        {...(nameHint ? { hint: nameHint } : {})}
         value={form.name}
         onChange={event => change({ name: event.target.value })}
       />

@@ -4,9 +4,11 @@ import type { Dataset } from "@cairn/api/types";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
+import { useDraft } from "~/hooks/useDraft";
 import { toTags } from "~/lib/dataset";
 import { paths } from "~/paths";
 import { datasetQuery } from "~/queries/datasets";
+import { Button } from "~/ui/Button";
 import { FormDialog } from "~/ui/FormDialog";
 import { toast } from "~/ui/Toasts";
 import { DatasetFields, type Form, formOf } from "./DatasetForm";
@@ -29,7 +31,8 @@ interface Props {
 
 export function EditDataset({ dataset, mayOpen, onClose }: Props) {
   const [before] = useState(() => formOf(dataset));
-  const [form, setForm] = useState(before);
+  const draft = useDraft<Partial<Form>>(`dataset-edit:${dataset.id}`, {});
+  const form = { ...before, ...draft.value };
   const client = useQueryClient();
   const navigate = useNavigate();
   const save = useMutation({
@@ -37,6 +40,7 @@ export function EditDataset({ dataset, mayOpen, onClose }: Props) {
     onSuccess: async saved => {
       client.setQueryData(datasetQuery(saved.project, saved.name).queryKey, saved);
       await client.invalidateQueries({ queryKey: ["datasets"] });
+      draft.clear();
       onClose();
       toast("Saved");
       if (saved.name !== dataset.name)
@@ -47,10 +51,13 @@ export function EditDataset({ dataset, mayOpen, onClose }: Props) {
     <FormDialog title={`Edit ${dataset.name}`} verb="Save" action={save} onClose={onClose}>
       <DatasetFields
         form={form}
-        change={part => setForm({ ...form, ...part })}
+        change={draft.change}
         mayOpen={mayOpen}
         nameHint="It is part of references: old ones stop to work."
       />
+      <Button size="sm" className="justify-self-start" onClick={draft.clear}>
+        As it was
+      </Button>
     </FormDialog>
   );
 }

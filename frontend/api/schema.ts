@@ -2132,6 +2132,8 @@ export interface components {
             created_ms: number;
             /** @description The environment that a job ran in. */
             environment: string | null;
+            /** @description Whether a job waits at a cell that failed. */
+            held: boolean;
             /** @description Its name in this graph. */
             id: string;
             /** @description What it is. */

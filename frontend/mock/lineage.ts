@@ -10,6 +10,7 @@ const PROJECT = "examples";
 
 const nothing = {
   state: null,
+  held: false,
   manifest_digest: null,
   code_digest: null,
   environment: null,
@@ -41,6 +42,7 @@ function job(number: number, title: string): LineageNode {
     user: known?.user ?? "ada",
     created_ms: known?.created_ms ?? now,
     state: known?.state ?? "complete",
+    held: known?.hold != null,
     code_digest: "9f1c22d04be1",
     environment: "default",
     machine: "cpu-small",

@@ -91,6 +91,9 @@ test("a notebook is held where one asked for it, and its lists and its page say 
   const latest = page.getByRole("listitem").filter({ hasText: `#${number}` });
   await expect(latest.locator("[data-state=held]")).toBeVisible();
   await expectAccessible(page);
+
+  await page.goto(`/p/${PROJECT}/jobs/${number}/lineage`);
+  await expect(graph(page).locator("[data-state=held]")).toBeVisible();
 });
 
 test("it goes on with a corrected notebook and is held no more", async ({ page }) => {

@@ -2,12 +2,18 @@
 
 use std::collections::HashMap;
 
-use axum::extract::State;
+use axum::extract;
 use control::lineage::{How, Key, Node};
 use serde::{Deserialize, Serialize};
 use storage::{
-    Page, datasets::Visibility, ids::ProjectId, jobs::Job as JobRecord, leases::Subject,
-    members::Role, projects, snapshots,
+    Page,
+    datasets::Visibility,
+    holds,
+    ids::ProjectId,
+    jobs::{Job as JobRecord, State},
+    leases::Subject,
+    members::Role,
+    projects, snapshots,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -95,6 +101,8 @@ pub(crate) struct LineageNode {
     created_ms: i64,
     /// How far a job is.
     state: Option<String>,
+    /// Whether a job waits at a cell that failed.
+    held: bool,
     /// The manifest of a version, or of what a job left.
     manifest_digest: Option<String>,
     /// The content digest of the code that a job ran.
@@ -138,7 +146,7 @@ pub(crate) struct Lineage {
     params(("project" = String, Path, description = "Id or name"), LineageQuery),
     responses((status = 200, body = Lineage), (status = "4XX", body = Envelope)))]
 pub(crate) async fn get_lineage(
-    State(app): State<App>,
+    extract::State(app): extract::State<App>,
     principal: Principal,
     Path(project): Path<String>,
     Query(query): Query<LineageQuery>,
@@ -245,6 +253,7 @@ async fn shown(app: &App, placed: &Placed, node: &Node) -> Result<LineageNode, A
                 user: version.user.clone(),
                 created_ms: version.created_ms,
                 state: None,
+                held: false,
                 manifest_digest: Some(version.manifest_digest.clone()),
                 code_digest: None,
                 environment: None,
@@ -262,6 +271,7 @@ async fn shown(app: &App, placed: &Placed, node: &Node) -> Result<LineageNode, A
             user: workspace.user.clone(),
             created_ms: workspace.created_ms,
             state: None,
+            held: false,
             manifest_digest: None,
             code_digest: None,
             environment: Some(workspace.environment.clone()),
@@ -278,6 +288,7 @@ async fn of_job(
     job: &JobRecord,
 ) -> Result<LineageNode, ApiError> {
     let code = snapshots::get(app.db(), job.snapshot_id).await?;
+    let held = job.state == State::Started && holds::current(app.db(), job.id).await?.is_some();
     Ok(LineageNode {
         id,
         kind: NodeKind::Job,
@@ -287,6 +298,7 @@ async fn of_job(
         user: job.user.clone(),
         created_ms: job.created_ms,
         state: Some(job.state.to_string()),
+        held,
         manifest_digest: job
             .outputs
             .as_ref()

@@ -28,7 +28,7 @@ export function NodeText({ node, within }: { node: LineageNode; within: string }
           <span className="sr-only">{word} </span>
           {nodeName(node, within)}
         </span>
-        {node.state ? <JobBadge state={node.state as JobState} /> : null}
+        {node.state ? <JobBadge state={node.held ? "held" : (node.state as JobState)} /> : null}
       </span>
       {node.title ? <span className="block truncate text-sm">{node.title}</span> : null}
       <span className="block truncate text-sm text-muted">

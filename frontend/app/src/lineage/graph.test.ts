@@ -12,6 +12,7 @@ const node = (id: string): LineageNode => ({
   user: "ada",
   created_ms: 0,
   state: null,
+  held: false,
   manifest_digest: null,
   code_digest: null,
   environment: null,

@@ -14,6 +14,14 @@ CREATE TABLE collections (
 );
 CREATE UNIQUE INDEX collections_running ON collections (state) WHERE state = 'running';
 
+-- The store that this database belongs to. That store says so too: its file `database` has the database_id. store_id: its name; none: what this database
+-- was first opened with is not known to be its own. At most one row.
+CREATE TABLE own_store (
+    one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
+    database_id TEXT NOT NULL,
+    store_id TEXT
+);
+
 -- What a cycle found that nothing needs, of objects, nodes of manifests and damaged files put aside. Whatever needs it again takes the row away;
 -- what is still here a day later may go. bytes: as it lies in the store.
 CREATE TABLE condemned (

@@ -31,6 +31,7 @@ mod records;
 mod report;
 mod roots;
 mod sweep;
+mod tie;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use records::{Collection, State, get, is_due, list};
 pub use report::{Age, Report, Tally};
 
 pub(crate) use records::newest as newest_cycle;
+pub(crate) use tie::tie;
 
 /// How a cycle goes about it.
 #[derive(Debug, Clone)]
@@ -78,8 +80,9 @@ pub struct Begun {
 /// Begins a cycle: at most one at a time on a store.
 ///
 /// # Errors
-/// `Conflict` while another one runs.
+/// `Conflict` while another one runs, and where the database is not the store's own.
 pub async fn begin(store: &Store, options: Options) -> Result<Begun> {
+    tie::check(store).await?;
     let files = store.files().clone();
     let lock = blocking(move || files.collecting()).await?;
     let lock = lock.ok_or_else(|| Error::conflict("the store is being collected already"))?;

@@ -13,6 +13,7 @@ mod crash;
 mod interleave;
 mod life;
 mod stress;
+mod tie;
 
 /// Everything that is condemned may go at the next cycle.
 fn at_once() -> Options {

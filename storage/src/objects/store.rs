@@ -52,6 +52,7 @@ impl Store {
         let store = Self {
             inner: Arc::new(inner),
         };
+        crate::gc::tie(&store).await?;
         crate::uploads::clean(&store).await?;
         let newest = crate::gc::newest_cycle(store.db()).await?;
         store.files().claims().condemned(newest);

@@ -202,33 +202,47 @@ pub(super) fn sweep(
 ) -> Result<Swept> {
     let mut swept = Swept::default();
     for chunk in ripe.chunks(AT_ONCE) {
-        super::step("to sweep");
-        // Nobody looks for these while they are looked at again.
-        let (_gate, shared) = store.files().shut_out()?;
-        if shared {
-            swept.shared = true;
-            return Ok(swept);
+        let few = |few: &[Doomed]| sweep_few(store, (prefix, *judge), few);
+        for done in [few(chunk)?] {
+            swept.shared |= done.shared;
+            swept.gone.extend(done.gone);
         }
-        let claims = store.files().claims();
+        if swept.shared {
+            break;
+        }
+    }
+    Ok(swept)
+}
+
+/// The transaction begins first, so that nobody waits for the gate while this waits for the database. Whoever has either never waits for a transaction.
+fn sweep_few(store: &Store, (prefix, judge): (u8, Judge), chunk: &[Doomed]) -> Result<Swept> {
+    super::step("to sweep");
+    let (files, claims) = (store.files(), store.files().claims());
+    let work = |mut tx: Tx| async move {
+        // Nobody looks for these until their files are gone.
+        let (gate, shared) = files.shut_out()?;
+        if shared {
+            return Ok(None);
+        }
         let alone = claims.alone(prefix);
         let unclaimed = chunk.iter().filter(|one| !claims.claimed(&one.key()));
         let unclaimed: Vec<&Doomed> = unclaimed.collect();
-        let (unclaimed, judge) = (&unclaimed, *judge);
-        let mut gone = wait_for(
-            store
-                .db()
-                .write(|mut tx| async move { forget(&mut tx, unclaimed, judge).await }),
-        )?;
+        let mut gone = forget(&mut tx, &unclaimed, judge).await?;
         if without("rows") {
             gone.extend(unclaimed.iter().map(|one| one.hash));
         }
-        super::step("rows swept");
-        for one in unclaimed.iter().filter(|one| gone.contains(&one.hash)) {
-            store.objects().remove(one.space, &one.hash)?;
-            super::step("one swept");
-            swept.gone.insert(one.key());
-        }
-        drop(alone);
+        Ok(Some((gone, gate, alone)))
+    };
+    let mut swept = Swept::default();
+    let Some((gone, _gate, _alone)) = wait_for(store.db().write(work))? else {
+        swept.shared = true;
+        return Ok(swept);
+    };
+    super::step("rows swept");
+    for one in chunk.iter().filter(|one| gone.contains(&one.hash)) {
+        store.objects().remove(one.space, &one.hash)?;
+        super::step("one swept");
+        swept.gone.insert(one.key());
     }
     Ok(swept)
 }

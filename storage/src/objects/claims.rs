@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::staging::Scratch;
 use super::{Hash, Space};
@@ -83,13 +83,12 @@ impl Claims {
             .unwrap_or_default()
     }
 
-    /// Keeps everybody from looking for what begins with this byte.
+    /// Keeps everybody from looking for what begins with this byte. Blocks.
     pub(crate) fn alone(&self, prefix: u8) -> RwLockWriteGuard<'_, ()> {
         loop {
             match self.stripes[usize::from(prefix)].try_write() {
                 Ok(guard) => return guard,
-                Err(std::sync::TryLockError::Poisoned(guard)) => return guard.into_inner(),
-                Err(std::sync::TryLockError::WouldBlock) => wait(),
+                Err(_) => wait(),
             }
         }
     }
@@ -98,8 +97,7 @@ impl Claims {
         loop {
             match self.stripes[usize::from(prefix)].try_read() {
                 Ok(guard) => return guard,
-                Err(std::sync::TryLockError::Poisoned(guard)) => return guard.into_inner(),
-                Err(std::sync::TryLockError::WouldBlock) => wait(),
+                Err(_) => wait(),
             }
         }
     }

@@ -22,11 +22,11 @@ CREATE TABLE own_store (
     store_id TEXT
 );
 
--- What a cycle found that nothing needs, of objects, nodes of manifests and damaged files put aside. Whatever needs it again takes the row away;
+-- What a cycle found that nothing needs, of objects and nodes of manifests. Whatever needs it again takes the row away;
 -- what is still here a day later may go. bytes: as it lies in the store.
 CREATE TABLE condemned (
     hash TEXT NOT NULL PRIMARY KEY CHECK (LENGTH(hash) = 64),
-    space TEXT NOT NULL CHECK (space IN ('objects', 'manifests', 'damaged')),
+    space TEXT NOT NULL CHECK (space IN ('objects', 'manifests')),
     bytes BIGINT NOT NULL CHECK (bytes >= 0),
     cycle BIGINT NOT NULL,
     condemned_ms BIGINT NOT NULL

@@ -48,7 +48,7 @@ pub(crate) use tie::tie;
 pub struct Options {
     /// How long something must have been condemned before it goes, in milliseconds. Nothing but the comfort of second thoughts depends on it.
     pub interval_ms: i64,
-    /// How long damaged objects that were put aside are kept, in milliseconds, counted from when a cycle first saw them.
+    /// How long damaged objects that were put aside are kept, in milliseconds, counted from when they were put aside.
     pub damaged_ms: i64,
     /// Only says what it would do.
     pub dry: bool,

@@ -124,7 +124,7 @@ impl Cycle {
             self.store.files().claims().condemned(self.number);
         }
         super::step("condemned");
-        leftovers::remove(&self.store, (self.number, &self.options), &mut self.report)
+        leftovers::remove(&self.store, &self.options, &mut self.report)
     }
 
     /// The last cycle that is older than all work under way; what work of other processes is older than is not known.

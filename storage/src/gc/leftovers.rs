@@ -2,55 +2,36 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Options, Report, mark};
 use crate::Result;
-use crate::db::{Tx, execute, optional, sql};
+use crate::db::{optional, sql};
 use crate::materialise::Link;
 use crate::mount::IMAGE;
-use crate::objects::{Hash, Store, io_error, number, remove_tree, wait_for};
+use crate::objects::{Hash, Store, io_error, remove_tree, wait_for};
 
 /// Looks through all of it. Blocks.
-pub(super) fn remove(
-    store: &Store,
-    (cycle, options): (i64, &Options),
-    report: &mut Report,
-) -> Result<()> {
-    damaged(store, (cycle, options), report)?;
+pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
+    damaged(store, options, report)?;
     images(store, options, report)?;
     trees(store, options, report)
 }
 
-/// Damaged objects are kept for a person to look at, for a time that begins when a cycle first sees them.
-fn damaged(store: &Store, (cycle, options): (i64, &Options), report: &mut Report) -> Result<()> {
+/// Damaged objects are kept for a person to look at, for a time from when they were put aside: their status changed then.
+fn damaged(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
     let before_ms = store.db().now_ms().saturating_sub(options.damaged_ms);
-    for (hash, path, bytes) in named(&store.within("damaged"), "")? {
-        let text = "SELECT condemned_ms FROM condemned WHERE hash = $1 AND space = 'damaged'";
-        let query = sql(text).bind(hash.to_hex());
-        let since: Option<i64> = wait_for(optional(store.db(), query))?;
-        if since.is_none_or(|since| since > before_ms) {
-            report.damaged_kept.add(bytes);
-            if since.is_none() && !options.dry {
-                let text = "INSERT INTO condemned (hash, space, bytes, cycle, condemned_ms) VALUES ($1, 'damaged', $2, $3, $4) \
-                     ON CONFLICT DO NOTHING";
-                wait_for(store.db().write(|mut tx: Tx| async move {
-                    let query = sql(text).bind(hash.to_hex()).bind(number(bytes));
-                    let query = query.bind(cycle).bind(tx.now_ms());
-                    execute(&mut tx, query).await
-                }))?;
-            }
+    for (_, path, found) in named(&store.within("damaged"), "")? {
+        if found.ctime().saturating_mul(1000) > before_ms {
+            report.damaged_kept.add(found.len());
             continue;
         }
-        report.damaged_removed.add(bytes);
-        if options.dry {
-            continue;
+        report.damaged_removed.add(found.len());
+        if !options.dry {
+            let failed = |error| io_error("cannot remove a damaged object", error);
+            fs::remove_file(path).map_err(failed)?;
         }
-        fs::remove_file(path).map_err(|error| io_error("cannot remove a damaged object", error))?;
-        let text = "DELETE FROM condemned WHERE hash = $1 AND space = 'damaged'";
-        wait_for(store.db().write(|mut tx: Tx| async move {
-            execute(&mut tx, sql(text).bind(hash.to_hex())).await
-        }))?;
     }
     Ok(())
 }
@@ -58,11 +39,11 @@ fn damaged(store: &Store, (cycle, options): (i64, &Options), report: &mut Report
 /// Images of manifests that are forgotten and not mounted.
 fn images(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
     let mounted = mark::mounted(store)?;
-    for (digest, path, bytes) in named(&store.within("images"), IMAGE)? {
+    for (digest, path, found) in named(&store.within("images"), IMAGE)? {
         if mounted.contains(&digest) || is_recorded(store, &digest)? {
             continue;
         }
-        report.leftovers.add(bytes);
+        report.leftovers.add(found.len());
         if !options.dry {
             fs::remove_file(path).map_err(|error| io_error("cannot remove an image", error))?;
         }
@@ -114,7 +95,7 @@ fn is_recorded(store: &Store, digest: &Hash) -> Result<bool> {
 }
 
 /// What a folder has under names that are a hash followed by `end`.
-fn named(folder: &Path, end: &str) -> Result<Vec<(Hash, PathBuf, u64)>> {
+fn named(folder: &Path, end: &str) -> Result<Vec<(Hash, PathBuf, fs::Metadata)>> {
     let failed = |error| io_error(format!("cannot list {}", folder.display()), error);
     let there = match fs::read_dir(folder) {
         Ok(there) => there,
@@ -127,8 +108,8 @@ fn named(folder: &Path, end: &str) -> Result<Vec<(Hash, PathBuf, u64)>> {
         let name = entry.file_name();
         let name = name.to_str().and_then(|name| name.strip_suffix(end));
         if let Some(hash) = name.and_then(|name| name.parse().ok()) {
-            let bytes = entry.metadata().map_err(failed)?.len();
-            named.push((hash, entry.path(), bytes));
+            let found = entry.metadata().map_err(failed)?;
+            named.push((hash, entry.path(), found));
         }
     }
     Ok(named)

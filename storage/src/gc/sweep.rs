@@ -71,7 +71,7 @@ impl Record for Known {
 const OBJECTS: &str = "SELECT hash, 'objects' AS space, size AS bytes, created_ms, NULL AS cycle, NULL AS condemned_ms FROM objects \
      WHERE hash > $1 ORDER BY hash LIMIT $2";
 const CONDEMNED: &str = "SELECT hash, space, bytes, NULL AS created_ms, cycle, condemned_ms FROM condemned \
-     WHERE hash > $1 AND space <> 'damaged' ORDER BY hash LIMIT $2";
+     WHERE hash > $1 ORDER BY hash LIMIT $2";
 
 /// The rows of a table in the order of their hashes, read by pages. What is written meanwhile may be missed: whoever acts on a row looks at it again.
 struct Rows {

@@ -30,6 +30,7 @@ mod marks;
 mod records;
 mod report;
 mod roots;
+mod stuck;
 mod sweep;
 mod tie;
 

@@ -9,9 +9,9 @@ use super::marks::{Need, Needs};
 use super::records::{self, State};
 use super::roots::{self, AT_ONCE, Root, Roots};
 use super::sweep::{self, Doomed, Stock};
-use super::{Options, Report, Stop, leftovers};
+use super::{Options, Report, Stop, leftovers, stuck};
 use crate::Result;
-use crate::db::Tx;
+use crate::db::Db;
 use crate::objects::{Hash, Store, wait_for};
 
 /// The most manifests that a report names.
@@ -149,10 +149,12 @@ impl Cycle {
             for chunk in ripe.chunks(AT_ONCE) {
                 stop.check()?;
                 super::step("to forget");
-                let done = if self.options.dry {
+                let done: HashSet<Hash> = if self.options.dry {
                     chunk.iter().map(|root| root.digest).collect()
                 } else {
-                    wait_for(db.write(|mut tx| async move { forget(&mut tx, chunk).await }))?
+                    let few = |few: &[Root]| forget(&db, few);
+                    let done = stuck::pass_over(chunk, |root| root.digest, &few)?;
+                    done.into_iter().flatten().collect()
                 };
                 for root in chunk.iter().filter(|root| done.contains(&root.digest)) {
                     self.name(root, true)?;
@@ -255,14 +257,17 @@ impl Cycle {
     }
 }
 
-async fn forget(tx: &mut Tx, chunk: &[Root]) -> Result<HashSet<Hash>> {
-    let mut gone = HashSet::new();
-    for root in chunk {
-        if roots::forget(tx, root).await? {
-            gone.insert(root.digest);
+/// Forgets those that nothing has come to hold since; says which. Blocks.
+fn forget(db: &Db, chunk: &[Root]) -> Result<HashSet<Hash>> {
+    wait_for(db.write(|mut tx| async move {
+        let mut gone = HashSet::new();
+        for root in chunk {
+            if roots::forget(&mut tx, root).await? {
+                gone.insert(root.digest);
+            }
         }
-    }
-    Ok(gone)
+        Ok(gone)
+    }))
 }
 
 /// Everything of a part of the store, by what names it.

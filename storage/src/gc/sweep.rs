@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::cycle::{Judge, There};
+use super::stuck;
 use crate::Result;
 use crate::db::{Db, Query, Record, Row, Tx, all, execute, select_in, sql};
 use crate::objects::{Hash, Key, Space, Store, number, revive as take_back, wait_for, without};
@@ -203,7 +204,7 @@ pub(super) fn sweep(
     let mut swept = Swept::default();
     for chunk in ripe.chunks(AT_ONCE) {
         let few = |few: &[Doomed]| sweep_few(store, (prefix, *judge), few);
-        for done in [few(chunk)?] {
+        for done in stuck::pass_over(chunk, |one| one.hash, &few)? {
             swept.shared |= done.shared;
             swept.gone.extend(done.gone);
         }

@@ -133,7 +133,7 @@ pub struct HomeRun {
 
 /// Records a snapshot that [`super::take`] made. `whole`: the run has ended. The same content as the last one is not recorded again.
 ///
-/// Returns `None`, having recorded nothing, where the home is another copy by now, or another run writes this one.
+/// Returns `None`, having recorded nothing, where the home is another copy by now, another run writes this one, or the workspace is deleted.
 /// Thins older snapshots out; their objects stay.
 pub async fn save(
     tx: &mut Tx,
@@ -141,7 +141,9 @@ pub async fn save(
     run: HomeRun,
     whole: bool,
 ) -> Result<Option<HomeSnapshot>> {
-    hold(tx, run.workspace_id).await?;
+    if hold(tx, run.workspace_id).await?.is_none() {
+        return Ok(None);
+    }
     let home = copies(&mut *tx, run.workspace_id).await?.into_iter().next();
     if home.is_none_or(|home| (home.machine_id, home.fence) != (run.machine_id, run.fence)) {
         return Ok(None);

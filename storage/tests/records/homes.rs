@@ -12,6 +12,7 @@ use crate::bed::{Bed, on_both, written};
 
 on_both!(
     a_snapshot_of_an_older_run_is_refused,
+    a_snapshot_of_a_deleted_workspace_is_refused,
     the_home_is_where_the_last_run_was,
     only_the_newest_snapshot_can_be_accepted,
     conflicts_and_sizes_are_kept,
@@ -134,6 +135,17 @@ async fn a_snapshot_of_an_older_run_is_refused(bed: &Bed) {
     home.save(bed, second, "two", false).await.unwrap();
     let kept = homes::snapshots(&bed.db, home.workspace.id).await.unwrap();
     assert_eq!(kept.len(), 2);
+}
+
+async fn a_snapshot_of_a_deleted_workspace_is_refused(bed: &Bed) {
+    let (home, here) = (Home::new(bed).await, machine(bed));
+    let id = home.workspace.id;
+    let run = home.run(bed, 1, here).await;
+    home.save(bed, run, "one", false).await.unwrap();
+    home.stop(bed, 1).await;
+    written!(bed, |tx| workspaces::desire(&mut tx, id, Desired::Deleted)).unwrap();
+    assert!(written!(bed, |tx| workspaces::deleted(&mut tx, id)).unwrap());
+    assert_eq!(home.save(bed, run, "late", true).await, None);
 }
 
 async fn the_home_is_where_the_last_run_was(bed: &Bed) {

@@ -87,7 +87,9 @@ impl Cycle {
     }
 
     fn work(&mut self, stop: &Stop) -> Result<()> {
-        self.store.files().clean()?;
+        if !self.options.dry {
+            self.store.files().clean()?;
+        }
         let db = self.store.db().clone();
         // Before anything is looked at: work that begins later meets only what is needed, or says that it needs it.
         let judge = Judge {
@@ -101,12 +103,8 @@ impl Cycle {
             marked,
             unheld,
             unreadable,
-        } = mark::mark(&self.store, &gone, stop)?;
+        } = mark::mark(&self.store, (&gone, self.options.seen.as_ref()), stop)?;
         if !unreadable.is_empty() {
-            tracing::error!(
-                manifests = unreadable.len(),
-                "manifests that are needed cannot be read: nothing is collected"
-            );
             self.report.unreadable = unreadable.into_iter().take(UNREADABLE).collect();
             return Ok(());
         }
@@ -141,11 +139,11 @@ impl Cycle {
     /// Forgets what was condemned and nothing has come to hold since. Returns what is gone, or, dry, would be.
     fn forget(&mut self, judge: &Judge, stop: &Stop) -> Result<HashSet<Hash>> {
         let db = self.store.db().clone();
-        let mounted = mark::mounted(&self.store)?;
+        let shown = mark::shown(&self.store, self.options.seen.as_ref())?;
         let mut gone = HashSet::new();
         for page in Roots::new(&db) {
             let mut ripe = page?;
-            ripe.retain(|root| roots::ripe(root, judge) && !mounted.contains(&root.digest));
+            ripe.retain(|root| roots::ripe(root, judge) && !shown.contains(&root.digest));
             for chunk in ripe.chunks(AT_ONCE) {
                 stop.check()?;
                 super::step("to forget");

@@ -38,8 +38,12 @@ impl Record for Object {
     }
 }
 
-/// Marks what is needed; but for `gone`, manifests that are as good as forgotten.
-pub(super) fn mark(store: &Store, gone: &HashSet<Hash>, stop: &Stop) -> Result<Found> {
+/// Marks what is needed; but for `gone`, manifests that are as good as forgotten. Runs see `seen`, also such as is no mount.
+pub(super) fn mark(
+    store: &Store,
+    (gone, seen): (&HashSet<Hash>, Option<&HashSet<Hash>>),
+    stop: &Stop,
+) -> Result<Found> {
     let mut walk = Walk {
         objects: Arc::clone(store.objects()),
         marks: Marks::create(store.files())?,
@@ -51,7 +55,6 @@ pub(super) fn mark(store: &Store, gone: &HashSet<Hash>, stop: &Stop) -> Result<F
     }
     super::step("objects marked");
     let (mut unheld, mut unreadable) = (Vec::new(), Vec::new());
-    let mounted = &mut BTreeSet::new();
     for page in Roots::new(store.db()) {
         for root in page? {
             if gone.contains(&root.digest) {
@@ -66,26 +69,32 @@ pub(super) fn mark(store: &Store, gone: &HashSet<Hash>, stop: &Stop) -> Result<F
     }
     super::step("held marked");
     // After the records: what is mounted then was recorded, or is mounted still.
-    mounted.extend(self::mounted(store)?);
+    let shown = shown(store, seen)?;
     for root in &unheld {
-        if mounted.contains(&root.digest) {
+        if shown.contains(&root.digest) {
             walk.held(&root.digest, &mut unreadable)?;
         }
     }
-    unheld.retain(|root| !mounted.contains(&root.digest));
+    unheld.retain(|root| !shown.contains(&root.digest));
     for root in &unheld {
-        // What cannot be read of it nobody can use either.
-        let read = walk.manifest(&root.digest, Need::Fading);
-        if read.as_ref().is_err_and(Error::retryable) {
-            read?;
+        match walk.manifest(&root.digest, Need::Fading) {
+            // What is missing or damaged of it nobody can use either; anything else may be readable in a moment.
+            Err(error) if !is_lost(&error) => return Err(error),
+            _ => {}
         }
-        stop.check()?;
     }
     Ok(Found {
         marked: walk.marks.finish()?,
         unheld,
         unreadable,
     })
+}
+
+/// The manifests that somebody sees now: those that are mounted, on any machine that shares the store, and `seen`.
+pub(super) fn shown(store: &Store, seen: Option<&HashSet<Hash>>) -> Result<BTreeSet<Hash>> {
+    let mut shown = mounted(store)?;
+    shown.extend(seen.into_iter().flatten());
+    Ok(shown)
 }
 
 /// The manifests that the kernel shows to somebody now.
@@ -102,6 +111,17 @@ pub(super) fn mounted(store: &Store) -> Result<BTreeSet<Hash>> {
         mounted.extend(name.to_str().and_then(|name| name.parse::<Hash>().ok()));
     }
     Ok(mounted)
+}
+
+/// Whether something is missing or damaged; not so where the system could not read it.
+fn is_lost(error: &Error) -> bool {
+    let first = std::error::Error::source(error);
+    let mut causes = std::iter::successors(first, |cause| cause.source());
+    let of_system = causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.raw_os_error().is_some())
+    });
+    matches!(error, Error::Internal { .. }) && !of_system
 }
 
 struct Walk<'a> {
@@ -130,9 +150,8 @@ impl Walk<'_> {
     }
 
     fn held(&mut self, digest: &Hash, unreadable: &mut Vec<Hash>) -> Result<()> {
-        self.stop.check()?;
         match self.manifest(digest, Need::Held) {
-            Err(error) if !error.retryable() => {
+            Err(error) if matches!(error, Error::Internal { .. }) => {
                 tracing::warn!(manifest = %digest, %error, "a manifest that is needed cannot be read");
                 unreadable.push(*digest);
                 Ok(())
@@ -142,10 +161,12 @@ impl Walk<'_> {
     }
 
     fn manifest(&mut self, digest: &Hash, need: Need) -> Result<()> {
+        self.stop.check()?;
         self.marks.add((Space::Manifests, *digest), need)?;
         let manifest = Manifest::open(Arc::clone(&self.objects), digest)?
             .ok_or_else(|| Error::fault(format!("the manifest {digest} is missing")))?;
         for number in 0..manifest.leaves() {
+            self.stop.check()?;
             let Some(leaf) = manifest.leaf_digest(number) else {
                 continue;
             };

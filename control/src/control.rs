@@ -14,6 +14,7 @@ use storage::{
 
 use crate::{
     Error, Result,
+    collections::Cycles,
     datasets::Checks,
     locks::Locks,
     machine::{Machine, Machines},
@@ -35,6 +36,7 @@ struct Inner {
     /// For what a running server sees of its inputs.
     inputs: Locks<WorkspaceId>,
     checks: Checks,
+    cycles: Cycles,
 }
 
 /// What control works with.
@@ -58,6 +60,7 @@ impl Control {
             turns: Turns::default(),
             inputs: Locks::default(),
             checks: Checks::default(),
+            cycles: Cycles::default(),
         }))
     }
 
@@ -111,6 +114,10 @@ impl Control {
 
     pub(crate) fn checks(&self) -> &Checks {
         &self.0.checks
+    }
+
+    pub(crate) fn cycles(&self) -> &Cycles {
+        &self.0.cycles
     }
 
     pub(crate) fn turns(&self) -> &Turns {

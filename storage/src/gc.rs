@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Result;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::ids::UserId;
 use crate::objects::{Hash, Store, blocking};
@@ -76,6 +77,7 @@ impl Default for Options {
 /// A cycle that is on record and has not begun its work.
 pub struct Begun {
     cycle: cycle::Cycle,
+    stop: Stop,
 }
 
 /// Begins a cycle: at most one at a time on a store.
@@ -89,7 +91,19 @@ pub async fn begin(store: &Store, options: Options) -> Result<Begun> {
     let lock = lock.ok_or_else(|| Error::conflict("the store is being collected already"))?;
     let number = records::begin(store.db(), &options).await?;
     let cycle = cycle::Cycle::new(store.clone(), (number, options), lock);
-    Ok(Begun { cycle })
+    let stop = Stop::default();
+    Ok(Begun { cycle, stop })
+}
+
+/// Records that a cycle was killed, if one was; where another process collects now, that one will.
+pub async fn end_killed(store: &Store) -> Result<()> {
+    let files = store.files().clone();
+    let lock = blocking(move || files.collecting()).await?;
+    if lock.is_some() {
+        let work = |mut tx: Tx| async move { records::end_killed(&mut tx).await };
+        store.db().write(work).await?;
+    }
+    Ok(())
 }
 
 impl Begun {
@@ -98,16 +112,20 @@ impl Begun {
         self.cycle.number()
     }
 
+    /// Tells it to stop.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// Carries the cycle out, in small transactions, and records what came of it.
     ///
     /// Dropping the future stops it soon; so does the end of the process, at any point. The next cycle goes on from what was done.
     ///
     /// # Errors
-    /// `Unavailable` where the store or the database cannot be worked with now; what was done until then is done.
+    /// `Conflict` where it was stopped, `Unavailable` where the store or the database cannot be worked with now; what was done until then is done.
     pub async fn run(self) -> Result<Report> {
-        let stop = Stop::default();
+        let (cycle, stop) = (self.cycle, self.stop);
         let told = Told(stop.clone());
-        let cycle = self.cycle;
         let done = blocking(move || cycle.run(&stop)).await;
         drop(told);
         done
@@ -119,11 +137,16 @@ pub async fn collect(store: &Store, options: Options) -> Result<Report> {
     begin(store, options).await?.run().await
 }
 
-/// Tells a cycle to stop.
+/// Tells a cycle to stop, which it does soon.
 #[derive(Clone, Default)]
-struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
+    /// Tells it now.
+    pub fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) {
             return Err(Error::conflict("the collection was stopped"));
@@ -137,7 +160,7 @@ struct Told(Stop);
 
 impl Drop for Told {
     fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
+        self.0.now();
     }
 }
 

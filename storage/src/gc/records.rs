@@ -22,6 +22,11 @@ named! {
     }
 }
 
+/// How many cycles stay on record.
+const KEPT: i64 = 1000;
+/// How long after one that failed another is tried.
+const AGAIN_MS: i64 = 3_600_000;
+
 /// A cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Collection {
@@ -58,15 +63,32 @@ impl Record for Collection {
 /// Records a cycle that begins. The caller holds the lock of the store: what is on record as running has been killed.
 pub(super) async fn begin(db: &Db, options: &Options) -> Result<i64> {
     let work = |mut tx: Tx| async move {
-        let text = "UPDATE collections SET state = 'failed', ended_ms = $1 WHERE state = 'running'";
-        let now_ms = tx.now_ms();
-        execute(&mut tx, sql(text).bind(now_ms)).await?;
+        end_killed(&mut tx).await?;
         let text = "INSERT INTO collections (number, state, dry, user_id, started_ms) \
              SELECT COALESCE(MAX(number), 0) + 1, 'running', $1, $2, $3 FROM collections RETURNING number";
         let query = sql(text).bind(i64::from(options.dry)).bind(options.by);
-        required::<i64>(&mut tx, query.bind(now_ms)).await
+        let query = query.bind(tx.now_ms());
+        let number: i64 = required(&mut tx, query).await?;
+        let text = "DELETE FROM collections WHERE number <= $1";
+        execute(&mut tx, sql(text).bind(number - KEPT)).await?;
+        Ok(number)
     };
     db.write(work).await
+}
+
+/// Records that a cycle which is on record as running was killed. The caller holds the lock of the store.
+pub(super) async fn end_killed(tx: &mut Tx) -> Result<()> {
+    let text = "UPDATE collections SET state = 'failed', ended_ms = $1 WHERE state = 'running' RETURNING *";
+    let query = sql(text).bind(tx.now_ms());
+    let killed: Option<Collection> = optional(&mut *tx, query).await?;
+    match killed {
+        Some(one) if !one.dry => {
+            let told = serde_json::json!({"state": State::Failed.as_str()});
+            let subject = one.number.to_string();
+            audit::record(tx, one.user_id, "collect", &subject, &told).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Records that all that a cycle found unneeded is condemned.
@@ -107,14 +129,21 @@ pub(crate) async fn newest(db: &Db) -> Result<i64> {
     required(db, sql(text)).await
 }
 
-/// Whether it is time for another cycle: the last one, dry ones aside, ended at least this long ago.
+/// Whether it is time for another cycle: the last one, dry ones aside, came to its end at least this long ago, and none failed within the hour.
 pub async fn is_due(db: &Db, interval_ms: i64) -> Result<bool> {
-    let text =
-        "SELECT COALESCE(MAX(ended_ms), -1) FROM collections WHERE dry = 0 AND state = 'done'";
-    let last: i64 = required(db, sql(text)).await?;
-    // A clock that was set back must not put it off for ever.
+    let text = "SELECT COALESCE(MAX(ended_ms), -1) FROM collections WHERE dry = 0 AND state = $1";
     let now_ms = db.now_ms();
-    Ok(last < 0 || now_ms - last >= interval_ms || last > now_ms)
+    for (state, after_ms) in [
+        (State::Done, interval_ms),
+        (State::Failed, interval_ms.min(AGAIN_MS)),
+    ] {
+        let last: i64 = required(db, sql(text).bind(state.as_str())).await?;
+        // A clock that was set back must not put it off for ever.
+        if (0..=now_ms).contains(&last) && now_ms - last < after_ms {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The cycle with this number.

@@ -14,6 +14,7 @@ mod interleave;
 mod life;
 mod stress;
 mod tie;
+mod when;
 
 /// Everything that is condemned may go at the next cycle.
 fn at_once() -> Options {

@@ -20,6 +20,8 @@ use tokio::sync::watch as channel;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
+#[cfg(test)]
+pub(crate) use open::migrate_to;
 pub use read::Read;
 pub(crate) use read::{Query, Record, Row, all, execute, optional, required, select_in, sql};
 pub use tx::Tx;

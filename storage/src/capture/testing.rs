@@ -121,6 +121,12 @@ pub(crate) async fn add_project(db: &Db, owner: UserId, name: &str) -> ProjectId
         .id
 }
 
+/// Makes the database at `url` as it was at a version of its tables, and puts something into it.
+pub(crate) async fn migrated(url: &str, version: i64, text: String) {
+    crate::db::migrate_to(url, version).await.unwrap();
+    statement(url, text).await;
+}
+
 async fn statement(server: &str, text: String) {
     use sqlx::{AssertSqlSafe, Connection};
     sqlx::any::install_default_drivers();

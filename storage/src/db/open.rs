@@ -63,6 +63,18 @@ pub(super) async fn pools(url: &str) -> Result<Pools> {
     Ok(pools)
 }
 
+/// Brings the tables to an older version only.
+#[cfg(test)]
+pub(crate) async fn migrate_to(url: &str, version: i64) -> Result<()> {
+    sqlx::any::install_default_drivers();
+    let pools = sqlite(url).await?;
+    let done = MIGRATIONS.run_to(version, &pools.writer).await;
+    done.map_err(|error| Error::internal("cannot bring the tables there", error))?;
+    pools.writer.close().await;
+    pools.readers.close().await;
+    Ok(())
+}
+
 async fn sqlite(url: &str) -> Result<Pools> {
     let mode = if url.contains('?') {
         "&mode=rwc"

@@ -12,6 +12,7 @@ use crate::{datasets, manifest, outputs, snapshots, uploads};
 mod crash;
 mod interleave;
 mod life;
+mod odd;
 mod stress;
 mod tie;
 mod when;

@@ -36,7 +36,6 @@ CREATE TABLE condemned (
 ALTER TABLE manifest_roots ADD COLUMN touched BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE manifest_roots ADD COLUMN condemned_in BIGINT;
 ALTER TABLE manifest_roots ADD COLUMN condemned_ms BIGINT;
-CREATE INDEX manifest_roots_condemned ON manifest_roots (condemned_in) WHERE condemned_in IS NOT NULL;
 
 -- Said by `condemned` now.
 ALTER TABLE objects DROP COLUMN state;

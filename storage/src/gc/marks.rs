@@ -82,7 +82,7 @@ impl Marked {
             return Err(corrupt("a list of what is needed is cut short"));
         }
         let mut needs: Vec<(Key, Need)> = records.iter().map(parse).collect();
-        // The greatest need of each comes last, and is the one that stays.
+        // The greatest need of each comes first, and is the one that stays.
         needs.sort_unstable_by(|a, b| b.cmp(a));
         needs.dedup_by_key(|(key, _)| *key);
         needs.reverse();

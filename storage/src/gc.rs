@@ -3,7 +3,7 @@
 //! What is needed is said in one place (`holders`): columns of records that hold a manifest or an object, and what is mounted now. A cycle walks
 //! through the manifests that are held (`mark`) and compares that with what is there, one first byte of hashes after another (`cycle`). What
 //! nothing needs it *condemns*, on record. What the cycle before condemned, and still nothing needs, it *sweeps*. Three things make that
-//! right beside any work, without a lock that others wait for:
+//! right beside any work, with locks that others wait for only while a few hundred rows and files go:
 //!
 //! - Whatever comes to need something takes its condemnation back in the transaction that records so (`objects::record`).
 //! - Work under way *claims* what it puts or meets before it is recorded (`objects::claims`). Put and sweep of one hash hold the same lock, and

@@ -120,7 +120,7 @@ fn show(report: &Report, dry_run: bool) -> anyhow::Result<()> {
         ("  30 days", report.age.month),
         ("  longer", report.age.older),
         ("  not on record", report.age.unknown),
-        ("left by crashes", report.unrecorded),
+        ("logs, crashes", report.unrecorded),
         ("damaged, old", report.damaged_removed),
         ("images and trees", report.leftovers),
     ];

@@ -76,7 +76,7 @@ pub(crate) struct Ages {
     month: Tally,
     /// Before that.
     older: Tally,
-    /// Not on record: lists of files, and what a crash left.
+    /// Not on record: lists of files, logs, and what a crash left.
     unknown: Tally,
 }
 
@@ -106,7 +106,7 @@ pub(crate) struct CollectionReport {
     swept: Tally,
     /// Found unused before, and used again.
     revived: Tally,
-    /// Of those condemned, waiting and swept: what no record names, such as a crash leaves.
+    /// Of those condemned, waiting and swept: what no record names, such as logs of what was deleted and what a crash left.
     unrecorded: Tally,
     /// Of those condemned, waiting and swept: when they came in.
     age: Ages,
@@ -120,7 +120,7 @@ pub(crate) struct CollectionReport {
     damaged_removed: Tally,
     /// Images and trees of what is gone.
     leftovers: Tally,
-    /// Manifests that are used and cannot be read. While there are any nothing is removed, for what they need is not known.
+    /// Manifests that are used and cannot be read. While there are any no file is removed, for what they need is not known.
     unreadable: Vec<String>,
     /// Whether another process works on the store: then nothing is removed.
     shared: bool,

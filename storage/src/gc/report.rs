@@ -34,7 +34,7 @@ pub struct Age {
     pub month: Tally,
     /// Before that.
     pub older: Tally,
-    /// Not on record: nodes of manifests, and what a crash left.
+    /// Not on record: nodes of manifests, logs, and what a crash left.
     pub unknown: Tally,
 }
 
@@ -63,7 +63,7 @@ pub struct Report {
     pub swept: Tally,
     /// Condemned before, and needed again.
     pub revived: Tally,
-    /// Of those condemned, waiting and swept: what no record names, such as a crash leaves.
+    /// Of those condemned, waiting and swept: what no record names, such as logs of what was deleted and what a crash left.
     pub unrecorded: Tally,
     /// Of those condemned, waiting and swept: when they came in.
     pub age: Age,
@@ -75,9 +75,10 @@ pub struct Report {
     pub damaged_kept: Tally,
     /// And those removed, being old.
     pub damaged_removed: Tally,
-    /// Images, trees and half-made files that belong to nothing and were removed.
+    /// Images and trees of manifests that are forgotten, which were removed; those stay where other servers may share the store.
     pub leftovers: Tally,
-    /// Manifests that are needed and cannot be read, at most 10. While there are any, what they need is not known, and nothing is condemned or swept.
+    /// Manifests that are needed and cannot be read, at most 10. While there are any, what they need is not known, and nothing in the store is
+    /// condemned or swept; manifests that were condemned before and that nothing holds are forgotten all the same, and keep their content.
     pub unreadable: Vec<Hash>,
     /// Whether another process works on the store: then nothing is swept.
     pub shared: bool,

@@ -121,7 +121,12 @@ fn is_lost(error: &Error) -> bool {
         let cause = cause.downcast_ref::<io::Error>();
         cause.is_some_and(|cause| cause.raw_os_error().is_some())
     });
-    matches!(error, Error::Internal { .. }) && !of_system
+    !error.retryable() && !is_stop(error) && !of_system
+}
+
+/// Whether the cycle was told to stop.
+fn is_stop(error: &Error) -> bool {
+    matches!(error, Error::Conflict(_))
 }
 
 struct Walk<'a> {
@@ -151,7 +156,7 @@ impl Walk<'_> {
 
     fn held(&mut self, digest: &Hash, unreadable: &mut Vec<Hash>) -> Result<()> {
         match self.manifest(digest, Need::Held) {
-            Err(error) if matches!(error, Error::Internal { .. }) => {
+            Err(error) if !error.retryable() && !is_stop(&error) => {
                 tracing::warn!(manifest = %digest, %error, "a manifest that is needed cannot be read");
                 unreadable.push(*digest);
                 Ok(())

@@ -76,6 +76,44 @@ async fn a_healed_object_goes_also_while_its_damaged_copy_is_kept() {
 }
 
 #[tokio::test]
+async fn a_fading_manifest_that_the_system_cannot_read_stops_a_cycle_and_a_missing_one_does_not() {
+    let fixture = Fixture::new().await;
+    let (store, folder) = (&fixture.store, fixture.folder("work"));
+    let digits = dataset(&fixture, "digits").await;
+    write(&folder, "a", "a");
+    let (number, digest) = push(&fixture, digits, &folder).await;
+    retract(&fixture, digits, number).await;
+    let hex = digest.to_hex();
+    let place = store.within("manifests").join(&hex[..2]).join(&hex[2..]);
+    std::fs::remove_file(&place).unwrap();
+    std::fs::create_dir(&place).unwrap();
+    let failed = collect(store, at_once()).await;
+    assert!(matches!(failed, Err(Error::Internal { .. })), "{failed:?}");
+    assert_eq!(count(store.db(), "SELECT COUNT(*) FROM condemned").await, 0);
+    std::fs::remove_dir(&place).unwrap();
+    for _ in 0..2 {
+        cycle(store).await;
+    }
+    assert!(!has(store, "a"));
+}
+
+#[tokio::test]
+async fn a_dry_cycle_leaves_staging_as_it_is() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let left = store.within("staging").join("left");
+    std::fs::create_dir(&left).unwrap();
+    let dry = Options {
+        dry: true,
+        ..at_once()
+    };
+    collect(store, dry).await.unwrap();
+    assert!(left.exists());
+    cycle(store).await;
+    assert!(!left.exists());
+}
+
+#[tokio::test]
 async fn what_is_held_outlives_the_upgrade_to_a_collected_store() {
     let fixture = Fixture::sqlite().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));

@@ -1399,7 +1399,7 @@ export interface components {
             month: components["schemas"]["Tally"];
             /** @description Before that. */
             older: components["schemas"]["Tally"];
-            /** @description Not on record: lists of files, and what a crash left. */
+            /** @description Not on record: lists of files, logs, and what a crash left. */
             unknown: components["schemas"]["Tally"];
             /** @description Within a week. */
             week: components["schemas"]["Tally"];
@@ -1581,9 +1581,9 @@ export interface components {
             shared: boolean;
             /** @description Removed. */
             swept: components["schemas"]["Tally"];
-            /** @description Manifests that are used and cannot be read. While there are any nothing is removed, for what they need is not known. */
+            /** @description Manifests that are used and cannot be read. While there are any no file is removed, for what they need is not known. */
             unreadable: string[];
-            /** @description Of those condemned, waiting and swept: what no record names, such as a crash leaves. */
+            /** @description Of those condemned, waiting and swept: what no record names, such as logs of what was deleted and what a crash left. */
             unrecorded: components["schemas"]["Tally"];
             /** @description Found unused before, and not for long enough yet. */
             waiting: components["schemas"]["Tally"];

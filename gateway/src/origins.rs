@@ -1,6 +1,8 @@
 //! Which origin a request is for: the app, one workspace, or none of ours. It reads `Host` strictly, because that header decides who
 //! may do what; it knows no sessions and no records.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Uri, header};
 use storage::ids::WorkspaceId;
 
@@ -28,21 +30,21 @@ pub struct BadHost;
 #[derive(Clone, Debug)]
 pub struct Origins {
     secure: bool,
-    app: Authority,
+    app: Authority<'static>,
     app_origin: String,
     app_is_loopback: bool,
     /// The parent of workspace origins.
-    domain: Option<Authority>,
+    domain: Option<Authority<'static>>,
     /// What stands before and after an id in the origin of a workspace.
     around_id: Option<(String, String)>,
     /// The shared origin of workspaces, on the second listener.
-    shared: Option<(Authority, String)>,
+    shared: Option<(Authority<'static>, String)>,
 }
 
 /// A host name in lower case and a port, never left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Authority {
-    host: String,
+struct Authority<'a> {
+    host: Cow<'a, str>,
     port: u16,
 }
 
@@ -52,20 +54,23 @@ impl Origins {
         let url = &config.public_url;
         let secure = config.is_secure();
         let app = Authority {
-            host: url.host_str().unwrap_or_default().to_ascii_lowercase(),
+            host: in_lower_case(url.host_str().unwrap_or_default()),
             port: url.port_or_known_default().unwrap_or(80),
-        };
+        }
+        .into_owned();
         let shared = config.workspace_url.as_ref().map(|url| {
             let authority = Authority {
-                host: url.host_str().unwrap_or_default().to_ascii_lowercase(),
+                host: in_lower_case(url.host_str().unwrap_or_default()),
                 port: url.port_or_known_default().unwrap_or(80),
-            };
+            }
+            .into_owned();
             (authority, url.origin().ascii_serialization())
         });
         let domain = config
             .workspace_domain
             .as_deref()
-            .and_then(|domain| Authority::parse(domain, secure).ok());
+            .and_then(|domain| Authority::parse(domain, secure).ok())
+            .map(Authority::into_owned);
         Self {
             secure,
             app,
@@ -127,7 +132,31 @@ impl Origins {
         self.shared.as_ref().map(|(_, origin)| origin.clone())
     }
 
-    fn authority(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, BadHost> {
+    /// Whether workspaces have an origin, of their own or a shared one.
+    pub(crate) fn has_workspaces(&self) -> bool {
+        self.around_id.is_some() || self.shared.is_some()
+    }
+
+    /// What follows the origin of a workspace in an address; `None` where it begins with another.
+    pub(crate) fn after_workspace<'a>(
+        &self,
+        id: &WorkspaceId,
+        address: &'a str,
+    ) -> Option<&'a str> {
+        let Some((before, after)) = &self.around_id else {
+            let (_, shared) = self.shared.as_ref()?;
+            return address.strip_prefix(shared.as_str());
+        };
+        let rest = address.strip_prefix(before.as_str())?;
+        let (label, rest) = rest.split_once('.')?;
+        let rest = rest.strip_prefix(after.strip_prefix('.')?)?;
+        label
+            .parse()
+            .is_ok_and(|found: WorkspaceId| found == *id)
+            .then_some(rest)
+    }
+
+    fn authority<'a>(&self, uri: &Uri, headers: &'a HeaderMap) -> Result<Authority<'a>, BadHost> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().ok_or(BadHost)?;
         if hosts.next().is_some() {
@@ -140,20 +169,20 @@ impl Origins {
         }
     }
 
-    fn workspace_of(&self, host: &Authority) -> Option<WorkspaceId> {
+    fn workspace_of(&self, host: &Authority<'_>) -> Option<WorkspaceId> {
         let domain = self.domain.as_ref()?;
-        let label = host.host.strip_suffix(&domain.host)?.strip_suffix('.')?;
+        let label = host.host.strip_suffix(&*domain.host)?.strip_suffix('.')?;
         (host.port == domain.port).then(|| label.parse().ok())?
     }
 
-    fn is_app(&self, host: &Authority) -> bool {
-        let same_machine = self.app_is_loopback
-            && matches!(host.host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
+    fn is_app(&self, host: &Authority<'_>) -> bool {
+        let same_machine =
+            self.app_is_loopback && matches!(&*host.host, "localhost" | "127.0.0.1" | "[::1]");
         host.port == self.app.port && (host.host == self.app.host || same_machine)
     }
 }
 
-fn around_id(domain: &Authority, secure: bool) -> (String, String) {
+fn around_id(domain: &Authority<'_>, secure: bool) -> (String, String) {
     let (scheme, usual) = if secure { ("https", 443) } else { ("http", 80) };
     let after = if domain.port == usual {
         format!(".{}", domain.host)
@@ -163,9 +192,24 @@ fn around_id(domain: &Authority, secure: bool) -> (String, String) {
     (format!("{scheme}://"), after)
 }
 
-impl Authority {
+fn in_lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+impl<'a> Authority<'a> {
+    fn into_owned(self) -> Authority<'static> {
+        Authority {
+            host: Cow::Owned(self.host.into_owned()),
+            port: self.port,
+        }
+    }
+
     /// Reads `host[:port]`. A trailing dot is kept: to a browser it is another origin, so it is none of ours.
-    fn parse(text: &str, secure: bool) -> Result<Self, BadHost> {
+    fn parse(text: &'a str, secure: bool) -> Result<Self, BadHost> {
         let (host, port) = if text.starts_with('[') {
             let end = text.find(']').ok_or(BadHost)?;
             text[1..end]
@@ -196,7 +240,7 @@ impl Authority {
             _ => return Err(BadHost),
         };
         Ok(Self {
-            host: host.to_ascii_lowercase(),
+            host: in_lower_case(host),
             port,
         })
     }

@@ -128,11 +128,7 @@ impl<W: Workspaces> Proxy<W> {
             started: Instant::now(),
             client: peer.client,
             method: request.method().clone(),
-            path: if self.access_log {
-                request.uri().path().to_owned()
-            } else {
-                String::new()
-            },
+            target: request.uri().path_and_query().cloned(),
             workspace: None,
             user: None,
             request: self.ids.next(),
@@ -288,10 +284,9 @@ impl<W: Workspaces> Proxy<W> {
     }
 
     fn refuse_forged(&self, visit: &Visit) -> Result<(), Refusal> {
-        let origin = self
-            .origins
-            .of_workspace(&visit.path.workspace)
-            .ok_or(Refusal::Missing)?;
+        if !self.origins.has_workspaces() {
+            return Err(Refusal::Missing);
+        }
         // Nobody has a reason to link to the last two from elsewhere, and a GET of jupyter-scheduler writes files.
         let closed = ["files", "view", "nbconvert", "scheduler", ".cairn"];
         let file = closed.iter().any(|part| visit.path.is_below(part));
@@ -300,7 +295,7 @@ impl<W: Workspaces> Proxy<W> {
             headers: &visit.parts.headers,
             upgrade: visit.upgrade,
             file,
-            origin: &origin,
+            after_origin: &|address| self.origins.after_workspace(&visit.path.workspace, address),
         })
         .map_err(|_| Refusal::Forged)
     }

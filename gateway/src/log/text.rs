@@ -104,6 +104,17 @@ impl Line {
 }
 
 impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Most texts are quoted as they are; the formatter looks at every character of every one.
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if field.name() == "message" || !value.bytes().all(is_plain) {
+            return self.record_debug(field, &value);
+        }
+        for piece in [" ", field.name(), "=\"", value, "\""] {
+            self.0.push_str(piece);
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.add(field, format_args!("{value:?}"));
     }
@@ -148,6 +159,7 @@ mod tests {
             duration_us = 17_u64,
             workspace.id = Some(tracing::field::display("id")),
             user.name = Some("al\"ice\n"),
+            plain = "it's é and\u{7f}",
             nobody = None::<&str>,
             "request"
         );

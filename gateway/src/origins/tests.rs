@@ -114,6 +114,10 @@ fn the_second_listener_serves_workspaces_only() {
         ours.of_workspace(&id).as_deref(),
         Some("https://cairn.example.org:8443")
     );
+    let after = |address| ours.after_workspace(&id, address);
+    assert_eq!(after("https://cairn.example.org:8443"), Some(""));
+    assert_eq!(after("https://cairn.example.org:8443/w/1"), Some("/w/1"));
+    assert_eq!(after("https://cairn.example.org"), None);
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, "cairn.example.org:8443".parse().unwrap());
     let root = Uri::from_static("/");
@@ -143,6 +147,24 @@ fn default_ports_are_left_out_of_origins() {
         ours.of_workspace(&id),
         Some(format!("https://{ID}.apps.example.org"))
     );
+    let after = |address: &str| ours.after_workspace(&id, address).map(str::to_owned);
+    assert_eq!(
+        after(&format!("https://{ID}.apps.example.org")),
+        Some(String::new())
+    );
+    assert_eq!(
+        after(&format!("https://{ID}.apps.example.org/lab")),
+        Some("/lab".to_owned())
+    );
+    for other in [
+        format!("http://{ID}.apps.example.org"),
+        format!("https://{ID}apps.example.org"),
+        format!("https://x{ID}.apps.example.org"),
+        format!("https://{}.apps.example.org", ID.to_uppercase()),
+        "https://apps.example.org".to_owned(),
+    ] {
+        assert_eq!(after(&other), None, "{other}");
+    }
     assert_eq!(
         origin(&ours, &format!("{ID}.apps.example.org")),
         Ok(Origin::Workspace(id))

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, uri::PathAndQuery};
 use storage::ids::WorkspaceId;
 
 use crate::{log::ACCESS, text};
@@ -24,7 +24,7 @@ pub(super) struct Line {
     pub(super) started: Instant,
     pub(super) client: IpAddr,
     pub(super) method: Method,
-    pub(super) path: String,
+    pub(super) target: Option<PathAndQuery>,
     pub(super) workspace: Option<WorkspaceId>,
     pub(super) user: Option<Arc<str>>,
     pub(super) request: RequestId,
@@ -84,12 +84,13 @@ impl Line {
     /// Writes the line, once the head of the answer is known.
     pub(super) fn write(&self, status: StatusCode) {
         let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let path = self.target.as_ref().map_or("", PathAndQuery::path);
         let workspace = self.workspace.as_ref().map(tracing::field::display);
         tracing::info!(
             target: ACCESS,
             client = %text::address(self.client),
             method = bounded(self.method.as_str(), 16),
-            path = %Escaped(bounded(&self.path, LONGEST)),
+            path = %Escaped(bounded(path, LONGEST)),
             status = status.as_u16(),
             duration_us,
             workspace.id = workspace,

@@ -36,23 +36,22 @@ pub(super) fn values<'a>(
         .take(4)
 }
 
-/// A `Cookie` header without our cookies; `None` where nothing is left.
-pub(super) fn without_ours(header: &HeaderValue) -> Option<HeaderValue> {
-    let bytes = header.as_bytes();
-    // Our cookies in any spelling contain an underscore after `n`; a header without one is passed on as it came.
-    let mut kept = Vec::with_capacity(bytes.len());
-    for pair in bytes.split(|byte| *byte == b';') {
+/// Writes a `Cookie` field without our cookies; nothing where none is left.
+pub(super) fn write_without_ours(header: &HeaderValue, line: &mut Vec<u8>) {
+    let mut before = &b"cookie: "[..];
+    for pair in header.as_bytes().split(|byte| *byte == b';') {
         let pair = pair.trim_ascii();
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
         if pair.is_empty() || is_ours(name.trim_ascii()) {
             continue;
         }
-        if !kept.is_empty() {
-            kept.extend_from_slice(b"; ");
-        }
-        kept.extend_from_slice(pair);
+        line.extend_from_slice(before);
+        line.extend_from_slice(pair);
+        before = b"; ";
     }
-    (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept).ok())?
+    if before == b"; " {
+        line.extend_from_slice(b"\r\n");
+    }
 }
 
 /// A workspace's `Set-Cookie` kept below `base` (`/w/{id}/`): no `Domain`, a path of its own, and none of our names. `None` where it
@@ -102,7 +101,13 @@ mod tests {
     use super::*;
 
     fn cleaned(cookie: &str) -> Option<String> {
-        without_ours(&cookie.parse().unwrap()).map(|value| value.to_str().unwrap().to_owned())
+        let mut line = Vec::new();
+        write_without_ours(&cookie.parse().unwrap(), &mut line);
+        let line = String::from_utf8(line).unwrap();
+        (!line.is_empty()).then(|| {
+            let value = line.strip_prefix("cookie: ").unwrap();
+            value.strip_suffix("\r\n").unwrap().to_owned()
+        })
     }
 
     fn set(cookie: &str) -> Option<String> {

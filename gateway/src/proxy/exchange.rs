@@ -7,14 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::{
     body::Error,
     site::{Place, Site},
     socket::Socket,
-    wire::{Failure, Wire},
+    wire::{Failure, Outgoing, Wire},
     workspaces::Address,
 };
 
@@ -51,7 +51,7 @@ impl Link {
     /// Sends a request and waits for the head of its answer, for as long as it takes. Dropping the future hangs up.
     pub(super) async fn send(
         mut self,
-        request: Request<Incoming>,
+        request: Outgoing<Incoming>,
     ) -> Result<Answer, Failure<Incoming>> {
         let response = self.0.ask(request).await?;
         Ok(Answer {

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue, Method, header};
 
 /// What a request is, as far as forgery goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
@@ -12,8 +12,14 @@ pub(super) struct Attempt<'a> {
     pub(super) upgrade: bool,
     /// A file of the workspace, which a page elsewhere could embed or open as a document (CVE-2023-40170).
     pub(super) file: bool,
-    /// The origin of the workspace, as browsers send it.
-    pub(super) origin: &'a str,
+    /// What follows the origin of the workspace, as browsers send it, in an address; `None` where it begins with another.
+    pub(super) after_origin: &'a dyn Fn(&'a str) -> Option<&'a str>,
+}
+
+impl<'a> Attempt<'a> {
+    fn after_origin(&self, address: &'a HeaderValue) -> Option<&'a str> {
+        (self.after_origin)(address.to_str().ok()?)
+    }
 }
 
 /// A request that a page elsewhere may have caused.
@@ -24,7 +30,7 @@ pub(super) struct Forged;
 pub(super) fn check(attempt: &Attempt<'_>) -> Result<(), Forged> {
     let site = only(attempt.headers, "sec-fetch-site")?;
     let origin = only(attempt.headers, header::ORIGIN.as_str())?;
-    let own_origin = origin.map(|origin| origin.as_bytes() == attempt.origin.as_bytes());
+    let own_origin = origin.map(|origin| attempt.after_origin(origin) == Some(""));
     let own_site = site.map(|site| site == "same-origin");
     if attempt.upgrade {
         // Browsers always send Origin here; some leave Sec-Fetch-Site out.
@@ -72,8 +78,7 @@ fn referer_is_ours(attempt: &Attempt<'_>) -> bool {
     attempt
         .headers
         .get(header::REFERER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix(attempt.origin))
+        .and_then(|value| attempt.after_origin(value))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

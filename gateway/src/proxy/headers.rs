@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
-use super::{cookies, credentials};
+use super::{cookies, credentials, wire::field};
 use crate::text;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -19,22 +19,28 @@ pub(super) struct Said<'a> {
     pub(super) upgrade: bool,
 }
 
-/// Turns a client's headers into those that the workspace's server gets.
-pub(super) fn to_upstream(headers: &mut HeaderMap, said: &Said<'_>) {
-    let trailers = names(headers, &header::TE, "trailers");
-    drop_fields(headers, is_claim);
-    // Trailers of requests do not go on.
-    headers.remove(header::TRAILER);
-    clean_cookies(headers);
-    clean_referer(headers);
-    headers.insert(header::AUTHORIZATION, said.authorization.clone());
-    set_forwarded(headers, said);
+/// Writes a client's headers as the workspace's server gets them, without those that frame the body.
+pub(super) fn to_upstream(headers: &HeaderMap, said: &Said<'_>, line: &mut Vec<u8>) {
+    let named = named_by_connection(headers);
+    for (name, value) in headers {
+        match *name {
+            _ if named.contains(name) => {}
+            header::COOKIE => cookies::write_without_ours(value, line),
+            header::REFERER => write_referer(value, line),
+            // They frame the message; trailers of requests do not go on.
+            header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TRAILER => {}
+            _ if is_hop_by_hop(name.as_str()) || is_claim(name.as_str()) => {}
+            _ => field(line, name.as_str(), value.as_bytes()),
+        }
+    }
+    field(line, "authorization", said.authorization.as_bytes());
+    write_forwarded(headers, said, line);
     if said.upgrade {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    } else if trailers {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        field(line, "connection", b"Upgrade");
+        field(line, "upgrade", b"websocket");
+    } else if names(headers, &header::TE, "trailers") {
+        field(line, "connection", b"te");
+        field(line, "te", b"trailers");
     }
 }
 
@@ -117,17 +123,22 @@ pub(super) fn names(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool
         .any(|found| found.trim().eq_ignore_ascii_case(token))
 }
 
+/// The fields present that `Connection` names.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        // Nobody must be able to make these vanish: they frame the message or name its host.
+        .filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST))
+        .filter(|name| headers.contains_key(name))
+        .collect()
+}
+
 /// Takes out hop-by-hop fields, those that `Connection` names, and those that `unwanted` says.
 fn drop_fields(headers: &mut HeaderMap, unwanted: fn(&str) -> bool) {
-    let mut dropped: Vec<HeaderName> = Vec::new();
-    for value in headers.get_all(header::CONNECTION) {
-        let named = value.as_bytes().split(|byte| *byte == b',');
-        let named = named.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
-        // A client must not be able to make these vanish: they frame the message or name its host.
-        dropped
-            .extend(named.filter(|name| !matches!(*name, header::CONTENT_LENGTH | header::HOST)));
-    }
-    dropped.retain(|name| headers.contains_key(name));
+    let mut dropped = named_by_connection(headers);
     let always = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
     dropped.extend(headers.keys().filter(always).cloned());
     for name in dropped {
@@ -213,55 +224,27 @@ fn is_unwanted(name: &str) -> bool {
         )
 }
 
-fn clean_cookies(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::COOKIE) {
-        return;
-    }
-    let kept: Vec<HeaderValue> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(cookies::without_ours)
-        .collect();
-    let mut kept = kept.into_iter();
-    // The first takes the place of all that came.
-    match kept.next() {
-        Some(first) => headers.insert(header::COOKIE, first),
-        None => headers.remove(header::COOKIE),
-    };
-    for value in kept {
-        headers.append(header::COOKIE, value);
-    }
-}
-
-fn clean_referer(headers: &mut HeaderMap) {
-    let Some(referer) = headers.get(header::REFERER) else {
-        return;
-    };
+fn write_referer(referer: &HeaderValue, line: &mut Vec<u8>) {
     let text = referer.to_str().unwrap_or_default();
-    let Some((page, query)) = text.split_once('?') else {
-        return;
+    let page = match text.split_once('?') {
+        Some((page, query)) if credentials::has_token(query) || query.contains("code=") => {
+            page.as_bytes()
+        }
+        _ => referer.as_bytes(),
     };
-    if !credentials::has_token(query) && !query.contains("code=") {
-        return;
-    }
-    let cleaned = HeaderValue::from_str(page);
-    headers.remove(header::REFERER);
-    if let Ok(cleaned) = cleaned {
-        headers.insert(header::REFERER, cleaned);
-    }
+    field(line, "referer", page);
 }
 
-fn set_forwarded(headers: &mut HeaderMap, said: &Said<'_>) {
-    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-    const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-    if let Ok(client) = HeaderValue::try_from(text::address(said.client)) {
-        headers.insert(FOR, client);
-    }
-    let proto = HeaderValue::from_static(if said.secure { "https" } else { "http" });
-    headers.insert(PROTO, proto);
-    if let Some(host) = headers.get(header::HOST).cloned() {
-        headers.insert(HOST, host);
+fn write_forwarded(headers: &HeaderMap, said: &Said<'_>, line: &mut Vec<u8>) {
+    field(
+        line,
+        "x-forwarded-for",
+        text::address(said.client).as_bytes(),
+    );
+    let proto = if said.secure { "https" } else { "http" };
+    field(line, "x-forwarded-proto", proto.as_bytes());
+    if let Some(host) = headers.get(header::HOST) {
+        field(line, "x-forwarded-host", host.as_bytes());
     }
 }
 
@@ -305,7 +288,16 @@ mod tests {
             authorization: &authorization,
             upgrade: false,
         };
-        to_upstream(&mut headers, &said);
+        let mut written = Vec::new();
+        to_upstream(&headers, &said, &mut written);
+        let mut places = [httparse::EMPTY_HEADER; 16];
+        written.extend_from_slice(b"\r\n");
+        let parsed = httparse::parse_headers(&written, &mut places).unwrap();
+        let mut headers = HeaderMap::new();
+        for one in parsed.unwrap().1 {
+            let name = HeaderName::from_bytes(one.name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_bytes(one.value).unwrap());
+        }
         headers
     }
 
@@ -348,8 +340,18 @@ mod tests {
             ("content-length", "3"),
         ]);
         assert!(!headers.contains_key("x-a") && !headers.contains_key("connection"));
-        assert_eq!(headers["content-length"], "3");
         assert_eq!(headers["host"], "a");
+        assert!(named_by_connection(&headers).is_empty());
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "content-length, x-a"),
+            ("content-length", "3"),
+            ("x-a", "1"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        drop_fields(&mut headers, is_unwanted);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["content-length"]);
     }
 
     #[test]

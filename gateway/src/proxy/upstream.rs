@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, Request, Response, StatusCode, Uri, header};
+use http::{Method, Response, StatusCode, Uri, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 
@@ -20,7 +20,7 @@ use super::{
     site::{Place, Route, Site},
     socket::Socket,
     tunnel,
-    wire::Failure,
+    wire::{Failure, Outgoing},
     workspaces::{Address, Workspaces},
 };
 use crate::{listen::Stream, origins::Origin};
@@ -122,7 +122,7 @@ impl<W: Workspaces> Proxy<W> {
         &self,
         visit: Box<Visit>,
         site: &Site,
-    ) -> Result<(Arc<Address>, Request<Incoming>), Refusal> {
+    ) -> Result<(Arc<Address>, Outgoing<Incoming>), Refusal> {
         let (address, authorization) = self.route(site).await?;
         let Visit {
             mut parts,
@@ -131,19 +131,17 @@ impl<W: Workspaces> Proxy<W> {
             upgrade,
             ..
         } = *visit;
-        headers::to_upstream(
-            &mut parts.headers,
-            &Said {
-                client: peer.client,
-                secure: peer.secure,
-                authorization: &authorization,
-                upgrade,
-            },
-        );
         parts.uri = bare(&parts.uri)?;
-        parts.version = http::Version::HTTP_11;
-        parts.extensions.clear();
-        Ok((address, Request::from_parts(parts, body)))
+        let said = Said {
+            client: peer.client,
+            secure: peer.secure,
+            authorization: &authorization,
+            upgrade,
+        };
+        let request = Outgoing::new(parts, body, |fields, line| {
+            headers::to_upstream(fields, &said, line);
+        });
+        Ok((address, request))
     }
 
     async fn route(&self, site: &Site) -> Result<(Arc<Address>, http::HeaderValue), Refusal> {
@@ -174,7 +172,7 @@ impl<W: Workspaces> Proxy<W> {
         &self,
         site: &Site,
         address: &Arc<Address>,
-        mut request: Request<Incoming>,
+        mut request: Outgoing<Incoming>,
         upgrade: bool,
     ) -> Result<Answer, Refusal> {
         for attempt in 0..ATTEMPTS {

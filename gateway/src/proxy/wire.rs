@@ -15,12 +15,13 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use decode::{Decoder, Step};
+pub(super) use head::{Outgoing, field};
 use upload::Upload;
 
 /// The fewest bytes that there is room for in one read, and the most.
@@ -39,10 +40,9 @@ pub(super) struct Wire<S, B> {
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
 pub(super) enum Failure<B> {
     /// Nothing of the request left: the connection was closed before. It may be sent on another.
-    Unsent(Box<Request<B>>),
+    Unsent(Box<Outgoing<B>>),
     /// The request broke off.
     Client,
     /// The server hung up, or what it said was no HTTP.
@@ -98,25 +98,28 @@ where
 
     /// Sends a request and waits for the head of its answer, for as long as it takes. The rest of the request's body is sent while the
     /// answer is read. Dropping the future leaves a connection that is not whole.
-    pub(super) async fn ask(&mut self, request: Request<B>) -> Result<Response<()>, Failure<B>> {
-        let (parts, body) = request.into_parts();
-        self.upload = head::encode(&parts, body);
+    pub(super) async fn ask(&mut self, request: Outgoing<B>) -> Result<Response<()>, Failure<B>> {
+        let Outgoing {
+            method,
+            upload,
+            mut fields,
+        } = request;
+        self.upload = upload;
         self.decoder = Decoder::Head;
         if let Err(failure) = poll_fn(|cx| self.poll_begin(cx)).await {
             self.keep = false;
             return Err(match (failure, self.upload.take_unsent()) {
-                (upload::Error::Server, Some(body)) => {
-                    Failure::Unsent(Box::new(Request::from_parts(parts, body)))
-                }
+                (upload::Error::Server, Some(upload)) => Failure::Unsent(Box::new(Outgoing {
+                    method,
+                    upload,
+                    fields,
+                })),
                 (upload::Error::Server, None) => Failure::Broken(io::ErrorKind::BrokenPipe.into()),
                 (upload::Error::Client, _) => Failure::Client,
             });
         }
-        // The answer's fields go where the request's were.
-        let mut fields = parts.headers;
-        fields.clear();
         let mut seen = 0;
-        let head = poll_fn(|cx| self.poll_head(cx, &parts.method, &mut fields, &mut seen)).await;
+        let head = poll_fn(|cx| self.poll_head(cx, &method, &mut fields, &mut seen)).await;
         let status = head.inspect_err(|_| self.keep = false)?;
         let mut response = Response::new(());
         *response.status_mut() = status;

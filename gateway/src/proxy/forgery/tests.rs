@@ -12,7 +12,7 @@ fn judge(method: &Method, upgrade: bool, file: bool, pairs: &[(&'static str, &st
         headers: &headers,
         upgrade,
         file,
-        origin: OURS,
+        after_origin: &|address| address.strip_prefix(OURS),
     })
     .is_ok()
 }

@@ -19,6 +19,14 @@ pub(super) const FIELDS: usize = 100;
 /// More than most heads of requests.
 const USUAL: usize = 1024;
 
+/// A request as it leaves.
+pub(crate) struct Outgoing<B> {
+    pub(super) method: Method,
+    pub(super) upload: Upload<B>,
+    /// Room for the fields of the answer, which the request's have left.
+    pub(super) fields: HeaderMap,
+}
+
 /// The head of an answer, besides its fields.
 pub(super) struct Head {
     pub(super) status: StatusCode,
@@ -27,8 +35,22 @@ pub(super) struct Head {
     pub(super) keep: bool,
 }
 
-/// Writes the head of a request. What frames its body is told by the body, whatever the fields say.
-pub(super) fn encode<B>(parts: &Parts, body: B) -> Upload<B>
+impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
+    /// Takes a request whose fields `write` turns into those that leave. What frames the body is told by the body, whatever they say:
+    /// `write` leaves out `Content-Length` and `Transfer-Encoding`.
+    pub(crate) fn new(parts: Parts, body: B, write: impl FnOnce(&HeaderMap, &mut Vec<u8>)) -> Self {
+        let upload = encode(&parts, body, write);
+        let mut fields = parts.headers;
+        fields.clear();
+        Self {
+            method: parts.method,
+            upload,
+            fields,
+        }
+    }
+}
+
+fn encode<B>(parts: &Parts, body: B, write: impl FnOnce(&HeaderMap, &mut Vec<u8>)) -> Upload<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -47,16 +69,9 @@ where
     ] {
         line.extend_from_slice(piece.as_bytes());
     }
-    let mut said = false;
-    for (name, value) in &parts.headers {
-        match *name {
-            header::CONTENT_LENGTH => said = true,
-            header::TRANSFER_ENCODING => {}
-            _ => field(&mut line, name.as_str(), value.as_bytes()),
-        }
-    }
+    write(&parts.headers, &mut line);
     match framing {
-        Framing::Length(0) if !said => {}
+        Framing::Length(0) if !parts.headers.contains_key(header::CONTENT_LENGTH) => {}
         Framing::Length(length) => {
             field(&mut line, "content-length", length.to_string().as_bytes());
         }
@@ -66,7 +81,8 @@ where
     Upload::new(line, body, framing)
 }
 
-fn field(line: &mut Vec<u8>, name: &str, value: &[u8]) {
+/// Writes a field.
+pub(crate) fn field(line: &mut Vec<u8>, name: &str, value: &[u8]) {
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(b": ");
     line.extend_from_slice(value);

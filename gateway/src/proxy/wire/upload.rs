@@ -82,12 +82,10 @@ impl<B: Body<Data = Bytes> + Unpin> Upload<B> {
         self.begun
     }
 
-    /// The body, where nothing was sent and nothing was taken from it.
-    pub(super) fn take_unsent(&mut self) -> Option<B> {
-        if self.begun || self.touched {
-            return None;
-        }
-        self.body.take()
+    /// All of it, where nothing was sent and nothing was taken from the body.
+    pub(super) fn take_unsent(&mut self) -> Option<Self> {
+        let is_unsent = !self.begun && !self.touched;
+        is_unsent.then(|| std::mem::replace(self, Self::done()))
     }
 
     /// Sends what there is, until all was sent.

@@ -25,7 +25,9 @@ async fn an_answer_may_come_before_the_end_of_its_request() {
         let _ = theirs.read_u8().await;
     });
     let mut wire = Wire::new(ours);
-    let asked = wire.ask(request(&Method::POST).map(|_| upload)).await;
+    let asked = wire
+        .ask(outgoing(request(&Method::POST).map(|_| upload)))
+        .await;
     let response = asked.unwrap_or_else(|_| panic!("no answer"));
     assert_eq!(response.status(), StatusCode::OK);
     let feed = tokio::spawn(async move {
@@ -62,7 +64,7 @@ async fn a_body_that_is_not_as_long_as_it_said_breaks_the_request_off() {
         let mut wire = Wire::new(ours);
         let liar = request(&Method::POST).map(|_| Liar(Some(body.into())));
         assert!(
-            matches!(wire.ask(liar).await, Err(Failure::Client)),
+            matches!(wire.ask(outgoing(liar)).await, Err(Failure::Client)),
             "{body}"
         );
         assert!(!wire.is_whole());
@@ -98,7 +100,11 @@ async fn a_server_that_refuses_an_upload_and_hangs_up_has_answered() {
 async fn who_gives_up_waiting_leaves_a_connection_that_is_not_whole() {
     let (ours, mut theirs) = duplex(LARGE);
     let mut wire = Wire::new(ours);
-    let asked = timeout(Duration::from_millis(20), wire.ask(request(&Method::GET))).await;
+    let asked = timeout(
+        Duration::from_millis(20),
+        wire.ask(outgoing(request(&Method::GET))),
+    )
+    .await;
     assert!(asked.is_err() && !wire.is_whole());
     // Nor does the answer that comes then make it so.
     let said = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -122,7 +128,9 @@ async fn a_request_that_breaks_off_after_its_answer_began_ends_the_answer() {
     }));
     let mut wire = Wire::new(ours);
     let response = wire
-        .ask(request(&Method::POST).map(|_| StreamBody::new(pieces)))
+        .ask(outgoing(
+            request(&Method::POST).map(|_| StreamBody::new(pieces)),
+        ))
         .await;
     assert_eq!(
         response.unwrap_or_else(|_| panic!("no answer")).status(),

@@ -66,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) gc_interval_s: u64,
     /// First uid, and how many, for work when the service runs as root.
     pub(crate) uids: (u32, u32),
+    /// Where environments are made, also for other services of this machine. Default: `environments` in the data directory.
+    pub(crate) environments_dir: Option<PathBuf>,
     /// `uv`, which makes environments. Default: found on the PATH.
     pub(crate) uv: Option<PathBuf>,
     /// PEM file with certificate authorities to trust besides the system's: in builds, and in all work.
@@ -189,6 +191,7 @@ impl Default for Config {
             home_save_s: 600,
             gc_interval_s: 86_400,
             uids: (200_000, 100_000),
+            environments_dir: None,
             uv: None,
             extra_ca_file: None,
             docker_socket: "/var/run/docker.sock".into(),
@@ -365,7 +368,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "listen",
     "public_url",
     "workspace_domain",
@@ -384,6 +387,7 @@ const KEYS: [&str; 25] = [
     "home_quota_bytes",
     "home_save_s",
     "gc_interval_s",
+    "environments_dir",
     "uv",
     "extra_ca_file",
     "docker_socket",

@@ -35,7 +35,8 @@ const VARIABLES: [&str; 15] = [
 
 /// What builds environments.
 pub(crate) fn environments(config: &Config, data: &Path) -> Result<Environments> {
-    let dir = Layout::new(data).environments();
+    let own = || Layout::new(data).environments();
+    let dir = config.environments_dir.clone().unwrap_or_else(own);
     let uv = config.uv.clone().unwrap_or_else(|| "uv".into());
     let bundle = bundle(config, data)?;
     let mut environments = Environments::new(&dir, uv);

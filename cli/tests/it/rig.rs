@@ -11,6 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
+/// Where all tests find the environments that one of them has made: each takes half a minute of a core.
+const ENVIRONMENTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/environments");
 /// Far beyond what a start takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -396,7 +398,8 @@ fn clean(command: &mut Command, folder: &Path) {
         .env_clear()
         .envs(values)
         .env("HOME", folder.join("home"))
-        .env("CAIRN_HOME", folder.join("home/cairn"));
+        .env("CAIRN_HOME", folder.join("home/cairn"))
+        .env("CAIRN_ENVIRONMENTS_DIR", ENVIRONMENTS);
     if let Some(cache) = uv_cache.filter(|_| std::env::var_os("UV_CACHE_DIR").is_none()) {
         command.env("UV_CACHE_DIR", cache);
     }

@@ -7,6 +7,7 @@ need_uv
 [ "$(uname)" = Linux ] && optional bwrap bubblewrap "workspaces are measured without a sandbox"
 optional nginx nginx-light "the proxy is not compared with nginx"
 optional wrk wrk "requests per second are not measured"
+optional b3sum b3sum "versions of data are not measured"
 build_frontend
 export CHP=$cache/chp/node_modules/.bin/configurable-http-proxy
 [ -x "$CHP" ] || npm install --prefix "$cache/chp" --no-audit --no-fund --loglevel=error configurable-http-proxy@5 >&2
@@ -28,6 +29,10 @@ recorder() {
     && "$cache/python/bin/python" -B deploy/bench/recorder.py "$@"
 }
 service() { python3 -B deploy/bench/service.py "$release/cairn" "$@"; }
+data() {
+  { [ -x "$cache/dvc/bin/dvc" ] || { "$CAIRN_UV" venv --quiet --clear "$cache/dvc" && "$CAIRN_UV" pip install --quiet --python "$cache/dvc" "dvc>=3.67,<4"; }; } \
+    && DVC=$cache/dvc/bin/dvc python3 -B deploy/bench/data.py "$release/cairn" "$@"
+}
 containers() { python3 -B deploy/bench/containers.py "$release/cairn" "$@"; }
 measure "$release/examples/bench_snapshot" "$@"
 measure "$release/examples/bench_home" "$@"
@@ -36,6 +41,7 @@ measure "$release/examples/bench_proxy" "$@"
 measure notebooks "$@"
 measure service "$@"
 measure recorder "$@"
+measure data "$@"
 
 # Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
 if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then

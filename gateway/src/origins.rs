@@ -87,7 +87,22 @@ impl Origins {
     /// # Errors
     /// `BadHost` unless exactly one host is named, in `Host`, in an absolute target, or the same one in both.
     pub fn of(&self, role: Role, uri: &Uri, headers: &HeaderMap) -> Result<Origin, BadHost> {
-        let host = self.authority(uri, headers)?;
+        let named = host(headers)?;
+        // Nearly every request names its workspace just as we do.
+        if role == Role::App
+            && uri.authority().is_none()
+            && let Some((_, after)) = &self.around_id
+            && let Some(label) = named.strip_suffix(after.as_str())
+            && let Ok(id) = label.parse()
+        {
+            return Ok(Origin::Workspace(id));
+        }
+        let host = Authority::parse(named, self.secure)?;
+        if let Some(target) = uri.authority()
+            && Authority::parse(target.as_str(), self.secure)? != host
+        {
+            return Err(BadHost);
+        }
         if role == Role::Workspaces {
             let ours = self
                 .shared
@@ -156,19 +171,6 @@ impl Origins {
             .then_some(rest)
     }
 
-    fn authority<'a>(&self, uri: &Uri, headers: &'a HeaderMap) -> Result<Authority<'a>, BadHost> {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = hosts.next().ok_or(BadHost)?;
-        if hosts.next().is_some() {
-            return Err(BadHost);
-        }
-        let host = Authority::parse(host.to_str().map_err(|_| BadHost)?, self.secure)?;
-        match uri.authority() {
-            Some(target) if Authority::parse(target.as_str(), self.secure)? != host => Err(BadHost),
-            _ => Ok(host),
-        }
-    }
-
     fn workspace_of(&self, host: &Authority<'_>) -> Option<WorkspaceId> {
         let domain = self.domain.as_ref()?;
         let label = host.host.strip_suffix(&*domain.host)?.strip_suffix('.')?;
@@ -180,6 +182,16 @@ impl Origins {
             self.app_is_loopback && matches!(&*host.host, "localhost" | "127.0.0.1" | "[::1]");
         host.port == self.app.port && (host.host == self.app.host || same_machine)
     }
+}
+
+/// The one `Host` of a request.
+fn host(headers: &HeaderMap) -> Result<&str, BadHost> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().ok_or(BadHost)?;
+    if hosts.next().is_some() {
+        return Err(BadHost);
+    }
+    host.to_str().map_err(|_| BadHost)
 }
 
 fn around_id(domain: &Authority<'_>, secure: bool) -> (String, String) {

@@ -53,10 +53,16 @@ pub fn read(raw: &str) -> Result<Target, Error> {
     if !raw.starts_with('/') || !raw.is_ascii() || raw.len() > LONGEST {
         return Err(Error::Malformed);
     }
-    // Most paths need no decoding; the others are compared in their decoded form, so that `/%77/…` is not another way in.
-    let decoded = decode(raw)?;
-    let path = decoded.as_deref().unwrap_or(raw);
-    refuse_ambiguity(raw, path)?;
+    // Most paths can be read in one way only; the others are compared in their decoded form, so that `/%77/…` is not another way in.
+    let decoded;
+    let path = if is_plain(raw) {
+        raw
+    } else {
+        decoded = decode(raw)?;
+        let path = decoded.as_deref().unwrap_or(raw);
+        refuse_ambiguity(raw, path)?;
+        path
+    };
     let Some(below) = path.strip_prefix("/w/") else {
         return if path.starts_with("//") {
             Err(Error::Ambiguous)
@@ -89,6 +95,16 @@ impl WorkspacePath {
         rest.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// Whether there is nothing to decode or to refuse: found out in one pass, because nearly every path is like that.
+fn is_plain(raw: &str) -> bool {
+    let mut before = 0;
+    raw.bytes().all(|byte| {
+        let hidden = byte == b'.' && before == b'/';
+        before = byte;
+        byte.is_ascii_graphic() && !matches!(byte, b'%' | b'\\') && !hidden
+    })
 }
 
 /// The decoded form, or `None` where the raw one has nothing to decode.

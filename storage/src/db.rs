@@ -3,6 +3,8 @@
 
 mod open;
 mod read;
+mod snapshot;
+mod tables;
 mod tx;
 mod watch;
 
@@ -22,8 +24,11 @@ use crate::error::{Error, Result};
 
 #[cfg(test)]
 pub(crate) use open::migrate_to;
+pub(crate) use open::newest_version;
 pub use read::Read;
 pub(crate) use read::{Query, Record, Row, all, execute, optional, required, select_in, sql};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use tables::{Column, insert};
 pub use tx::Tx;
 
 /// How often a transaction is made again after the database gave it up in favour of another.
@@ -56,7 +61,12 @@ impl Db {
     /// # Errors
     /// `Invalid` for another kind of URL, `Unavailable` where the database cannot be reached, `Internal` where a migration fails.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
-        let pools = open::pools(url).await?;
+        Self::open_at(url, clock, newest_version()).await
+    }
+
+    /// The same with its tables as they were at a version, unless they are newer: for records from then. Close it and open it anew for all else.
+    pub(crate) async fn open_at(url: &str, clock: Arc<dyn Clock>, version: i64) -> Result<Self> {
+        let pools = open::pools(url, version).await?;
         let newest = watch::newest(&pools.readers).await?;
         let (news, _) = channel::channel(newest);
         let listen = (pools.backend == Backend::Postgres).then(|| url.to_owned());

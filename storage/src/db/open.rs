@@ -46,7 +46,13 @@ pub(super) struct Pools {
     pub(super) writer: AnyPool,
 }
 
-pub(super) async fn pools(url: &str) -> Result<Pools> {
+/// The version of the tables that this program works with.
+pub(crate) fn newest_version() -> i64 {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.max().unwrap_or_default()
+}
+
+pub(super) async fn pools(url: &str, version: i64) -> Result<Pools> {
     sqlx::any::install_default_drivers();
     let pools = if url.starts_with("sqlite:") {
         sqlite(url).await?
@@ -57,7 +63,8 @@ pub(super) async fn pools(url: &str) -> Result<Pools> {
             "the database URL must begin with sqlite: or postgres://",
         ));
     };
-    MIGRATIONS.run(&pools.writer).await.map_err(|error| {
+    let done = MIGRATIONS.run_to(version, &pools.writer).await;
+    done.map_err(|error| {
         Error::internal("cannot bring the tables of the database up to date", error)
     })?;
     Ok(pools)

@@ -7,14 +7,16 @@ use serde::de::DeserializeOwned;
 use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::{AssertSqlSafe, Decode, Row as _, Type};
 
-use super::{Db, Tx, failed};
+use super::{Db, Snapshot, Tx, failed};
 use crate::error::{Error, Result};
 
-/// Where a read looks: `&Db` for what is committed, `&mut Tx` for that and the transaction's own writes.
+/// Where a read looks: `&Db` for what is committed, `&mut Tx` for that and the transaction's own writes, `&mut Snapshot` for what was committed at
+/// one moment.
 pub trait Read<'c>: Send + sealed::Rows<'c> {}
 
 impl<'c> Read<'c> for &'c Db {}
 impl<'c> Read<'c> for &'c mut Tx {}
+impl<'c> Read<'c> for &'c mut Snapshot {}
 
 mod sealed {
     use futures_util::future::BoxFuture;
@@ -45,6 +47,16 @@ impl<'c> sealed::Rows<'c> for &'c mut Tx {
 
     fn all(self, query: Query) -> BoxFuture<'c, sqlx::Result<Vec<AnyRow>>> {
         Box::pin(query.fetch_all(self.connection()))
+    }
+}
+
+impl<'c> sealed::Rows<'c> for &'c mut Snapshot {
+    fn one(self, query: Query) -> BoxFuture<'c, sqlx::Result<Option<AnyRow>>> {
+        Box::pin(query.fetch_optional(&mut *self.0))
+    }
+
+    fn all(self, query: Query) -> BoxFuture<'c, sqlx::Result<Vec<AnyRow>>> {
+        Box::pin(query.fetch_all(&mut *self.0))
     }
 }
 

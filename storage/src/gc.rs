@@ -36,12 +36,14 @@ mod sweep;
 mod tie;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use last::Faded;
 pub use records::{Collection, State, get, is_due, list};
 pub use report::{Age, Report, Tally};
 
+pub(crate) use holders::{HELD_OBJECTS, ROOTS};
+pub(crate) use marks::{Marked, Marks, Need};
 pub(crate) use records::newest as newest_cycle;
 pub(crate) use tie::tie;
 

@@ -110,7 +110,7 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
 ];
 
 /// A page of the recorded manifests after `$2`, at most `$3`, each with whether it is held at the time `$1`.
-pub(super) static ROOTS: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static ROOTS: LazyLock<String> = LazyLock::new(|| {
     let mut held = String::new();
     for Holder {
         table,
@@ -132,7 +132,7 @@ pub(super) static ROOTS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// For each of [`OBJECTS`] a page of what it holds after `$1`, at most `$2`.
-pub(super) static HELD_OBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+pub(crate) static HELD_OBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let page = |Holder {
                     table,
                     column,

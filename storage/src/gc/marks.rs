@@ -14,7 +14,7 @@ const HELD: u8 = 2;
 
 /// How much something is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// It is in a manifest that nothing holds and that is not forgotten yet.
     Fading,
     /// Something holds it.
@@ -22,20 +22,20 @@ pub(super) enum Need {
 }
 
 /// Marks being made. They go away with the value.
-pub(super) struct Marks {
+pub(crate) struct Marks {
     scratch: Scratch,
     /// One for each first byte, made when it is needed.
     files: Vec<Option<BufWriter<File>>>,
 }
 
 impl Marks {
-    pub(super) fn create(store: &Files) -> Result<Self> {
+    pub(crate) fn create(store: &Files) -> Result<Self> {
         let scratch = store.scratch()?;
         let files = (0..=u8::MAX).map(|_| None).collect();
         Ok(Self { scratch, files })
     }
 
-    pub(super) fn add(&mut self, (space, hash): Key, need: Need) -> Result<()> {
+    pub(crate) fn add(&mut self, (space, hash): Key, need: Need) -> Result<()> {
         let mut record = [0; RECORD_BYTES];
         record[0] = match space {
             Space::Objects => 0,
@@ -58,7 +58,7 @@ impl Marks {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Marked> {
+    pub(crate) fn finish(mut self) -> Result<Marked> {
         for file in self.files.iter_mut().flatten() {
             file.flush()
                 .map_err(|error| io_error("cannot write what is needed", error))?;
@@ -68,11 +68,11 @@ impl Marks {
 }
 
 /// Marks that are made.
-pub(super) struct Marked(Scratch);
+pub(crate) struct Marked(Scratch);
 
 impl Marked {
     /// What is needed of all that begins with this byte.
-    pub(super) fn needs(&self, prefix: u8) -> Result<Needs> {
+    pub(crate) fn needs(&self, prefix: u8) -> Result<Needs> {
         let bytes = match fs::read(place(self.0.path(), prefix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|error| io_error("cannot read what is needed", error))?,
@@ -91,9 +91,14 @@ impl Marked {
 }
 
 /// What is needed, sorted.
-pub(super) struct Needs(Vec<(Key, Need)>);
+pub(crate) struct Needs(Vec<(Key, Need)>);
 
 impl Needs {
+    /// All of it, in order.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (Key, Need)> {
+        self.0.iter()
+    }
+
     pub(super) fn of(&self, key: &Key) -> Option<Need> {
         let found = self.0.binary_search_by(|(other, _)| other.cmp(key));
         found.ok().map(|at| self.0[at].1)

@@ -27,12 +27,12 @@ fn at_once() -> Options {
     }
 }
 
-async fn cycle(store: &Store) -> Report {
+pub(crate) async fn cycle(store: &Store) -> Report {
     collect(store, at_once()).await.unwrap()
 }
 
 /// A dataset of the fixture's project.
-async fn dataset(fixture: &Fixture, name: &str) -> DatasetId {
+pub(crate) async fn dataset(fixture: &Fixture, name: &str) -> DatasetId {
     let new = datasets::NewDataset {
         project_id: fixture.project,
         user_id: fixture.user,
@@ -77,7 +77,7 @@ async fn add_version(
 }
 
 /// A version of what is in a folder.
-async fn push(fixture: &Fixture, dataset: DatasetId, folder: &Path) -> (i64, Hash) {
+pub(crate) async fn push(fixture: &Fixture, dataset: DatasetId, folder: &Path) -> (i64, Hash) {
     let store = &fixture.store;
     let pending = outputs::capture(store, fixture.project, folder)
         .await
@@ -85,13 +85,13 @@ async fn push(fixture: &Fixture, dataset: DatasetId, folder: &Path) -> (i64, Has
     add_version(store, fixture, dataset, pending).await
 }
 
-async fn retract(fixture: &Fixture, dataset: DatasetId, number: i64) {
+pub(crate) async fn retract(fixture: &Fixture, dataset: DatasetId, number: i64) {
     let by = fixture.user;
     let work = |mut tx: Tx| async move { datasets::retract(&mut tx, dataset, number, by).await };
     fixture.store.db().write(work).await.unwrap();
 }
 
-fn has(store: &Store, content: &str) -> bool {
+pub(crate) fn has(store: &Store, content: &str) -> bool {
     let found = store
         .objects()
         .size(Space::Objects, &Hash::of(content.as_bytes()));
@@ -103,7 +103,7 @@ async fn count(db: &Db, text: &'static str) -> i64 {
 }
 
 /// Every held manifest is whole, and nothing is there that no manifest has, nor in the wrong place.
-async fn assert_sound(store: &Store) {
+pub(crate) async fn assert_sound(store: &Store) {
     let report = fsck::check(store, Mode::Full).await.unwrap();
     assert!(report.is_sound(), "{report:?}");
 }

@@ -3,6 +3,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 mod capture;
 pub mod clock;
 pub mod datasets;

@@ -27,6 +27,16 @@ struct Schema {
     name: String,
 }
 
+impl Schema {
+    /// Makes one; returns the URL of a database in it too.
+    async fn make(server: String) -> (String, Self) {
+        let name = format!("t_{}", UserId::new(&System)).replace('-', "");
+        statement(&server, format!("CREATE SCHEMA {name}")).await;
+        let url = format!("{server}?options[search_path]={name}");
+        (url, Self { server, name })
+    }
+}
+
 impl Drop for Schema {
     fn drop(&mut self) {
         let (server, text) = (
@@ -54,14 +64,32 @@ impl Fixture {
         Self::on(None).await
     }
 
+    /// An empty database, on PostgreSQL where that is named, beside a store of another one.
+    pub(crate) async fn empty() -> Self {
+        let fixture = Self::sqlite().await;
+        let Some(server) = std::env::var("CAIRN_TEST_POSTGRES_URL").ok() else {
+            let url = Db::sqlite_url(&fixture.dir.path().join("empty.db")).unwrap();
+            return Self { url, ..fixture };
+        };
+        let (url, schema) = Schema::make(server).await;
+        Self {
+            url,
+            _schema: Some(schema),
+            ..fixture
+        }
+    }
+
+    /// The database's URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     async fn on(server: Option<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (url, schema) = match server {
             Some(server) => {
-                let name = format!("t_{}", UserId::new(&System)).replace('-', "");
-                statement(&server, format!("CREATE SCHEMA {name}")).await;
-                let url = format!("{server}?options[search_path]={name}");
-                (url, Some(Schema { server, name }))
+                let (url, schema) = Schema::make(server).await;
+                (url, Some(schema))
             }
             None => (Db::sqlite_url(&dir.path().join("cairn.db")).unwrap(), None),
         };

@@ -1,0 +1,181 @@
+//! Puts rows that came with a backup into an empty database, in one transaction.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::rows::file;
+use super::tables::OWN;
+use super::{Header, LOST, Lost, Table};
+use crate::audit;
+use crate::db::{Column, Db, Tx, execute, insert, optional, sql};
+use crate::objects::io_error;
+use crate::{Error, Result};
+
+/// Rows that one statement inserts.
+const ROWS: usize = 64;
+/// How far numbers of events jump: those that were given out after the backup are none that a follower could take for newer ones.
+const JUMP: i64 = 1 << 32;
+/// What the audit record calls it.
+const ACTION: &str = "restore";
+/// Tables that have rows in a database that was just made.
+const OF_ITSELF: [&str; 2] = ["counters", "own_store"];
+
+/// What is in a database.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Empty,
+    /// The rows of this restore.
+    Loaded,
+    /// A table that has rows, of something else.
+    Other(String),
+}
+
+/// What there is, seen by the restore `id`.
+pub(super) async fn state(db: &Db, id: &str) -> Result<State> {
+    let text = "SELECT CAST(1 AS BIGINT) FROM audit WHERE action = $1 AND subject = $2";
+    let loaded = sql(text).bind(ACTION).bind(id.to_owned());
+    if optional::<i64>(db, loaded).await?.is_some() {
+        return Ok(State::Loaded);
+    }
+    for table in db.tables().await? {
+        if !OF_ITSELF.contains(&table.as_str()) && db.has_rows(&table).await? {
+            return Ok(State::Other(table));
+        }
+    }
+    Ok(State::Empty)
+}
+
+/// Loads the rows in `folder`: all of them, or none.
+///
+/// # Errors
+/// `Invalid` where they do not fit the tables or each other.
+pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> Result<()> {
+    let known = db.tables().await?;
+    let mut columns = BTreeMap::new();
+    for Table { name, .. } in &header.tables {
+        if !known.contains(name) {
+            return Err(Error::invalid(format!(
+                "the backup has a table {name}, which this version of Cairn does not know"
+            )));
+        }
+        columns.insert(name.as_str(), db.columns(name).await?);
+    }
+    let columns = &columns;
+    let work = |mut tx: Tx| async move {
+        execute(&mut tx, sql("DELETE FROM counters")).await?;
+        for Table { name, .. } in &header.tables {
+            let loaded = table(&mut tx, (name, &columns[name.as_str()]), folder).await;
+            loaded.map_err(|error| misfit(name, error))?;
+        }
+        forget_lost(&mut tx, folder).await?;
+        let text = "UPDATE counters SET value = value + $1 WHERE name = 'events'";
+        execute(&mut tx, sql(text).bind(JUMP)).await?;
+        let detail = json!({"created_ms": header.created_ms, "cairn": header.cairn});
+        audit::record(&mut tx, None, ACTION, id, &detail).await
+    };
+    db.write(work).await
+}
+
+async fn table(tx: &mut Tx, (name, columns): (&str, &[Column]), folder: &Path) -> Result<()> {
+    let own = OWN.iter().find(|(table, _)| *table == name);
+    let mut rows = Vec::with_capacity(ROWS);
+    for row in Lines::<Map<String, Value>>::open(&file(folder, name))? {
+        let mut row = row?;
+        if let Some((_, column)) = own {
+            row.insert((*column).to_owned(), Value::Null);
+        }
+        rows.push(row);
+        if rows.len() == ROWS {
+            insert(tx, (name, columns), &rows).await?;
+            rows.clear();
+        }
+    }
+    for row in &rows {
+        insert(tx, (name, columns), std::slice::from_ref(row)).await?;
+    }
+    match own {
+        Some(_) => refer(tx, &file(folder, name)).await,
+        None => Ok(()),
+    }
+}
+
+/// Fills in what jobs refer to among themselves.
+async fn refer(tx: &mut Tx, path: &Path) -> Result<()> {
+    for row in Lines::<Map<String, Value>>::open(path)? {
+        let row = row?;
+        if let (Some(id), Some(of)) = (row["id"].as_str(), row["rerun_of"].as_str()) {
+            let text = "UPDATE jobs SET rerun_of = $2 WHERE id = $1";
+            execute(tx, sql(text).bind(id.to_owned()).bind(of.to_owned())).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back that contents are there which are not: whoever has them shall be asked for them again.
+async fn forget_lost(tx: &mut Tx, folder: &Path) -> Result<()> {
+    for lost in Lines::<Lost>::open(&folder.join(LOST))? {
+        let lost = lost?;
+        if lost.space != super::folder(crate::objects::Space::Objects) {
+            continue;
+        }
+        let hash = lost.hash.to_hex();
+        let text = "DELETE FROM project_objects WHERE hash = $1";
+        execute(tx, sql(text).bind(hash.clone())).await?;
+        let text = "DELETE FROM objects WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM home_snapshots WHERE attributes_hash = $1)";
+        execute(tx, sql(text).bind(hash)).await?;
+    }
+    Ok(())
+}
+
+fn misfit(table: &str, error: Error) -> Error {
+    match error {
+        Error::Conflict(why) | Error::NotFound(why) | Error::Invalid(why) => Error::invalid(
+            format!("the rows of {table} in the backup do not fit: {why}. Nothing was restored"),
+        ),
+        other => other,
+    }
+}
+
+/// A file of JSON, one value a line, of which one is in memory.
+struct Lines<T> {
+    file: BufReader<File>,
+    line: Vec<u8>,
+    of: std::marker::PhantomData<T>,
+}
+
+impl<T> Lines<T> {
+    fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(unread)?;
+        Ok(Self {
+            file: BufReader::new(file),
+            line: Vec::new(),
+            of: std::marker::PhantomData,
+        })
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Lines<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.line.clear();
+        match self.file.read_until(b'\n', &mut self.line) {
+            Ok(0) => None,
+            Ok(_) => Some(serde_json::from_slice(&self.line).map_err(|error| {
+                Error::invalid(format!(
+                    "a line of the backup is not what it should be: {error}"
+                ))
+            })),
+            Err(error) => Some(Err(unread(error))),
+        }
+    }
+}
+
+fn unread(error: std::io::Error) -> Error {
+    io_error("the records that came cannot be read", error)
+}

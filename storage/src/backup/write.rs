@@ -1,0 +1,257 @@
+//! Makes a backup: reads the rows, finds what they name, and writes it all out.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write as _};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::archive::Writer;
+use super::rows::{self, Taken};
+use super::{
+    END, FORMAT, HEADER, Header, LOST, Lost, MAX_NODE_BYTES, Output, Progress, ROWS, ROWS_END,
+    SMALL_BYTES, Totals, Watch, contents, folder, json, place,
+};
+use crate::gc::{Marked, Need};
+use crate::ids::MachineId;
+use crate::manifest::is_node;
+use crate::objects::{
+    Hash, Key, Objects, Scratch, Source, Space, Store, blocking, io_error, read_small,
+};
+use crate::{Error, Result};
+
+/// How a backup is made.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// See [`Header::machine_id`].
+    pub machine_id: Option<MachineId>,
+    /// Packed with zstd.
+    pub packed: bool,
+}
+
+/// What a backup amounts to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Written {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub header: Header,
+    /// What it came to.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+/// Writes a backup of the database and the store to `out`, while others work with both.
+///
+/// All of it is as it was at one moment: what is recorded after that is not in it. Memory does not grow with what there is; the rows are written to
+/// the store's staging folder first. What the store has damaged or lost is left out, and counted in [`Totals::lost`]. Dropping the future lets the work
+/// run on to its end. It is durable only when whoever gave `out` has seen to that.
+///
+/// # Errors
+/// `Unavailable` when a disk is full or the store cannot be reached now, `Conflict` for a database that is newer than this program.
+pub async fn write(store: &Store, out: Output, options: Options, watch: Watch) -> Result<Written> {
+    let store = store.clone();
+    blocking(move || write_now(&store, out, &options, &watch)).await
+}
+
+fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Result<Written> {
+    // Before anything is looked at: what is there then stays.
+    let _claim = store.files().claim()?;
+    let scratch = store.files().scratch()?;
+    let created_ms = store.db().now_ms();
+    let Taken {
+        tables,
+        schema,
+        marks,
+        roots,
+        bytes,
+    } = rows::take(store, scratch.path())?;
+    super::step("rows taken");
+    let marked = contents::mark(store.objects(), marks, &roots.finish()?)?;
+    super::step("contents marked");
+    let (manifests, objects) = count(&marked)?;
+    let header = Header {
+        format: FORMAT,
+        cairn: env!("CARGO_PKG_VERSION").to_owned(),
+        schema,
+        created_ms,
+        machine_id: options.machine_id,
+        tables,
+        manifests,
+        objects,
+    };
+    watch(Progress::Total(bytes));
+    let mut backup = Backup {
+        objects: Arc::clone(store.objects()),
+        out: Writer::new(out, options.packed, created_ms)?,
+        watch,
+        lost: BufWriter::new(File::create_new(scratch.path().join(LOST)).map_err(unspooled)?),
+        totals: Totals {
+            manifests: 0,
+            objects: 0,
+            bytes: 0,
+            lost: 0,
+            digest: Hash::of(b""),
+        },
+    };
+    backup.out.small(HEADER, &json(&header)?)?;
+    for table in &header.tables {
+        let name = format!("{ROWS}{}{ROWS_END}", table.name);
+        backup.spooled(&name, &rows::file(scratch.path(), &table.name))?;
+    }
+    for prefix in 0..=u8::MAX {
+        for (key, need) in marked.needs(prefix)?.iter() {
+            backup.content(*key, *need)?;
+            super::step("content written");
+        }
+    }
+    let totals = backup.finish(&scratch)?;
+    Ok(Written { header, totals })
+}
+
+/// How many nodes and contents are marked.
+fn count(marked: &Marked) -> Result<(u64, u64)> {
+    let (mut manifests, mut objects) = (0, 0);
+    for prefix in 0..=u8::MAX {
+        for ((space, _), _) in marked.needs(prefix)?.iter() {
+            match space {
+                Space::Manifests => manifests += 1,
+                Space::Objects => objects += 1,
+            }
+        }
+    }
+    Ok((manifests, objects))
+}
+
+/// A backup on its way out.
+struct Backup<'a> {
+    objects: Arc<dyn Objects>,
+    out: Writer,
+    watch: &'a Watch,
+    lost: BufWriter<File>,
+    totals: Totals,
+}
+
+impl Backup<'_> {
+    fn spooled(&mut self, name: &str, path: &std::path::Path) -> Result<()> {
+        let mut file = File::open(path).map_err(unspooled)?;
+        let size = file.metadata().map_err(unspooled)?.len();
+        let copied = self.out.copy(name, size, &mut file)?;
+        if copied.whole {
+            return Ok(());
+        }
+        Err(Error::fault("the records that were read are cut short"))
+    }
+
+    /// Writes one thing of the store.
+    fn content(&mut self, key: Key, need: Need) -> Result<()> {
+        let written = match self.find(key) {
+            Err(error) if error.retryable() => return Err(error),
+            Err(_) | Ok(None) => false,
+            Ok(Some(Found::Small(bytes))) => {
+                self.out.small(&place(folder(key.0), &key.1), &bytes)?;
+                self.count(key, bytes.len() as u64);
+                true
+            }
+            Ok(Some(Found::Large(size, mut source))) => self.large(key, size, &mut source)?,
+        };
+        if !written {
+            self.lose(key, need)?;
+        }
+        Ok(())
+    }
+
+    fn find(&self, key: Key) -> Result<Option<Found>> {
+        let (space, hash) = key;
+        let Some(size) = self.objects.size(space, &hash)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        match space {
+            Space::Objects if size > SMALL_BYTES => {
+                let source = self.objects.open(space, &hash)?;
+                return Ok(source.map(|source| Found::Large(size, source)));
+            }
+            Space::Objects => read_small(&*self.objects, (&hash, size), &mut bytes)?,
+            Space::Manifests => {
+                let Some(source) = self.objects.open(space, &hash)? else {
+                    return Ok(None);
+                };
+                let failed = |error| io_error(format!("cannot read manifest {hash}"), error);
+                let mut source = source.take(MAX_NODE_BYTES);
+                source.read_to_end(&mut bytes).map_err(failed)?;
+                if !is_node(&hash, &bytes) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(Found::Small(bytes)))
+    }
+
+    /// Writes content as it is read; returns whether it is what its name says. If not, that is said after it.
+    fn large(&mut self, key: Key, size: u64, source: &mut dyn Read) -> Result<bool> {
+        let name = place(folder(key.0), &key.1);
+        let watch = self.watch;
+        let mut source = Watched { source, watch };
+        let copied = self.out.copy(&name, size, &mut source)?;
+        if copied.whole && copied.hash == key.1 {
+            self.totals.objects += 1;
+            self.totals.bytes += size;
+            return Ok(true);
+        }
+        self.out.small(&place("damaged", &key.1), b"")?;
+        Ok(false)
+    }
+
+    fn count(&mut self, key: Key, size: u64) {
+        match key.0 {
+            Space::Objects => self.totals.objects += 1,
+            Space::Manifests => self.totals.manifests += 1,
+        }
+        self.totals.bytes += size;
+        (self.watch)(Progress::Done(size));
+    }
+
+    fn lose(&mut self, (space, hash): Key, need: Need) -> Result<()> {
+        let needed = need == Need::Held;
+        self.totals.lost += u64::from(needed);
+        let mut line = json(&Lost {
+            space: folder(space).to_owned(),
+            hash,
+            needed,
+        })?;
+        line.push(b'\n');
+        self.lost.write_all(&line).map_err(unspooled)
+    }
+
+    fn finish(mut self, scratch: &Scratch) -> Result<Totals> {
+        self.lost.flush().map_err(unspooled)?;
+        self.spooled(LOST, &scratch.path().join(LOST))?;
+        super::step(END);
+        let totals = self.totals;
+        self.out.finish(|digest| Totals { digest, ..totals })
+    }
+}
+
+/// Something of the store, found.
+enum Found {
+    Small(Vec<u8>),
+    Large(u64, Box<dyn Source>),
+}
+
+/// Tells of what is read.
+struct Watched<'a> {
+    source: &'a mut dyn Read,
+    watch: &'a Watch,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        (self.watch)(Progress::Done(read as u64));
+        Ok(read)
+    }
+}
+
+fn unspooled(error: std::io::Error) -> Error {
+    io_error("the records cannot be written down", error)
+}

@@ -17,6 +17,7 @@ use crate::materialise::Owner;
 use crate::objects::{self, Claim, Hash, Store, blocking};
 
 mod attributes;
+mod places;
 mod records;
 mod restore;
 mod retention;
@@ -28,6 +29,7 @@ mod usage;
 mod view;
 mod walk;
 
+pub use places::{HomePlace, place, places};
 pub use records::{
     HomeConflict, HomeCopy, HomeRecord, HomeRun, HomeSnapshot, accept, add_conflict, adopt, begin,
     copies, forget_all, forget_copy, get, leftover, measured, newest, record, save, snapshots,

@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
+pub mod backup;
 pub mod cells;
 mod collections;
 mod control;

@@ -23,7 +23,7 @@ pub use spawner::{EnvironmentSpec, LogChunk, Status};
 
 pub use address::{Address, Dial, Remote, Stream};
 pub use local::{Host, LocalMachine};
-pub(crate) use local::{Provided, remove_tree};
+pub(crate) use local::{Provided, home_index, remove_tree};
 pub use registry::Machines;
 pub use work::{AttemptWork, Secrets, Task, Work};
 

@@ -30,7 +30,7 @@ use crate::{
     workspaces::{of_run, server},
 };
 
-pub(crate) use home::remove_tree;
+pub(crate) use home::{index as home_index, remove_tree};
 use inputs::Shown;
 pub(crate) use provided::Provided;
 use shelf::Shelf;

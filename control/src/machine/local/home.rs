@@ -45,7 +45,7 @@ pub(super) async fn make(
 }
 
 /// The name of a home's stat index; another than that of the project folder in it.
-pub(super) fn index(workspace: WorkspaceId) -> String {
+pub(crate) fn index(workspace: WorkspaceId) -> String {
     format!("home-{workspace}")
 }
 

@@ -1,0 +1,114 @@
+//! What a backup needs to be done before: homes are folders, and are in it as they were saved last, so they are saved now.
+
+use serde::Serialize;
+use storage::{
+    Store,
+    homes::{self, HomePlace, HomeRun},
+    ids::MachineId,
+};
+
+use crate::{Layout, Result, machine};
+
+/// Homes read at a time.
+const PAGE: u32 = 200;
+/// A home that goes on to another run meanwhile is saved again, so often.
+const TRIES: usize = 3;
+
+/// How homes are saved.
+#[derive(Debug, Default, Serialize)]
+pub struct SavedHomes {
+    /// How many are saved as they are now.
+    pub saved: u64,
+    /// The others.
+    pub older: Vec<OlderHome>,
+}
+
+/// A home that is not saved as it is now.
+#[derive(Debug, Serialize)]
+pub struct OlderHome {
+    /// The workspace: its owner and its name.
+    pub name: String,
+    /// When it was saved last, in milliseconds UTC; none where it never was.
+    pub saved_ms: Option<i64>,
+    /// Why.
+    pub why: String,
+}
+
+impl SavedHomes {
+    /// Whether each home is saved: as it is now, or, where it lies on another machine, as that machine saved it last.
+    pub fn is_whole(&self) -> bool {
+        self.older.iter().all(|home| home.saved_ms.is_some())
+    }
+}
+
+/// Saves the homes that lie on this machine, whose data are at `layout`, beside a server that runs. `tell` hears the name of each before.
+///
+/// Those on other machines their workers save: while they are in use, and when they stop.
+pub async fn save_homes(
+    store: &Store,
+    layout: &Layout,
+    here: Option<MachineId>,
+    tell: &dyn Fn(&str),
+) -> Result<SavedHomes> {
+    let mut done = SavedHomes::default();
+    let mut after = None;
+    loop {
+        let page = homes::places(store.db(), after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(done);
+        };
+        after = Some(last.workspace_id);
+        for home in page {
+            tell(&home.name);
+            let why = if home.copy.saved {
+                None
+            } else if here == Some(home.copy.machine_id) {
+                let saved = save(store, layout, &home).await;
+                saved.err().map(|error| error.to_string())
+            } else {
+                Some("it lies on another machine".to_owned())
+            };
+            match why {
+                None => done.saved += 1,
+                Some(why) => done.older.push(OlderHome {
+                    name: home.name,
+                    saved_ms: home.saved_ms,
+                    why,
+                }),
+            }
+        }
+    }
+}
+
+/// Saves one. Its server may start, run and end meanwhile: the record of the copy says which run wrote it, and another one's snapshot is refused.
+async fn save(store: &Store, layout: &Layout, home: &HomePlace) -> Result<()> {
+    let (id, folder) = (home.workspace_id, layout.home(&home.workspace_id));
+    let mut home = home.clone();
+    for _ in 0..TRIES {
+        let index = machine::home_index(id);
+        let pending = homes::take(store, home.project_id, &folder, &index).await?;
+        let run = HomeRun {
+            workspace_id: id,
+            machine_id: home.copy.machine_id,
+            fence: home.copy.fence,
+        };
+        let (pending_ref, whole) = (&pending, !home.in_use);
+        let saved = store
+            .db()
+            .write(move |mut tx| async move { homes::save(&mut tx, pending_ref, run, whole).await })
+            .await?;
+        if saved.is_some() {
+            pending.recorded();
+            return Ok(());
+        }
+        match homes::place(store.db(), id).await? {
+            Some(now) if now.copy.machine_id == home.copy.machine_id => home = now,
+            Some(_) => break,
+            // It was removed.
+            None => return Ok(()),
+        }
+    }
+    Err(crate::Error::conflict(
+        "it moved while it was saved: make another backup",
+    ))
+}

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    cells, data, doctor, down, enter, environment, gc, jobs, lineage, login, logs, machines,
-    outputs, project, resume, run, serve, token, up, user, worker, workspace,
+    backup, cells, data, doctor, down, enter, environment, gc, jobs, lineage, login, logs,
+    machines, outputs, project, restore, resume, run, serve, token, up, user, worker, workspace,
 };
 
 /// Notebooks that leave a trail.
@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Up(up::Args),
     /// Say what this machine offers, and what each missing part costs.
     Doctor(doctor::Args),
+    /// Write everything that the server on this machine keeps into one file, while it runs.
+    Backup(backup::Args),
+    /// Put a backup into an empty data directory and an empty database.
+    Restore(restore::Args),
     /// People: add, give a sign-in link, shut out. On the server's machine also without being signed in.
     User(user::Args),
     /// Sign in to a server.
@@ -151,6 +155,9 @@ mod tests {
         for line in [
             "cairn serve --config f --data-dir d --listen 127.0.0.1:8000",
             "cairn down --data-dir d",
+            "cairn backup f.tar.zst --data-dir d --json",
+            "cairn backup - --config f",
+            "cairn restore - --data-dir d --config f",
             "cairn login http://localhost:8000/sign-in#x",
             "cairn project use vision --json",
             "cairn ws create w --project p --env e --machine m --input model=vision#12 --input #3",

@@ -4,6 +4,7 @@
 
 mod api;
 mod args;
+mod backup;
 mod browser;
 mod capacity;
 mod cells;
@@ -29,6 +30,7 @@ mod outputs;
 mod progress;
 mod project;
 mod reference;
+mod restore;
 mod resume;
 mod run;
 mod serve;
@@ -75,6 +77,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Down(args) => down::run(&args),
         Command::Up(args) => up::run(&args),
         Command::Doctor(args) => doctor::run(&args, json),
+        Command::Backup(args) => Ok(backup::run(&args, json)),
+        Command::Restore(args) => restore::run(&args, json),
         Command::User(args) => user::run(&args, json),
         Command::Login(args) => login::run(args, json),
         Command::Logout(args) => login::logout(&args, json),

@@ -48,6 +48,11 @@ impl Bytes {
         Self(bar)
     }
 
+    /// Says how much there is.
+    pub(crate) fn expect(&self, total: u64) {
+        self.0.set_length(total);
+    }
+
     /// Adds what has been sent or received.
     pub(crate) fn add(&self, bytes: u64) {
         self.0.inc(bytes);

@@ -6,7 +6,7 @@ mod folder;
 
 use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use control::{
     Capacity, Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host,
 };
@@ -25,11 +25,22 @@ use crate::{capacity, config::Config};
 pub(crate) use environments::{environments, specs};
 pub(crate) use folder::{DataFolder, Running, WORKER_OF, build, tail};
 
+/// The file that is there while a backup is restored into a data directory, or was not to its end.
+pub(crate) const RESTORING: &str = "restoring";
 /// How long a sign-in link works.
 const LINK_MS: i64 = 15 * 60 * 1000;
 
 /// Opens the records of a data directory.
+///
+/// # Errors
+/// Also where a restore was cut off: what is there is not whole.
 pub(crate) async fn open_db(config: &Config, folder: &DataFolder) -> Result<Db> {
+    let marker = folder.path().join(RESTORING);
+    ensure!(
+        !storage::backup::is_begun(&marker),
+        "a restore into {} was cut off: begin it again with the same `cairn restore F`, or begin anew with an empty directory",
+        folder.path().display()
+    );
     let url = config.database_url(folder.path())?;
     Db::open(&url, Arc::new(System))
         .await
@@ -41,7 +52,7 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
     let data = folder.path();
     let layout = Layout::new(data);
     let db = open_db(config, folder).await?;
-    let store = Store::open(&layout.store(), db.clone())
+    let store = open_store(config, &layout, db.clone())
         .await
         .context("the object store cannot be opened")?;
     let key_file = config
@@ -60,6 +71,11 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         parts,
         settings(config, data, &runtimes(config, folder)?)?,
     ))
+}
+
+/// Opens the store of a data directory.
+pub(crate) async fn open_store(_config: &Config, layout: &Layout, db: Db) -> Result<Store> {
+    Ok(Store::open(&layout.store(), db).await?)
 }
 
 /// This host as a machine; `api_url` is where work reaches the API, if not at the public address.

@@ -11,6 +11,7 @@ mod it {
     pub(crate) mod far;
     pub(crate) mod rig;
 
+    mod backup;
     mod data;
     mod engine;
     mod follow;

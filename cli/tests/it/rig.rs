@@ -118,18 +118,22 @@ impl Rig {
 
     /// `more` comes at the end of the configuration.
     fn with(packages: &[&str], more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["data", "home", "project"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
         // No header of a table: what a test adds may begin with keys of the whole.
-        let mut config = format!("environments.default.packages = {packages:?}\n");
-        if let Some(schema) = Schema::of(folder.path()) {
-            schema.run("CREATE SCHEMA", "");
-            config.insert_str(0, &format!("database = {:?}\n", schema.url()));
-        }
-        config.push_str(more);
-        std::fs::write(folder.path().join("data/cairn.toml"), config).unwrap();
+        let config = format!("environments.default.packages = {packages:?}\n{more}");
+        Self::serving(prepare(&config, is_on_postgres()))
+    }
+
+    /// A server of what `backup` restores, with a configuration of its own; on SQLite, or where tests are to have their records.
+    pub(crate) fn restored(backup: &Path, config: &str, on_sqlite: bool) -> Self {
+        let folder = prepare(config, is_on_postgres() && !on_sqlite);
+        let restored = restore(folder.path(), backup).output().unwrap();
+        assert!(restored.status.success(), "{restored:?}");
+        let rig = Self::serving(folder);
+        rig.sign_in();
+        rig
+    }
+
+    fn serving(folder: TempDir) -> Self {
         let port = free_port();
         let server = serve(Path::new(CAIRN), folder.path(), port, None);
         Self {
@@ -318,6 +322,30 @@ impl Drop for Rig {
             schema.run("DROP SCHEMA IF EXISTS", "CASCADE");
         }
     }
+}
+
+/// A folder for a server that has not begun, with its configuration.
+fn prepare(config: &str, on_postgres: bool) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["data", "home", "project"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let mut config = config.to_owned();
+    if let Some(schema) = Schema::of(folder.path()).filter(|_| on_postgres) {
+        schema.run("CREATE SCHEMA", "");
+        config.insert_str(0, &format!("database = {:?}\n", schema.url()));
+    }
+    std::fs::write(folder.path().join("data/cairn.toml"), config).unwrap();
+    folder
+}
+
+/// `cairn restore` of a backup into the data directory below `folder`, to be run.
+pub(crate) fn restore(folder: &Path, backup: &Path) -> Command {
+    let mut command = Command::new(CAIRN);
+    command.arg("restore").arg(backup);
+    command.arg("--data-dir").arg(folder.join("data"));
+    clean(&mut command, folder);
+    command
 }
 
 fn free_port() -> u16 {

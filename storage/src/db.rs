@@ -1,6 +1,7 @@
 //! The database: opening it, reading, transactions and their retries, and the news of what was written.
 //! The only file tree that knows which of the two databases is below; it must not know any table but `counters` and `events`.
 
+mod many;
 mod open;
 mod read;
 mod snapshot;
@@ -22,6 +23,7 @@ use tokio::sync::watch as channel;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
+pub(crate) use many::Many;
 #[cfg(test)]
 pub(crate) use open::migrate_to;
 pub(crate) use open::newest_version;

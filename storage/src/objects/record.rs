@@ -1,46 +1,24 @@
 //! What a finished capture or upload writes into the database: objects, whose they are, and the root that names them.
 
-use std::fmt::Write as _;
-use std::sync::LazyLock;
-
 use super::{Claim, Hash, Key, Space};
-use crate::db::{Db, Query, Tx, execute, optional, select_in, sql};
+use crate::db::{Db, Many, Query, Tx, execute, optional, select_in, sql};
 use crate::ids::ProjectId;
 use crate::manifest::Summary;
 use crate::{Error, Result};
 
-/// Rows that one statement inserts; a rest goes one by one.
+/// How many condemned keys one statement takes back.
 const ROWS: usize = 64;
 
-/// Inserts `ROWS` objects.
-static OBJECTS: LazyLock<String> = LazyLock::new(|| {
-    let head = "INSERT INTO objects (hash, size, created_ms) VALUES ";
-    many(head, |row, text| {
-        write!(text, "(${}, ${}, $1)", 2 * row + 2, 2 * row + 3)
-    })
-});
-const OBJECT: &str =
-    "INSERT INTO objects (hash, size, created_ms) VALUES ($2, $3, $1) ON CONFLICT DO NOTHING";
-
-/// Inserts `ROWS` rows that say whose an object is.
-static OWNED: LazyLock<String> = LazyLock::new(|| {
-    many(
-        "INSERT INTO project_objects (project_id, hash) VALUES ",
-        |row, text| write!(text, "($1, ${})", row + 2),
-    )
-});
-const OWN: &str =
-    "INSERT INTO project_objects (project_id, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-
-fn many(head: &str, row: impl Fn(usize, &mut String) -> std::fmt::Result) -> String {
-    let mut text = head.to_owned();
-    for number in 0..ROWS {
-        text.push_str(if number == 0 { "" } else { ", " });
-        row(number, &mut text).expect("writing to a string does not fail");
-    }
-    text.push_str(" ON CONFLICT DO NOTHING");
-    text
-}
+static OBJECTS: Many = Many::new(
+    "INSERT INTO objects (hash, size, created_ms)",
+    3,
+    "ON CONFLICT DO NOTHING",
+);
+static OWNED: Many = Many::new(
+    "INSERT INTO project_objects (project_id, hash)",
+    2,
+    "ON CONFLICT DO NOTHING",
+);
 
 /// Records objects of a project and a manifest made of them. Repeating it changes nothing.
 ///
@@ -56,37 +34,7 @@ pub(crate) async fn record(
     for claim in claims {
         revive(tx, &claim.keys()).await?;
     }
-    for chunk in objects.chunks(ROWS) {
-        if chunk.len() == ROWS {
-            let query = sql(OBJECTS.as_str()).bind(now_ms);
-            let query = chunk.iter().fold(query, |query, (hash, size)| {
-                query.bind(hash.to_hex()).bind(number(*size))
-            });
-            execute(tx, query).await?;
-            let query = sql(OWNED.as_str()).bind(project);
-            execute(
-                tx,
-                chunk
-                    .iter()
-                    .fold(query, |query, (hash, _)| query.bind(hash.to_hex())),
-            )
-            .await?;
-            continue;
-        }
-        for (hash, size) in chunk {
-            execute(
-                tx,
-                sql(OBJECT)
-                    .bind(now_ms)
-                    .bind(hash.to_hex())
-                    .bind(number(*size)),
-            )
-            .await?;
-        }
-        for (hash, _) in chunk {
-            execute(tx, sql(OWN).bind(project).bind(hash.to_hex())).await?;
-        }
-    }
+    insert(tx, project, objects).await?;
     let insert = "INSERT INTO manifest_roots (digest, content_digest, files, bytes, symlinks, created_ms) \
                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO UPDATE SET \
                   touched = manifest_roots.touched + 1, condemned_in = NULL, condemned_ms = NULL";
@@ -101,15 +49,23 @@ pub(crate) async fn record(
     Ok(())
 }
 
+async fn insert(tx: &mut Tx, project: ProjectId, objects: &[(Hash, u64)]) -> Result<()> {
+    let now_ms = tx.now_ms();
+    let object = |query: Query, (hash, size): &(Hash, u64)| {
+        query.bind(hash.to_hex()).bind(number(*size)).bind(now_ms)
+    };
+    OBJECTS.write(tx, objects, object).await?;
+    let owned = |query: Query, (hash, _): &(Hash, u64)| query.bind(project).bind(hash.to_hex());
+    OWNED.write(tx, objects, owned).await
+}
+
 /// Records one object of a project that no manifest names. Repeating it changes nothing.
 pub(crate) async fn record_one(
     tx: &mut Tx,
     project: ProjectId,
     (hash, size): (Hash, u64),
 ) -> Result<()> {
-    let query = sql(OBJECT).bind(tx.now_ms()).bind(hash.to_hex());
-    execute(tx, query.bind(number(size))).await?;
-    execute(tx, sql(OWN).bind(project).bind(hash.to_hex())).await?;
+    insert(tx, project, &[(hash, size)]).await?;
     revive(tx, &[(Space::Objects, hash)]).await
 }
 

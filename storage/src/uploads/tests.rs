@@ -3,6 +3,7 @@ use futures_util::{Stream, stream};
 
 use super::*;
 use crate::capture::testing::{Fixture, add_project, write};
+use crate::db::required;
 use crate::snapshot::{Options, take};
 use crate::{fsck, manifest, snapshots};
 
@@ -431,4 +432,28 @@ async fn captures_and_an_upload_of_the_same_files_share_them() {
             .unwrap()
             .is_sound()
     );
+}
+
+#[tokio::test]
+async fn entries_that_are_declared_again_are_no_more_entries() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = begin(&fixture, Kind::Snapshot).await;
+    let entries: Vec<Declared> = (0..100)
+        .map(|n| file(&format!("f{n}"), n.to_string().as_bytes()))
+        .collect();
+    declare(store, id, &entries).await.unwrap();
+    let nearly = "UPDATE uploads SET entries = 999950 WHERE id = $1";
+    let set = |mut tx: Tx| async move { execute(&mut tx, sql(nearly).bind(id)).await };
+    store.db().write(set).await.unwrap();
+    declare(store, id, &entries).await.unwrap();
+    let counted = sql("SELECT entries FROM uploads WHERE id = $1").bind(id);
+    assert_eq!(required::<i64>(store.db(), counted).await.unwrap(), 200);
+    // The last of those that have one path counts.
+    let twice = [file("f1", b"not this"), file("f1", b"1")];
+    assert_eq!(declare(store, id, &twice).await.unwrap().len(), 2);
+    for n in 0..100 {
+        send(&fixture, id, n.to_string().as_bytes()).await.unwrap();
+    }
+    assert_eq!(seal(store, id).await.unwrap().captured.summary.files, 100);
 }

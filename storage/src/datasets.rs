@@ -20,7 +20,7 @@ pub use aliases::{
     remove_alias,
 };
 pub use effects::{Cause, Effect, effects};
-pub use uses::{Use, User, uses};
+pub use uses::{Use, User, object_uses, uses};
 pub use versions::{
     Made, NewVersion, Origin, Source, Version, add, by_number, latest, latest_of,
     list as list_versions, retract, sources, version,

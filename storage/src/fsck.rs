@@ -1,23 +1,28 @@
 //! Checks what the store promises: every recorded manifest can be read, every file in it is there with the right content, every recorded object
 //! exists. Changes nothing.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use serde::Serialize;
 
 use crate::db::{Record, Row, all, optional, sql};
-use crate::manifest::{Check, Entry, Manifest, Node};
-use crate::objects::{Hash, Objects, Space, Store, blocking, read_whole};
+use crate::objects::{Hash, Store, blocking};
 use crate::{Error, Result};
 
 mod aside;
+mod holders;
+mod pace;
+mod run;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
 pub use aside::set_aside;
+pub use holders::{Holder, holders};
+pub use pace::Pace;
+use run::{Run, damage};
+
+pub(crate) use verdict::verdict_after;
 pub use verdict::{Integrity, Verdict, record, verdict};
 
 /// The most damaged things that one report names.
@@ -28,6 +33,8 @@ const PAGE: i64 = 10_000;
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Manifests are read and checked; of objects nothing.
+    Lists,
     /// Manifests are read and checked; of objects only presence and size.
     Quick,
     /// Every object is read and hashed, once.
@@ -35,7 +42,7 @@ pub enum Mode {
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// It is recorded but not in the store.
@@ -77,6 +84,9 @@ pub struct Report {
     /// Every object that is missing or damaged, also beyond those named.
     #[serde(skip)]
     pub faulty: BTreeSet<Hash>,
+    /// Every node of a manifest that is.
+    #[serde(skip)]
+    pub nodes: BTreeSet<Hash>,
     /// Whether a manifest itself is missing or damaged.
     #[serde(skip)]
     pub is_broken: bool,
@@ -142,13 +152,12 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
     let recorded = objects(store).await?;
     let objects = store.objects().clone();
     let report = blocking(move || {
-        let mut run = Run::new(objects, mode);
+        let mut run = Run::new(objects, mode, Pace::default());
         for root in &roots {
             run.manifest(root)?;
         }
         run.recorded(&recorded)?;
         run.orphans(&recorded)?;
-        run.report.objects = run.states.len() as u64;
         Ok(run.report)
     })
     .await?;
@@ -158,6 +167,9 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
 /// Drops what is said of things that are recorded no more: they were collected while the check went on.
 async fn confirmed(store: &Store, report: Report) -> Result<Report> {
     let findings = report.findings;
+    if findings.is_empty() {
+        return Ok(Report { findings, ..report });
+    }
     let mut confirmed = Report {
         findings: Vec::new(),
         faulty: BTreeSet::new(),
@@ -182,50 +194,58 @@ async fn confirmed(store: &Store, report: Report) -> Result<Report> {
 /// # Errors
 /// `NotFound` where no such manifest is recorded; else as [`check`].
 pub async fn verify(store: &Store, manifest_digest: Hash, mode: Mode) -> Result<Report> {
+    let report = verify_at(store, manifest_digest, mode, &Pace::default()).await?;
+    report.ok_or_else(|| Error::not_found("there is no such manifest"))
+}
+
+/// The same at a pace; none where no such manifest is recorded.
+pub(crate) async fn verify_at(
+    store: &Store,
+    manifest_digest: Hash,
+    mode: Mode,
+    pace: &Pace,
+) -> Result<Option<Report>> {
     let text = "SELECT digest, content_digest, files, bytes FROM manifest_roots WHERE digest = $1";
     let query = sql(text).bind(manifest_digest.to_hex());
-    let root: Root = optional(store.db(), query)
-        .await?
-        .ok_or_else(|| Error::not_found("there is no such manifest"))?;
-    let objects = store.objects().clone();
+    let Some(root): Option<Root> = optional(store.db(), query).await? else {
+        return Ok(None);
+    };
+    let (objects, pace) = (store.objects().clone(), pace.clone());
     blocking(move || {
-        let mut run = Run::new(objects, mode);
+        let mut run = Run::new(objects, mode, pace);
         run.manifest(&root)?;
-        run.report.objects = run.states.len() as u64;
-        Ok(run.report)
+        Ok(Some(run.report))
     })
     .await
 }
 
-/// The recorded manifests that hold one of these objects, or that cannot be read to their end, with what that makes of them.
-pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<(Hash, Integrity)>> {
-    let roots = roots(store).await?;
-    let store = store.objects().clone();
-    blocking(move || {
-        let mut holders = Vec::new();
-        for Root { digest, .. } in roots {
-            match holds(&store, &digest, &objects) {
-                Ok(true) => holders.push((digest, Integrity::Partial)),
-                Ok(false) => {}
-                Err(error) => {
-                    damage(error)?;
-                    holders.push((digest, Integrity::Broken));
-                }
+/// Reads and hashes the next recorded objects in the order of their hashes, at least one and at most so many, or so many bytes. Also gives the hash
+/// of the last one; none where there are no more.
+pub(crate) async fn check_objects(
+    store: &Store,
+    after: &str,
+    (most, bytes): (i64, u64),
+    pace: &Pace,
+) -> Result<(Report, Option<Hash>)> {
+    let text = "SELECT hash, size FROM objects WHERE hash > $1 ORDER BY hash LIMIT $2";
+    let query = sql(text).bind(after.to_owned()).bind(most);
+    let page: Vec<Object> = all(store.db(), query).await?;
+    let (objects, pace) = (store.objects().clone(), pace.clone());
+    let work = blocking(move || {
+        let mut run = Run::new(objects, Mode::Full, pace);
+        let (mut last, mut read) = (None, 0);
+        for Object(hash, size) in page {
+            if last.is_some() && size.saturating_add(read) > bytes {
+                break;
             }
+            read = size.saturating_add(read);
+            run.recorded(&BTreeMap::from([(hash, size)]))?;
+            last = Some(hash);
         }
-        Ok(holders)
-    })
-    .await
-}
-
-fn holds(store: &Arc<dyn Objects>, digest: &Hash, objects: &BTreeSet<Hash>) -> Result<bool> {
-    let manifest = Manifest::open(Arc::clone(store), digest)?
-        .ok_or_else(|| Error::fault("a recorded manifest is missing"))?;
-    let mut found = false;
-    for entry in manifest.entries() {
-        found |= matches!(entry?.node, Node::File { hash, .. } if objects.contains(&hash));
-    }
-    Ok(found)
+        Ok((run.report, last))
+    });
+    let (report, last) = work.await?;
+    Ok((confirmed(store, report).await?, last))
 }
 
 async fn roots(store: &Store) -> Result<Vec<Root>> {
@@ -256,147 +276,4 @@ async fn objects(store: &Store) -> Result<BTreeMap<Hash, u64>> {
         after = last.to_hex();
         objects.extend(page.into_iter().map(|Object(hash, size)| (hash, size)));
     }
-}
-
-struct Run {
-    objects: Arc<dyn Objects>,
-    mode: Mode,
-    /// What was found of each object.
-    states: BTreeMap<Hash, Option<Fault>>,
-    report: Report,
-}
-
-impl Run {
-    fn new(objects: Arc<dyn Objects>, mode: Mode) -> Self {
-        Self {
-            objects,
-            mode,
-            states: BTreeMap::new(),
-            report: Report::default(),
-        }
-    }
-
-    /// Checks one manifest: its nodes, its totals, its content digest, its files.
-    fn manifest(&mut self, root: &Root) -> Result<()> {
-        self.report.manifests += 1;
-        let finding = |fault| Finding {
-            hash: root.digest,
-            fault,
-            manifest_digest: Some(root.digest),
-            path: None,
-        };
-        let manifest = match Manifest::open(Arc::clone(&self.objects), &root.digest) {
-            Ok(Some(manifest)) => manifest,
-            Ok(None) => {
-                self.report.add(finding(Fault::Missing));
-                return Ok(());
-            }
-            Err(error) => {
-                self.report.add(finding(damage(error)?));
-                return Ok(());
-            }
-        };
-        let mut check = Check::default();
-        for entry in manifest.entries() {
-            match entry {
-                Ok(entry) => {
-                    check.add(&entry);
-                    self.entry(&root.digest, entry)?;
-                }
-                Err(error) => {
-                    self.report.add(finding(damage(error)?));
-                    return Ok(());
-                }
-            }
-        }
-        let summary = manifest.summary();
-        let recorded = (
-            root.content_digest,
-            u64::try_from(root.files),
-            u64::try_from(root.bytes),
-        );
-        let said = (summary.content_digest, Ok(summary.files), Ok(summary.bytes));
-        if !check.agrees(summary) || recorded != said {
-            self.report.add(finding(Fault::Damaged));
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, manifest_digest: &Hash, entry: Entry) -> Result<()> {
-        let Node::File { hash, size, .. } = entry.node else {
-            return Ok(());
-        };
-        self.report.entries += 1;
-        if let Some(fault) = self.object(&hash, size)? {
-            let (manifest_digest, path) = (Some(*manifest_digest), Some(entry.path));
-            self.report.add(Finding {
-                hash,
-                fault,
-                manifest_digest,
-                path,
-            });
-        }
-        Ok(())
-    }
-
-    /// Checks an object, once.
-    fn object(&mut self, hash: &Hash, size: u64) -> Result<Option<Fault>> {
-        if let Some(state) = self.states.get(hash) {
-            return Ok(*state);
-        }
-        let state = match self.objects.size(Space::Objects, hash)? {
-            None => Some(Fault::Missing),
-            Some(found) if found != size => Some(Fault::Damaged),
-            Some(_) if self.mode == Mode::Quick => None,
-            Some(_) => match read_whole(&*self.objects, hash, &mut |_| Ok(())) {
-                Ok(read) => {
-                    self.report.bytes += read;
-                    None
-                }
-                Err(error) => Some(damage(error)?),
-            },
-        };
-        self.states.insert(*hash, state);
-        Ok(state)
-    }
-
-    /// Checks the objects that are recorded but in no manifest that could be read.
-    fn recorded(&mut self, recorded: &BTreeMap<Hash, u64>) -> Result<()> {
-        for (hash, size) in recorded {
-            let met = self.states.contains_key(hash);
-            if let (Some(fault), false) = (self.object(hash, *size)?, met) {
-                self.report.add(Finding {
-                    hash: *hash,
-                    fault,
-                    manifest_digest: None,
-                    path: None,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn orphans(&mut self, recorded: &BTreeMap<Hash, u64>) -> Result<()> {
-        let mut orphans = BTreeSet::new();
-        let visit = &mut |hash, _| {
-            if !recorded.contains_key(&hash) {
-                orphans.insert(hash);
-            }
-            Ok(())
-        };
-        for prefix in 0..=u8::MAX {
-            self.objects.list(Space::Objects, prefix, visit)?;
-        }
-        self.report.orphaned_objects = orphans.len() as u64;
-        Ok(())
-    }
-}
-
-/// What an error of reading says of the store; one that can pass ends the check instead.
-fn damage(error: Error) -> Result<Fault> {
-    if error.retryable() {
-        return Err(error);
-    }
-    tracing::warn!(%error, "the store is damaged");
-    Ok(Fault::Damaged)
 }

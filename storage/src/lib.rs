@@ -32,6 +32,7 @@ pub mod objects;
 pub mod outputs;
 pub mod phases;
 pub mod projects;
+pub mod scrub;
 pub mod secret;
 pub mod series;
 pub mod sessions;

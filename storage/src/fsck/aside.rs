@@ -1,27 +1,36 @@
-//! Puts damaged objects aside, so that whoever has the content can send it again.
+//! Puts what is damaged aside, so that whoever has the content can send it again.
 
-use std::fs;
+use std::io::Read as _;
+use std::{fs, io};
 
+use super::Report;
 use crate::db::{Tx, execute, sql};
 use crate::error::Result;
+use crate::manifest::is_node;
 use crate::mount::begin_epoch;
 use crate::objects::{Hash, Space, Store, blocking, io_error, read_whole};
 
-/// Lets go of objects that a check found missing or damaged: a damaged one goes to `STORE/damaged/HASH`, where a person can look at it, and no project
-/// counts as having the content any more, so that the next upload of it is taken. One that turns out to be whole stays.
+/// Lets go of what a check found missing or damaged: a damaged object or node of a manifest goes to `STORE/damaged/HASH`, where a person can look at it,
+/// and no project counts as having the content any more, so that the next upload of it is taken. What turns out to be whole stays.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be written.
-pub async fn set_aside(store: &Store, objects: Vec<Hash>) -> Result<()> {
+pub async fn set_aside(store: &Store, report: &Report) -> Result<()> {
+    let (objects, nodes) = (report.faulty.clone(), report.nodes.clone());
     let gone = {
         let store = store.clone();
         blocking(move || {
-            let is_gone = |hash: &Hash| put_aside(&store, hash);
-            let gone = objects
-                .into_iter()
-                .filter_map(|hash| is_gone(&hash).map(|gone| gone.then_some(hash)).transpose())
-                .collect::<Result<Vec<_>>>()?;
-            if !gone.is_empty() {
+            let mut gone = Vec::new();
+            for hash in objects {
+                if put_object_aside(&store, &hash)? {
+                    gone.push(hash);
+                }
+            }
+            let mut moved = !gone.is_empty();
+            for digest in nodes {
+                moved |= put_node_aside(&store, &digest)?;
+            }
+            if moved {
                 let failed = |error| io_error("cannot begin another epoch of the store", error);
                 begin_epoch(&store).map_err(failed)?;
             }
@@ -41,7 +50,7 @@ pub async fn set_aside(store: &Store, objects: Vec<Hash>) -> Result<()> {
 }
 
 /// Whether the store has no good copy of an object now.
-fn put_aside(store: &Store, hash: &Hash) -> Result<bool> {
+fn put_object_aside(store: &Store, hash: &Hash) -> Result<bool> {
     let objects = store.objects();
     if objects.size(Space::Objects, hash)?.is_none() {
         return Ok(true);
@@ -51,12 +60,31 @@ fn put_aside(store: &Store, hash: &Hash) -> Result<bool> {
         Err(error) if error.retryable() => return Err(error),
         Err(_) => {}
     }
-    let Some(path) = objects.path(hash) else {
-        return Ok(true);
-    };
-    let folder = store.within("damaged");
-    let failed = |error| io_error(format!("cannot put object {hash} aside"), error);
-    fs::create_dir_all(&folder).map_err(failed)?;
-    fs::rename(path, folder.join(hash.to_hex())).map_err(failed)?;
+    move_aside(store, Space::Objects, hash)?;
     Ok(true)
+}
+
+/// Whether a node was there and had other content.
+fn put_node_aside(store: &Store, digest: &Hash) -> Result<bool> {
+    let Some(mut source) = store.objects().open(Space::Manifests, digest)? else {
+        return Ok(false);
+    };
+    let mut packed = Vec::new();
+    // What cannot be read is no node.
+    if source.read_to_end(&mut packed).is_ok() && is_node(digest, &packed) {
+        return Ok(false);
+    }
+    move_aside(store, Space::Manifests, digest)?;
+    Ok(true)
+}
+
+fn move_aside(store: &Store, space: Space, hash: &Hash) -> Result<()> {
+    let folder = store.within("damaged");
+    let failed = |error| io_error(format!("cannot put {hash} aside"), error);
+    fs::create_dir_all(&folder).map_err(failed)?;
+    match fs::rename(store.files().place(space, hash), folder.join(hash.to_hex())) {
+        // Another check did so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved.map_err(failed),
+    }
 }

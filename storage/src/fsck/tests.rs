@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 
 use super::*;
 use crate::capture::testing::{Fixture, open, write};
-use crate::manifest;
+use crate::manifest::{self, Manifest};
 use crate::objects::CRASH_AT;
 use crate::snapshot::{self, Options};
 
@@ -105,6 +106,51 @@ async fn a_lost_manifest_is_found() {
             path: None
         }]
     );
+}
+
+#[tokio::test]
+async fn damaged_parts_of_a_manifest_are_healed_by_the_same_files() {
+    let fixture = Fixture::new().await;
+    let (store, folder) = (&fixture.store, fixture.folder("work"));
+    for number in 0..20 {
+        write(&folder, &format!("f{number}"), number.to_string());
+    }
+    let take = async |index: &str| {
+        let options = Options::new(fixture.project).index(index);
+        let pending = snapshot::take(store, &folder, options).await.unwrap();
+        pending.commit(store).await.unwrap().summary.manifest_digest
+    };
+    let digest = take("one").await;
+    let manifest = Manifest::open(Arc::clone(store.objects()), &digest).unwrap();
+    let leaf = manifest.unwrap().leaf_digest(0).unwrap();
+    for (round, node) in [leaf, digest].into_iter().enumerate() {
+        let place = store.files().place(crate::objects::Space::Manifests, &node);
+        let mut bytes = std::fs::read(&place).unwrap();
+        let last = bytes.len() - 9;
+        bytes[last] ^= 1;
+        replace(place, &bytes);
+        let report = verify(store, digest, Mode::Quick).await.unwrap();
+        assert_eq!(report.nodes, BTreeSet::from([node]));
+        assert_eq!(report.integrity(), Integrity::Broken);
+        set_aside(store, &report).await.unwrap();
+        assert!(store.within("damaged").join(node.to_hex()).exists());
+        assert_eq!(take(&format!("again-{round}")).await, digest);
+        let report = verify(store, digest, Mode::Full).await.unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings);
+        set_aside(
+            store,
+            &Report {
+                nodes: BTreeSet::from([node]),
+                ..Report::default()
+            },
+        )
+        .await
+        .unwrap();
+        assert!(
+            check(store, Mode::Quick).await.unwrap().is_sound(),
+            "what is whole stays"
+        );
+    }
 }
 
 #[tokio::test]

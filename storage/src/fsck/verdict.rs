@@ -57,6 +57,24 @@ pub async fn verdict<'c>(from: impl Read<'c>, manifest_digest: &Hash) -> Result<
     optional(from, sql(text).bind(manifest_digest.to_hex())).await
 }
 
+/// The next recorded manifest in the order of digests, with what is on record of it.
+pub(crate) async fn verdict_after<'c>(
+    from: impl Read<'c>,
+    after: &str,
+) -> Result<Option<(Hash, Verdict)>> {
+    let text = "SELECT digest, integrity, checked_ms FROM manifest_roots WHERE digest > $1 ORDER BY digest LIMIT 1";
+    let found: Option<Named> = optional(from, sql(text).bind(after.to_owned())).await?;
+    Ok(found.map(|Named(digest, verdict)| (digest, verdict)))
+}
+
+struct Named(Hash, Verdict);
+
+impl Record for Named {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self(row.parsed("digest")?, Verdict::read(row)?))
+    }
+}
+
 /// Records what a check of `mode` found, which began when `before` was on record.
 ///
 /// Damage is always recorded, and only ever as more than was known. That a manifest is whole is recorded by a full check only, and only where no
@@ -68,7 +86,7 @@ pub async fn record(
     before: Verdict,
 ) -> Result<()> {
     let text = match found {
-        Integrity::Ok if mode == Mode::Quick => return Ok(()),
+        Integrity::Ok if mode != Mode::Full => return Ok(()),
         Integrity::Ok => {
             "UPDATE manifest_roots SET integrity = $2, checked_ms = $3 WHERE digest = $1 AND COALESCE(checked_ms, 0) = $4"
         }

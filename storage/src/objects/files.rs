@@ -50,6 +50,11 @@ impl Files {
         &self.layout.root
     }
 
+    /// Where something lies, whether it is there or not.
+    pub(crate) fn place(&self, space: Space, hash: &Hash) -> PathBuf {
+        self.layout.place(space, hash)
+    }
+
     /// Makes a folder of its own on the store's file system, which goes away with the value.
     pub(crate) fn scratch(&self) -> Result<Scratch> {
         Scratch::make(&self.layout)
@@ -91,9 +96,12 @@ impl Files {
 
     /// Takes the lock that whoever collects holds; none where another process holds it.
     pub(crate) fn collecting(&self) -> Result<Option<File>> {
-        let lock = self.layout.lock_file("collect.lock")?;
-        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        Ok(taken.is_ok().then_some(lock))
+        self.layout.try_lock("collect.lock")
+    }
+
+    /// The same for whoever scrubs.
+    pub(crate) fn scrubbing(&self) -> Result<Option<File>> {
+        self.layout.try_lock("scrub.lock")
     }
 
     /// The name of the current boot: files written under another one may be torn.
@@ -270,6 +278,13 @@ impl Layout {
             .mode(0o600)
             .open(self.root.join(name))
             .map_err(|error| io_error(format!("cannot open {name}"), error))
+    }
+
+    /// Takes the lock of a file; none where another process holds it.
+    fn try_lock(&self, name: &str) -> Result<Option<File>> {
+        let lock = self.lock_file(name)?;
+        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        Ok(taken.is_ok().then_some(lock))
     }
 
     /// The folders in staging that are this process's.

@@ -220,14 +220,18 @@ async fn what_was_put_aside_is_shown_to_nobody_who_comes_after() {
     let open = fs::File::open(place.join("a.txt")).unwrap();
     let hash = Hash::of(b"two");
     let object = bed.object(&hash);
-    crate::fsck::set_aside(&bed.fixture.store, vec![hash])
+    let faulty = crate::fsck::Report {
+        faulty: [hash].into(),
+        ..Default::default()
+    };
+    crate::fsck::set_aside(&bed.fixture.store, &faulty)
         .await
         .unwrap();
     bed.show(digest).await.unwrap();
     assert!(object.exists(), "what is whole stays");
     fs::remove_file(&object).unwrap();
     fs::write(&object, "owt").unwrap();
-    crate::fsck::set_aside(&bed.fixture.store, vec![hash])
+    crate::fsck::set_aside(&bed.fixture.store, &faulty)
         .await
         .unwrap();
     assert!(!object.exists());

@@ -1,0 +1,190 @@
+//! One check under way: what was found of each object, and the report so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::pace::Pace;
+use super::{Fault, Finding, Mode, Report, Root};
+use crate::Result;
+use crate::error::Error;
+use crate::manifest::{Check, Entry, Manifest, Node};
+use crate::objects::{Hash, Objects, Space, read_whole};
+
+/// About what an entry of a manifest takes in the store.
+const ENTRY_BYTES: u64 = 40;
+
+pub(super) struct Run {
+    objects: Arc<dyn Objects>,
+    mode: Mode,
+    pace: Pace,
+    /// What was found of each object.
+    states: BTreeMap<Hash, Option<Fault>>,
+    pub(super) report: Report,
+}
+
+impl Run {
+    pub(super) fn new(objects: Arc<dyn Objects>, mode: Mode, pace: Pace) -> Self {
+        Self {
+            objects,
+            mode,
+            pace,
+            states: BTreeMap::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Checks one manifest: its nodes, its totals, its content digest, its files.
+    pub(super) fn manifest(&mut self, root: &Root) -> Result<()> {
+        self.report.manifests += 1;
+        let finding = |fault| Finding {
+            hash: root.digest,
+            fault,
+            manifest_digest: Some(root.digest),
+            path: None,
+        };
+        let manifest = match Manifest::open(Arc::clone(&self.objects), &root.digest) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => {
+                self.report.add(finding(Fault::Missing));
+                return Ok(());
+            }
+            Err(error) => {
+                self.report.nodes.insert(root.digest);
+                self.report.add(finding(damage(error)?));
+                return Ok(());
+            }
+        };
+        let mut check = Check::default();
+        for entry in manifest.entries() {
+            match entry {
+                Ok(entry) => {
+                    check.add(&entry);
+                    self.entry(&root.digest, entry)?;
+                }
+                Err(error) => {
+                    self.report.add(finding(damage(error)?));
+                    return self.leaves(&manifest);
+                }
+            }
+        }
+        let summary = manifest.summary();
+        let recorded = (
+            root.content_digest,
+            u64::try_from(root.files),
+            u64::try_from(root.bytes),
+        );
+        let said = (summary.content_digest, Ok(summary.files), Ok(summary.bytes));
+        if !check.agrees(summary) || recorded != said {
+            self.report.add(finding(Fault::Damaged));
+        }
+        Ok(())
+    }
+
+    /// Finds every leaf that cannot be read.
+    fn leaves(&mut self, manifest: &Manifest) -> Result<()> {
+        for number in 0..manifest.leaves() {
+            if let Err(error) = manifest.leaf(number) {
+                damage(error)?;
+                self.report.nodes.extend(manifest.leaf_digest(number));
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, manifest_digest: &Hash, entry: Entry) -> Result<()> {
+        let Node::File { hash, size, .. } = entry.node else {
+            return Ok(());
+        };
+        self.report.entries += 1;
+        if self.mode == Mode::Lists {
+            return self.pace.spend(ENTRY_BYTES);
+        }
+        if let Some(fault) = self.object(&hash, size)? {
+            let (manifest_digest, path) = (Some(*manifest_digest), Some(entry.path));
+            self.report.add(Finding {
+                hash,
+                fault,
+                manifest_digest,
+                path,
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks an object, once.
+    pub(super) fn object(&mut self, hash: &Hash, size: u64) -> Result<Option<Fault>> {
+        if let Some(state) = self.states.get(hash) {
+            return Ok(*state);
+        }
+        let state = match self.objects.size(Space::Objects, hash)? {
+            None => Some(Fault::Missing),
+            Some(found) if found != size => Some(Fault::Damaged),
+            Some(_) if self.mode != Mode::Full => None,
+            Some(_) => match self.read(hash)? {
+                Some(read) => {
+                    self.report.bytes += read;
+                    None
+                }
+                None => Some(Fault::Damaged),
+            },
+        };
+        self.states.insert(*hash, state);
+        self.report.objects = self.states.len() as u64;
+        Ok(state)
+    }
+
+    /// How many bytes an object has; none where its content is another.
+    fn read(&self, hash: &Hash) -> Result<Option<u64>> {
+        let mut stopped = None;
+        let pace = &mut |piece: &[u8]| {
+            self.pace
+                .spend(piece.len() as u64)
+                .inspect_err(|_| stopped = Some(()))
+        };
+        match read_whole(&*self.objects, hash, pace) {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if stopped.is_some() => Err(error),
+            Err(error) => damage(error).map(|_| None),
+        }
+    }
+
+    /// Checks the objects that are recorded but in no manifest that could be read.
+    pub(super) fn recorded(&mut self, recorded: &BTreeMap<Hash, u64>) -> Result<()> {
+        for (hash, size) in recorded {
+            let met = self.states.contains_key(hash);
+            if let (Some(fault), false) = (self.object(hash, *size)?, met) {
+                self.report.add(Finding {
+                    hash: *hash,
+                    fault,
+                    manifest_digest: None,
+                    path: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn orphans(&mut self, recorded: &BTreeMap<Hash, u64>) -> Result<()> {
+        let mut orphans = BTreeSet::new();
+        let visit = &mut |hash, _| {
+            if !recorded.contains_key(&hash) {
+                orphans.insert(hash);
+            }
+            Ok(())
+        };
+        for prefix in 0..=u8::MAX {
+            self.objects.list(Space::Objects, prefix, visit)?;
+        }
+        self.report.orphaned_objects = orphans.len() as u64;
+        Ok(())
+    }
+}
+
+/// What an error of reading says of the store; one that can pass ends the check instead.
+pub(super) fn damage(error: Error) -> Result<Fault> {
+    if error.retryable() {
+        return Err(error);
+    }
+    tracing::warn!(%error, "the store is damaged");
+    Ok(Fault::Damaged)
+}

@@ -1,0 +1,231 @@
+//! Records of passes.
+
+use serde::Serialize;
+
+use super::{Damage, Step};
+use crate::audit;
+use crate::db::{Db, Read, Record, Row, Tx, execute, optional, required, sql};
+use crate::error::{Error, Result};
+use crate::list::{List, Page};
+use crate::names::named;
+use crate::objects::number;
+
+named! {
+    /// How far a pass is.
+    State {
+        /// It goes on.
+        Running = "running",
+        /// It came to its end.
+        Done = "done",
+    }
+}
+
+named! {
+    /// What a pass reads.
+    Part {
+        /// The lists of files.
+        Manifests = "manifests",
+        /// The files.
+        Objects = "objects",
+    }
+}
+
+/// How many passes stay on record.
+const KEPT: i64 = 100;
+/// The most that one pass tells of; the audit record has all.
+const MOST_FOUND: usize = 100;
+/// What an object counts for in the time that a pass takes, besides its bytes: it has to be found.
+const OBJECT_BYTES: i64 = 4096;
+
+/// A pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pass {
+    /// 1 for the first.
+    pub number: i64,
+    /// How far it is.
+    pub state: State,
+    /// What it reads now.
+    pub part: Part,
+    /// The last digest or hash of that which is done; empty before the first.
+    #[serde(skip)]
+    pub after: String,
+    /// How many objects it has looked at.
+    pub files: i64,
+    /// How many bytes of them it has read.
+    pub bytes: i64,
+    /// What it has done for `total_bytes`, in the same measure.
+    #[serde(skip)]
+    done_bytes: i64,
+    /// How many bytes there were when it began, with 4096 for each object.
+    #[serde(skip)]
+    total_bytes: i64,
+    /// How many objects and parts of manifests it found missing or damaged.
+    pub damaged: i64,
+    /// What it found that was not known, at most 100.
+    pub found: Vec<Damage>,
+    /// When it began, in milliseconds UTC.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+}
+
+impl Record for Pass {
+    fn read(row: &Row) -> Result<Self> {
+        let (files, bytes) = (row.int("files")?, row.int("bytes")?);
+        Ok(Self {
+            number: row.int("number")?,
+            state: row.parsed("state")?,
+            part: row.parsed("part")?,
+            after: row.text("after")?,
+            files,
+            bytes,
+            done_bytes: bytes.saturating_add(files.saturating_mul(OBJECT_BYTES)),
+            total_bytes: row.int("total_bytes")?,
+            damaged: row.int("damaged")?,
+            found: row.json("found")?,
+            started_ms: row.int("started_ms")?,
+            ended_ms: row.maybe_int("ended_ms")?,
+        })
+    }
+}
+
+impl Pass {
+    /// How much of it is done, 0 to 100.
+    pub fn percent(&self) -> i64 {
+        match (self.state, self.total_bytes) {
+            (State::Done, _) => 100,
+            (State::Running, 0) => 0,
+            (State::Running, total) => (i128::from(self.done_bytes) * 100 / i128::from(total))
+                .clamp(0, 100)
+                .try_into()
+                .unwrap_or(100),
+        }
+    }
+}
+
+/// When the next step is due, in milliseconds UTC, where a pass is to take `period_ms`; one for which it is late is due at once. None where no pass was begun yet.
+pub async fn next_ms(db: &Db, period_ms: i64) -> Result<Option<i64>> {
+    let text = "SELECT * FROM scrubs ORDER BY number DESC LIMIT 1";
+    let last: Option<Pass> = optional(db, sql(text)).await?;
+    let now_ms = db.now_ms();
+    Ok(last.map(|pass| {
+        // A clock that was set back must not put it off for ever.
+        let began = pass.started_ms.min(now_ms);
+        let share = match pass.state {
+            State::Done => period_ms,
+            State::Running if pass.part == Part::Manifests || pass.total_bytes <= 0 => 0,
+            State::Running => {
+                let share = i128::from(period_ms) * i128::from(pass.done_bytes)
+                    / i128::from(pass.total_bytes);
+                i64::try_from(share).unwrap_or(period_ms).min(period_ms)
+            }
+        };
+        began.saturating_add(share)
+    }))
+}
+
+/// The pass that goes on; none between two.
+pub async fn running<'c>(from: impl Read<'c>) -> Result<Option<Pass>> {
+    optional(from, sql("SELECT * FROM scrubs WHERE state = 'running'")).await
+}
+
+/// Begins a pass.
+///
+/// # Errors
+/// `Conflict` while one goes on.
+pub async fn begin(db: &Db) -> Result<Pass> {
+    let work = |mut tx: Tx| async move {
+        if running(&mut tx).await?.is_some() {
+            return Err(Error::conflict("everything is being read again already"));
+        }
+        let text = "SELECT CAST(COALESCE(SUM(size + $1), 0) AS BIGINT) FROM objects";
+        let total: i64 = required(&mut tx, sql(text).bind(OBJECT_BYTES)).await?;
+        let text = "INSERT INTO scrubs (number, state, part, after, files, bytes, total_bytes, damaged, found, started_ms) \
+             SELECT COALESCE(MAX(number), 0) + 1, 'running', 'manifests', '', 0, 0, $1, 0, '[]', $2 FROM scrubs RETURNING *";
+        let query = sql(text).bind(total).bind(tx.now_ms());
+        let pass: Pass = required(&mut tx, query).await?;
+        let text = "DELETE FROM scrubs WHERE number <= $1";
+        execute(&mut tx, sql(text).bind(pass.number - KEPT)).await?;
+        Ok(pass)
+    };
+    db.write(work).await
+}
+
+/// Records how far a pass has come with a step, and what damage it found that was not known; each is in the audit record too.
+///
+/// # Errors
+/// `Conflict` where the pass is not where it was when the step began.
+pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> Result<()> {
+    let mut next = Pass {
+        damaged: pass.damaged + number(step.report.faulty.len() as u64),
+        ..pass.clone()
+    };
+    next.damaged += number(step.report.nodes.len() as u64);
+    if pass.part == Part::Objects {
+        next.files += number(step.report.objects);
+        next.bytes += number(step.report.bytes);
+    }
+    match (step.after, pass.part) {
+        (Some(after), _) => next.after = after.to_hex(),
+        (None, Part::Manifests) => (next.part, next.after) = (Part::Objects, String::new()),
+        (None, Part::Objects) => (next.state, next.ended_ms) = (State::Done, Some(tx.now_ms())),
+    }
+    let room = MOST_FOUND.saturating_sub(next.found.len());
+    next.found.extend(new.iter().take(room).cloned());
+    for one in new {
+        let detail = json(one)?;
+        let subject = one.manifest_digest.map_or_else(
+            || {
+                one.files
+                    .first()
+                    .map(|file| file.hash.to_hex())
+                    .unwrap_or_default()
+            },
+            |digest| digest.to_hex(),
+        );
+        audit::record(tx, None, "find_damage", &subject, &detail).await?;
+    }
+    let text = "UPDATE scrubs SET state = $4, part = $5, after = $6, files = $7, bytes = $8, damaged = $9, found = $10, ended_ms = $11 \
+         WHERE number = $1 AND part = $2 AND after = $3 AND state = 'running'";
+    let query = sql(text)
+        .bind(pass.number)
+        .bind(pass.part.as_str())
+        .bind(pass.after.clone())
+        .bind(next.state.as_str());
+    let query = query
+        .bind(next.part.as_str())
+        .bind(next.after)
+        .bind(next.files);
+    let query = query.bind(next.bytes).bind(next.damaged);
+    let query = query
+        .bind(json(&next.found)?.to_string())
+        .bind(next.ended_ms);
+    if execute(tx, query).await? == 0 {
+        return Err(Error::conflict("somebody else scrubs this store"));
+    }
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::internal("a record is not JSON", error))
+}
+
+/// The passes, newest first.
+pub async fn list(db: &Db, page: &Page) -> Result<List<Pass>> {
+    let text =
+        "SELECT * FROM scrubs WHERE ($1 IS NULL OR number < $1) ORDER BY number DESC LIMIT $2";
+    let query = sql(text).bind(page.after::<i64>()?).bind(page.fetch());
+    Ok(List::cut(
+        crate::db::all(db, query).await?,
+        page,
+        |one: &Pass| one.number,
+    ))
+}
+
+/// How many lists of files are known to be damaged, in part or themselves; and the newest pass.
+pub async fn standing(db: &Db) -> Result<(i64, Option<Pass>)> {
+    let text = "SELECT COUNT(*) FROM manifest_roots WHERE integrity <> 'ok'";
+    let damaged: i64 = required(db, sql(text)).await?;
+    let text = "SELECT * FROM scrubs ORDER BY number DESC LIMIT 1";
+    Ok((damaged, optional(db, sql(text)).await?))
+}

@@ -1,0 +1,117 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::capture::testing::{Fixture, write};
+use crate::snapshot::{self, Options};
+
+async fn snap(fixture: &Fixture, names: &[&str]) -> Hash {
+    let folder = fixture.folder(names[0]);
+    for name in names {
+        write(&folder, name, *name);
+    }
+    let options = Options::new(fixture.project).index("one");
+    let pending = snapshot::take(&fixture.store, &folder, options)
+        .await
+        .unwrap();
+    pending
+        .commit(&fixture.store)
+        .await
+        .unwrap()
+        .summary
+        .manifest_digest
+}
+
+async fn told(store: &Store, pass: &Pass, step: &Step) -> Result<()> {
+    let work = |mut tx: crate::Tx| async move { advance(&mut tx, pass, step, &[]).await };
+    store.db().write(work).await
+}
+
+/// Steps until the pass has ended, each from what is on record; what it found.
+async fn to_end(store: &Store) -> (Pass, BTreeSet<Hash>) {
+    let mut faulty = BTreeSet::new();
+    while let Some(pass) = running(store.db()).await.unwrap() {
+        let step = step(store, &pass, &Pace::default()).await.unwrap();
+        faulty.extend(&step.report.faulty);
+        told(store, &pass, &step).await.unwrap();
+    }
+    let (_, last) = standing(store.db()).await.unwrap();
+    (last.unwrap(), faulty)
+}
+
+#[tokio::test]
+async fn a_pass_reads_everything_once_and_goes_on_where_it_was() {
+    let fixture = Fixture::new().await;
+    let names: Vec<String> = (0..200).map(|n| format!("file-{n}")).collect();
+    snap(
+        &fixture,
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
+    .await;
+    let pass = begin(fixture.store.db()).await.unwrap();
+    assert_eq!((pass.number, pass.percent()), (1, 0));
+    assert!(begin(fixture.store.db()).await.is_err(), "one at a time");
+    for _ in 0..3 {
+        let pass = running(fixture.store.db()).await.unwrap().unwrap();
+        let step = step(&fixture.store, &pass, &Pace::default()).await.unwrap();
+        told(&fixture.store, &pass, &step).await.unwrap();
+        assert!(
+            told(&fixture.store, &pass, &step).await.is_err(),
+            "a step counts once"
+        );
+    }
+    let again = fixture.reopen().await;
+    let half = running(again.db()).await.unwrap().unwrap();
+    assert_eq!((half.part, half.files), (Part::Objects, STEP_OBJECTS));
+    let (done, faulty) = to_end(&again).await;
+    assert_eq!((done.files, done.damaged, done.percent()), (200, 0, 100));
+    assert!(faulty.is_empty() && done.ended_ms.is_some());
+    assert_eq!(begin(again.db()).await.unwrap().number, 2);
+}
+
+#[tokio::test]
+async fn damage_is_found_and_what_was_sent_again_is_whole_again() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let digest = snap(&fixture, &["a", "b", "c"]).await;
+    let (flipped, gone) = (Hash::of(b"a"), Hash::of(b"b"));
+    let path = |hash: &Hash| store.objects().path(hash).unwrap();
+    std::fs::remove_file(path(&flipped)).unwrap();
+    std::fs::write(path(&flipped), "x").unwrap();
+    std::fs::remove_file(path(&gone)).unwrap();
+    begin(store.db()).await.unwrap();
+    let (pass, faulty) = to_end(store).await;
+    assert_eq!((pass.damaged, faulty), (2, BTreeSet::from([flipped, gone])));
+
+    let before = fsck::verdict(store.db(), &digest).await.unwrap().unwrap();
+    let work = |mut tx: crate::Tx| async move {
+        fsck::record(&mut tx, &digest, (Integrity::Partial, Mode::Full), before).await
+    };
+    store.db().write(work).await.unwrap();
+    let pass = begin(store.db()).await.unwrap();
+    let known = step(store, &pass, &Pace::default()).await.unwrap();
+    assert_eq!(
+        known.again.map(|(_, found, _)| found),
+        Some(Integrity::Partial)
+    );
+    std::fs::remove_file(path(&flipped)).unwrap();
+    for (hash, content) in [(flipped, "a"), (gone, "b")] {
+        std::fs::write(path(&hash), content).unwrap();
+    }
+    let whole = step(store, &pass, &Pace::default()).await.unwrap();
+    assert_eq!(whole.again.map(|(_, found, _)| found), Some(Integrity::Ok));
+}
+
+#[tokio::test]
+async fn a_step_can_be_stopped_and_is_not_late_for_ever() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    snap(&fixture, &["a"]).await;
+    assert_eq!(next_ms(store.db(), 1000).await.unwrap(), None);
+    let pass = begin(store.db()).await.unwrap();
+    let pace = Pace::limited(1);
+    pace.stop();
+    assert!(step(store, &pass, &pace).await.is_err());
+    to_end(store).await;
+    let next = next_ms(store.db(), 3_600_000).await.unwrap().unwrap();
+    assert_eq!(next, pass.started_ms + 3_600_000);
+}

@@ -87,6 +87,8 @@ pub(crate) enum Command {
     },
     /// Take away what nothing in the store uses any more, or say what would go. Once a day this is done anyway. For administrators.
     Gc(gc::Args),
+    /// Show how far reading the store again is, and the damage that it found. For administrators.
+    Scrub,
     /// Tokens for programs: make, list, end.
     #[command(subcommand)]
     Token(token::Action),

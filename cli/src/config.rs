@@ -64,6 +64,10 @@ pub(crate) struct Config {
     pub(crate) home_save_s: u64,
     /// How often the store is rid of what nothing uses, and how long that must have been so, in seconds; 0: only when asked.
     pub(crate) gc_interval_s: u64,
+    /// How long it takes to read everything in the store once, to see that it is what came in, in seconds; 0: not at all. Default: thirty days.
+    pub(crate) scrub_period_s: u64,
+    /// The most bytes that are read for it in a second, also where it takes longer then; 0: not at all. Default: 20 MB.
+    pub(crate) scrub_bytes_per_s: u64,
     /// First uid, and how many, for work when the service runs as root.
     pub(crate) uids: (u32, u32),
     /// Where environments are made, also for other services of this machine. Default: `environments` in the data directory.
@@ -190,6 +194,8 @@ impl Default for Config {
             home_quota_bytes: None,
             home_save_s: 600,
             gc_interval_s: 86_400,
+            scrub_period_s: 30 * 86_400,
+            scrub_bytes_per_s: 20_000_000,
             uids: (200_000, 100_000),
             environments_dir: None,
             uv: None,
@@ -368,7 +374,7 @@ impl Config {
 }
 
 /// Keys that may come from the environment; tables come from the file only.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 28] = [
     "listen",
     "public_url",
     "workspace_domain",
@@ -387,6 +393,8 @@ const KEYS: [&str; 26] = [
     "home_quota_bytes",
     "home_save_s",
     "gc_interval_s",
+    "scrub_period_s",
+    "scrub_bytes_per_s",
     "environments_dir",
     "uv",
     "extra_ca_file",

@@ -33,6 +33,7 @@ mod reference;
 mod restore;
 mod resume;
 mod run;
+mod scrub;
 mod serve;
 mod service;
 mod session;
@@ -97,6 +98,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Env(action) => environment::run(action, json),
         Command::Machines { action } => machines::run(action, json),
         Command::Gc(args) => gc::run(&args, json),
+        Command::Scrub => scrub::run(json),
         Command::Token(action) => token::run(action, json),
         Command::Enter(args) => Ok(spawner::enter(&args.command)),
         Command::Execute(args) => Ok(exit::code(inside::main_execute(args))),

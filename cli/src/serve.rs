@@ -125,6 +125,7 @@ async fn look_after(control: Control, shutdown: CancellationToken) {
     tokio::join!(
         control.run(shutdown.clone()),
         control.keep_collecting(shutdown.clone()),
+        control.keep_scrubbing(shutdown.clone()),
         expire(&control, shutdown)
     );
 }

@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use control::{
-    Capacity, Control, Homes, Layout, LocalMachine, Machines, Parts, Settings, machine::Host,
+    Capacity, Control, Homes, Layout, LocalMachine, Machines, Parts, Scrub, Settings, machine::Host,
 };
 use spawner::{DockerRuntime, ProcessRuntime, Runtimes};
 use storage::{
@@ -147,6 +147,10 @@ fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings>
         },
         collect_every: (config.gc_interval_s > 0)
             .then(|| Duration::from_secs(config.gc_interval_s)),
+        scrub: (config.scrub_period_s > 0 && config.scrub_bytes_per_s > 0).then(|| Scrub {
+            period: Duration::from_secs(config.scrub_period_s),
+            bytes_per_s: config.scrub_bytes_per_s,
+        }),
         scratch: data.to_owned(),
         offline_grace: Duration::from_secs(config.offline_grace_s),
         environments: specs(config)?,

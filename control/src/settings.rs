@@ -31,6 +31,17 @@ pub struct Settings {
     pub homes: Homes,
     /// How often what nothing uses is collected, and how long it must have been unused before it goes; never, where there is none.
     pub collect_every: Option<Duration>,
+    /// How everything in the store is read again; not at all, where there is none.
+    pub scrub: Option<Scrub>,
+}
+
+/// How everything in the store is read again.
+#[derive(Clone, Debug)]
+pub struct Scrub {
+    /// How long it takes to read all of it once.
+    pub period: Duration,
+    /// The most bytes that are read in a second, also where that takes longer.
+    pub bytes_per_s: u64,
 }
 
 /// How homes are kept.
@@ -210,6 +221,7 @@ mod tests {
             capacity: Capacity::default(),
             api_url: String::new(),
             collect_every: None,
+            scrub: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod members;
 mod notebooks;
 mod placed;
 mod projects;
+mod scrubs;
 mod series;
 mod sessions;
 mod tokens;
@@ -75,6 +76,7 @@ fn bounded() -> OpenApiRouter<App> {
             collections::create_collection
         ))
         .routes(routes!(collections::get_collection))
+        .routes(routes!(scrubs::list_scrubs))
         .routes(routes!(projects::list_projects, projects::create_project))
         .routes(routes!(
             projects::get_project,

@@ -5,12 +5,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
+use storage::scrub;
 
 use crate::{
     app::App,
     auth::Principal,
     authz::{self, Action},
     error::ApiError,
+    metrics,
 };
 
 /// The process runs.
@@ -30,6 +32,9 @@ pub(crate) async fn metrics(
     principal: Principal,
 ) -> Result<Response, ApiError> {
     authz::require_general(&principal, Action::Administer)?;
+    let mut text = app.metrics().print();
+    let (damaged, pass) = scrub::standing(app.db()).await?;
+    metrics::print_store(&mut text, damaged, pass.as_ref());
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], app.metrics().print()).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::StatusCode;
+use storage::scrub::Pass;
 
 /// Upper bounds of the latency buckets, in microseconds.
 const BOUNDS_US: [u64; 10] = [
@@ -191,6 +192,29 @@ impl Metrics {
             line(out, &format!("{name}_count{{area=\"{label}\"}} {count}"));
         }
     }
+}
+
+/// Adds what is known of the store: how many lists of files are damaged, and how far the newest pass through it is.
+pub(crate) fn print_store(out: &mut String, damaged: i64, pass: Option<&Pass>) {
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        header(out, name, "gauge", help);
+        line(out, &format!("{name} {value}"));
+    };
+    let name = "cairn_store_damaged_manifests";
+    gauge(name, "Lists of files with damage that is known.", damaged);
+    let Some(pass) = pass else { return };
+    let name = "cairn_scrub_pass";
+    gauge(
+        name,
+        "Number of the newest pass that reads the store again.",
+        pass.number,
+    );
+    let name = "cairn_scrub_bytes";
+    gauge(name, "Bytes that it has read.", pass.bytes);
+    let name = "cairn_scrub_percent";
+    gauge(name, "How much of it is done.", pass.percent());
+    let name = "cairn_scrub_damaged";
+    gauge(name, "What it found missing or damaged.", pass.damaged);
 }
 
 fn header(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -174,6 +174,9 @@ pub(super) async fn verify(
             "version" => "held by",
             "left" => "left by job",
             "read" => "read by job",
+            "code" => "run by job",
+            "log" => "log of job",
+            "home" => "saved home of workspace",
             _ => "shown in workspace",
         };
         output::note(format!("{how} {}", output::clean(&one.name)));

@@ -2,7 +2,7 @@
 
 use storage::{
     datasets::{self, Use, Version},
-    fsck::{self, Integrity, Mode, Report, Verdict},
+    fsck::{self, Integrity, Mode, Report},
     objects::Hash,
 };
 use tokio::sync::Semaphore;
@@ -70,20 +70,18 @@ impl Control {
             .await?
             .ok_or_else(missing)?;
         let report = fsck::verify(self.store(), digest, mode).await?;
-        let mut found = vec![(digest, report.integrity(), before)];
+        let mut concerned = Vec::new();
         if !report.is_sound() {
-            let others = fsck::holders(self.store(), report.faulty.clone()).await?;
-            let others = others.into_iter().filter(|(other, _)| *other != digest);
-            found.extend(others.map(|(other, integrity)| (other, integrity, before)));
-            let faulty: Vec<Hash> = report.faulty.iter().copied().collect();
-            fsck::set_aside(self.store(), faulty).await?;
+            let settled = self.settle(&report).await?;
+            concerned.extend(settled.iter().map(|(holder, _)| holder.manifest_digest));
         }
-        self.keep_verdicts(&found, mode).await?;
-        let concerned: Vec<Hash> = found
-            .iter()
-            .filter(|(_, integrity, _)| *integrity != Integrity::Ok)
-            .map(|(digest, ..)| *digest)
-            .collect();
+        if !concerned.contains(&digest) {
+            let found = (report.integrity(), mode);
+            self.keep_verdict(&digest, found, before).await?;
+        }
+        if !report.is_sound() && !concerned.contains(&digest) {
+            concerned.push(digest);
+        }
         let uses = datasets::uses(self.db(), &concerned).await?;
         let now = fsck::verdict(self.db(), &digest)
             .await?
@@ -93,16 +91,6 @@ impl Control {
             report,
             uses,
         })
-    }
-
-    async fn keep_verdicts(&self, found: &[(Hash, Integrity, Verdict)], mode: Mode) -> Result<()> {
-        let kept = self.db().write(move |mut tx| async move {
-            for (digest, integrity, before) in found {
-                fsck::record(&mut tx, digest, (*integrity, mode), *before).await?;
-            }
-            Ok(())
-        });
-        Ok(kept.await?)
     }
 }
 

@@ -77,6 +77,7 @@ const TABLE: &[Row] = &[
     row("list_collections", "GET /collections", "", "-3333+--33"),
     row("create_collection", "POST /collections", r#"{"dry_run":true}"#, "-3333+--33"),
     row("get_collection", "GET /collections/1", "", "-3333+--33"),
+    row("list_scrubs", "GET /scrubs", "", "-3333+--33"),
     row("list_audit", "GET /audit", "", "-3333+--33"),
     row("list_projects", "GET /projects", "", "-+++++--+3"),
     once("create_project", "POST /projects", r#"{"name":"new"}"#, "-+++++--33"),

@@ -54,6 +54,15 @@ pub(crate) enum FaultKind {
     Damaged,
 }
 
+impl From<fsck::Fault> for FaultKind {
+    fn from(fault: fsck::Fault) -> Self {
+        match fault {
+            fsck::Fault::Missing => Self::Missing,
+            fsck::Fault::Damaged => Self::Damaged,
+        }
+    }
+}
+
 /// Something that is wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DamagedFile {
@@ -77,6 +86,26 @@ pub(crate) enum ConcernKind {
     Read,
     /// A workspace shows it.
     Workspace,
+    /// A job ran it.
+    Code,
+    /// It is a job's log.
+    Log,
+    /// A workspace's home was saved as it.
+    Home,
+}
+
+impl From<records::User> for ConcernKind {
+    fn from(user: records::User) -> Self {
+        match user {
+            records::User::Version => Self::Version,
+            records::User::Left => Self::Left,
+            records::User::Read => Self::Read,
+            records::User::Workspace => Self::Workspace,
+            records::User::Code => Self::Code,
+            records::User::Log => Self::Log,
+            records::User::Home => Self::Home,
+        }
+    }
 }
 
 /// Something in this project that has to do with what is wrong.
@@ -148,21 +177,13 @@ fn fault(finding: fsck::Finding) -> DamagedFile {
     DamagedFile {
         path: finding.path,
         hash: finding.hash.to_string(),
-        fault: match finding.fault {
-            fsck::Fault::Missing => FaultKind::Missing,
-            fsck::Fault::Damaged => FaultKind::Damaged,
-        },
+        fault: finding.fault.into(),
     }
 }
 
 fn concern(one: &records::Use) -> Concern {
     Concern {
-        kind: match one.user {
-            records::User::Version => ConcernKind::Version,
-            records::User::Left => ConcernKind::Left,
-            records::User::Read => ConcernKind::Read,
-            records::User::Workspace => ConcernKind::Workspace,
-        },
+        kind: one.user.into(),
         name: one.name.clone(),
     }
 }

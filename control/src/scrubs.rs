@@ -1,0 +1,124 @@
+//! Scrubbing of the store: when a little more of it is read again, and what follows where that is not what came in.
+
+use std::time::Duration;
+
+use storage::{
+    fsck::{Mode, Pace},
+    scrub::{self, Damage, Pass},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Control, Result, settings::Scrub};
+
+/// How often it is looked whether it is time, at least.
+const LOOK: Duration = Duration::from_mins(1);
+/// How long it is left alone after it could not be done, or while another process does it.
+const REST: Duration = Duration::from_mins(10);
+
+/// How many files and uses one line of the log names; the rest is in the audit record.
+const NAMED: usize = 10;
+
+impl Control {
+    /// Reads everything in the store again over the period, at most so fast, until told to stop. Nothing, where it is off.
+    pub async fn keep_scrubbing(&self, shutdown: CancellationToken) {
+        let Some(settings) = &self.settings().scrub else {
+            return shutdown.cancelled().await;
+        };
+        let pace = Pace::limited(settings.bytes_per_s);
+        let mut work = std::pin::pin!(self.scrub(settings, &pace));
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = &mut work => return,
+        }
+        // The step under way ends with an error that is nobody's concern.
+        pace.stop();
+    }
+
+    async fn scrub(&self, settings: &Scrub, pace: &Pace) {
+        let _lock = loop {
+            match scrub::lock(self.store()).await {
+                Ok(Some(lock)) => break lock,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the store cannot be scrubbed"),
+            }
+            tokio::time::sleep(REST).await;
+        };
+        loop {
+            let rest = match self.scrub_if_due(settings, pace).await {
+                Ok(rest) => rest,
+                Err(error) => {
+                    tracing::warn!(%error, "the store could not be scrubbed");
+                    REST
+                }
+            };
+            tokio::time::sleep(rest).await;
+        }
+    }
+
+    /// Takes a step, if it is time; how long there is nothing to do then.
+    async fn scrub_if_due(&self, settings: &Scrub, pace: &Pace) -> Result<Duration> {
+        let period_ms = i64::try_from(settings.period.as_millis()).unwrap_or(i64::MAX);
+        if let Some(next_ms) = scrub::next_ms(self.db(), period_ms).await? {
+            let left_ms = next_ms.saturating_sub(self.db().now_ms());
+            if left_ms > 0 {
+                return Ok(Duration::from_millis(left_ms.unsigned_abs()).min(LOOK));
+            }
+        }
+        let pass = match scrub::running(self.db()).await? {
+            Some(pass) => pass,
+            None => scrub::begin(self.db()).await?,
+        };
+        self.scrub_on(&pass, pace).await?;
+        Ok(Duration::ZERO)
+    }
+
+    /// Takes a step of a pass and brings about what follows.
+    async fn scrub_on(&self, pass: &Pass, pace: &Pace) -> Result<()> {
+        let step = &scrub::step(self.store(), pass, pace).await?;
+        if let Some((digest, integrity, before)) = &step.again {
+            let found = (*integrity, Mode::Full);
+            self.keep_verdict(digest, found, *before).await?;
+        }
+        let mut news = Vec::new();
+        if !step.report.is_sound() {
+            let settled = self.settle(&step.report).await?;
+            news = self.news(&step.report, settled).await?;
+        }
+        let new = &news;
+        let told = self
+            .db()
+            .write(move |mut tx| async move { scrub::advance(&mut tx, pass, step, new).await });
+        told.await?;
+        news.iter().for_each(tell);
+        Ok(())
+    }
+}
+
+/// Tells the log of damage.
+fn tell(damage: &Damage) {
+    let some = |all: Vec<String>, more: usize| {
+        let more = more + all.len().saturating_sub(NAMED);
+        let named = all[..all.len().min(NAMED)].join(", ");
+        match more {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    };
+    let files = damage.files.iter().map(|file| match &*file.path {
+        "" => format!("object {}", file.hash),
+        path => format!("{path:?}"),
+    });
+    let uses = damage
+        .uses
+        .iter()
+        .map(|one| format!("{} {}/{}", one.user, one.project, one.name));
+    let more = usize::try_from(damage.more).unwrap_or(usize::MAX);
+    let digest = damage.manifest_digest.map(|digest| digest.to_string());
+    tracing::error!(
+        manifest.digest = digest.as_deref().unwrap_or("none"),
+        integrity = %damage.integrity,
+        files = some(files.collect(), more),
+        concerns = some(uses.collect(), 0),
+        "what is stored is damaged: send the same files again"
+    );
+}

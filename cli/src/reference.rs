@@ -43,8 +43,40 @@ pub(crate) struct InputRef {
     /// The reference as it was typed, for the server to resolve.
     #[serde(rename = "ref")]
     pub(crate) reference: String,
+    /// Whether it is taken without what is damaged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) allow_damaged: bool,
     #[serde(skip)]
     parsed: Reference,
+}
+
+/// Inputs of a new job or workspace.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Inputs {
+    /// Mount a version of a dataset or a job's outputs, read-only, at `/cairn/inputs/NAME`.
+    #[arg(long = "input", value_name = "[NAME=]REF")]
+    inputs: Vec<InputRef>,
+    /// Take inputs with damaged files all the same, without these. The record says so.
+    #[arg(long)]
+    allow_damaged: bool,
+}
+
+impl Inputs {
+    /// As the API takes them.
+    pub(crate) fn to_send(&self) -> Vec<InputRef> {
+        allowed(self.inputs.clone(), self.allow_damaged)
+    }
+}
+
+/// The same inputs, taken without what is damaged or not.
+pub(crate) fn allowed(inputs: Vec<InputRef>, allow_damaged: bool) -> Vec<InputRef> {
+    let inputs = inputs.into_iter();
+    inputs
+        .map(|input| InputRef {
+            allow_damaged,
+            ..input
+        })
+        .collect()
 }
 
 impl InputRef {
@@ -72,6 +104,7 @@ impl FromStr for InputRef {
         Ok(Self {
             name,
             reference: reference.to_owned(),
+            allow_damaged: false,
             parsed,
         })
     }

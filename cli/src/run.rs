@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::Call;
 use crate::api::types::{self, Job, Workspace};
-use crate::reference::{self, InputRef, Parameter};
+use crate::reference::{self, Inputs, Parameter};
 use crate::session::{Place, Session, block_on};
 use crate::upload;
 use crate::workspace::In;
@@ -29,9 +29,8 @@ pub(crate) struct Args {
     /// A parameter: a JSON value where V is one, else text.
     #[arg(long = "param", short = 'P', value_name = "K=V")]
     parameters: Vec<Parameter>,
-    /// Mount a job's outputs, read-only, at `/cairn/inputs/NAME`.
-    #[arg(long = "input", value_name = "[NAME=]REF")]
-    inputs: Vec<InputRef>,
+    #[command(flatten)]
+    inputs: Inputs,
     /// The environment.
     #[arg(long, value_name = "E")]
     env: Option<String>,
@@ -111,7 +110,7 @@ async fn submit(session: &Session, args: &mut Args) -> anyhow::Result<Value> {
     let mut body = json!({ "idempotency_key": uuid::Uuid::new_v4().to_string() });
     let parameters = reference::parameters(std::mem::take(&mut args.parameters))?;
     body["parameters"] = Value::Object(parameters);
-    body["inputs"] = serde_json::to_value(&args.inputs)?;
+    body["inputs"] = serde_json::to_value(args.inputs.to_send())?;
     if !args.command.is_empty() {
         body["command"] = json!(args.command);
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::api::types::{self, Workspace};
 use crate::api::{Call, snapshot_of, status_of};
 use crate::output::{self, Table};
-use crate::reference::{self, InputRef};
+use crate::reference::{self, InputRef, Inputs};
 use crate::session::{Session, block_on};
 use crate::{browser, exit};
 
@@ -99,6 +99,9 @@ pub(crate) enum Action {
         /// What to attach, as `[NAME=]REF`.
         #[arg(required = true, value_name = "[NAME=]REF")]
         inputs: Vec<InputRef>,
+        /// Take inputs with damaged files all the same, without these. The record says so.
+        #[arg(long)]
+        allow_damaged: bool,
     },
     /// Detach an input.
     Detach {
@@ -129,9 +132,8 @@ pub(crate) struct Create {
     /// The machine type.
     #[arg(long, value_name = "M")]
     machine: Option<String>,
-    /// Attach a job's outputs, read-only, at `/cairn/inputs/NAME`.
-    #[arg(long = "input", value_name = "[NAME=]REF")]
-    inputs: Vec<InputRef>,
+    #[command(flatten)]
+    inputs: Inputs,
 }
 
 /// Carries it out.
@@ -154,7 +156,14 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
             }
             Action::Ls { place, mine } => list(&session, &place, mine, json).await,
             Action::Open { which, wait } => open(&session, &which, wait, json).await,
-            Action::Attach { which, inputs } => attach(&session, &which, inputs, json).await,
+            Action::Attach {
+                which,
+                inputs,
+                allow_damaged,
+            } => {
+                let inputs = reference::allowed(inputs, allow_damaged);
+                attach(&session, &which, inputs, json).await
+            }
             Action::Detach { which, input } => detach(&session, &which, &input, json).await,
             Action::Rm { which, yes } => remove(&session, &which, yes, json).await,
         }
@@ -166,7 +175,7 @@ async fn create(session: &Session, args: Create, json: bool) -> anyhow::Result<(
     let project = session
         .project_to_fill(args.which.place.project.as_deref())
         .await?;
-    let mut body = json!({ "name": args.which.name, "inputs": args.inputs });
+    let mut body = json!({ "name": args.which.name, "inputs": args.inputs.to_send() });
     for (key, value) in [("environment", args.env), ("machine", args.machine)] {
         if let Some(value) = value {
             body[key] = Value::String(value);
@@ -381,7 +390,7 @@ async fn attach(
     let mut last = Value::Null;
     for input in inputs {
         let name = input.name_or_default();
-        let body = json!({ "ref": input.reference });
+        let body = json!({ "ref": input.reference, "allow_damaged": input.allow_damaged });
         last = session
             .client
             .call(Call::put(&["workspaces", &workspace.id, "inputs", &name]).body(body)?)

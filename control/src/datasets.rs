@@ -148,6 +148,8 @@ impl Control {
     /// The part of a manifest that a reference of a project names, and how that is remembered.
     async fn part_of(&self, project_id: ProjectId, new: NewPart) -> Result<(Part, Source)> {
         let found = self.find(project_id, &new.reference).await?;
+        self.check_whole(&found.reference, &found.manifest_digest)
+            .await?;
         let (version_id, job_id) = found.of.ids();
         let part = Part {
             from: new.reference.path().map(str::to_owned),

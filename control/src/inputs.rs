@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use storage::{
     datasets,
-    fsck::{self, Integrity},
     ids::{JobId, ProjectId, VersionId},
     jobs,
     manifest::{self, FileKind},
@@ -15,6 +14,7 @@ use storage::{
 use crate::{
     Control, Error, Result,
     reference::{Reference, check_input_name},
+    whole::left_out,
 };
 
 const TAKEN_BACK: &str = "the version was taken back";
@@ -29,6 +29,9 @@ pub struct NewInput {
     /// What is wanted, in the grammar of [`crate::reference`].
     #[serde(rename = "ref")]
     pub reference: String,
+    /// Takes it also where files of it are missing or damaged, without these; the record says so.
+    #[serde(default)]
+    pub allow_damaged: bool,
 }
 
 /// What a reference means.
@@ -64,7 +67,7 @@ impl Control {
     /// Finds what a reference of a project means now.
     ///
     /// # Errors
-    /// `Invalid` where the text is no reference or nothing is there; the text names it.
+    /// `Invalid` where the text is no reference, nothing is there, or it is damaged and that is not allowed; the text names it.
     pub(crate) async fn resolve_input(
         &self,
         project_id: ProjectId,
@@ -75,22 +78,39 @@ impl Control {
         let name = name.unwrap_or_else(|| reference.default_name());
         check_input_name(&name)?;
         let found = self.find(project_id, &reference).await?;
-        let (files, bytes) = match reference.path() {
-            None => (found.files, found.bytes),
-            Some(path) => {
-                let part = self.part(found.manifest_digest, path).await?;
-                part.ok_or_else(|| cannot(&reference, "there is no such file or folder in it"))?
+        let digest = found.manifest_digest;
+        let damage = if new.allow_damaged {
+            self.damage_of(&digest).await?
+        } else {
+            self.check_whole(&found.reference, &digest).await?;
+            None
+        };
+        let (digest, left_out) = match &damage {
+            None => (digest, None),
+            Some(report) => {
+                let rest = self
+                    .without(project_id, &found.reference, (digest, report))
+                    .await?;
+                let all = self.extent(&reference, digest).await?;
+                let left = self.extent(&reference, rest).await?;
+                let less = (all.0 - left.0, all.1 - left.1);
+                (rest, Some(left_out(&reference, report, less)))
             }
+        };
+        let (files, bytes) = match (reference.path(), &left_out) {
+            (None, None) => (found.files, found.bytes),
+            _ => self.extent(&reference, digest).await?,
         };
         let (version_id, source_job_id) = found.of.ids();
         Ok(Input {
             name,
             reference: found.reference.to_string(),
-            manifest_digest: found.manifest_digest.to_string(),
+            manifest_digest: digest.to_string(),
             files,
             bytes,
             version_id,
             source_job_id,
+            left_out,
         })
     }
 
@@ -111,7 +131,7 @@ impl Control {
     /// Finds the manifest that a reference of a project is about, whatever its path.
     ///
     /// # Errors
-    /// `Invalid`, naming the reference, where there is none, or none any more.
+    /// `Invalid`, naming the reference, where there is none, or none any more. It may be damaged: see [`Control::check_whole`].
     pub(crate) async fn find(&self, project_id: ProjectId, reference: &Reference) -> Result<Found> {
         let project_id = match reference.project() {
             None => project_id,
@@ -122,24 +142,28 @@ impl Control {
                     .id
             }
         };
-        let found = match reference {
+        match reference {
             Reference::Outputs { number, .. } => {
-                self.find_outputs(project_id, reference, *number).await?
+                self.find_outputs(project_id, reference, *number).await
             }
             Reference::Version { dataset, which, .. } => {
                 self.find_version(project_id, reference, (dataset, which))
-                    .await?
+                    .await
             }
-        };
-        self.check_whole(reference, found.manifest_digest).await?;
-        Ok(found)
+        }
     }
 
-    /// Sees that inputs of an earlier time may be used again.
+    /// Inputs of an earlier time as they can be used again: the same, but those that were or are damaged are found anew.
     ///
     /// # Errors
-    /// `Invalid`, naming one that a check found damaged, or whose version was taken back.
-    pub(crate) async fn check_usable(&self, inputs: &[Input]) -> Result<()> {
+    /// `Invalid`, naming one whose version was taken back, or that is damaged where that is not allowed.
+    pub(crate) async fn again(
+        &self,
+        project_id: ProjectId,
+        inputs: Vec<Input>,
+        allow_damaged: bool,
+    ) -> Result<Vec<Input>> {
+        let mut again = Vec::with_capacity(inputs.len());
         for input in inputs {
             let reference: Reference = input.reference.parse()?;
             if let Some(id) = input.version_id
@@ -148,20 +172,19 @@ impl Control {
             {
                 return Err(cannot(&reference, TAKEN_BACK));
             }
-            self.check_whole(&reference, input.manifest_digest.parse()?)
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn check_whole(&self, reference: &Reference, manifest_digest: Hash) -> Result<()> {
-        match fsck::verdict(self.db(), &manifest_digest).await? {
-            Some(verdict) if verdict.integrity != Integrity::Ok => {
-                let why = "a check found files of it missing or damaged; `cairn data verify` says which of a version";
-                Err(cannot(reference, why))
+            let digest = input.manifest_digest.parse()?;
+            if input.left_out.is_none() && self.damage_of(&digest).await?.is_none() {
+                again.push(input);
+                continue;
             }
-            _ => Ok(()),
+            let new = NewInput {
+                name: Some(input.name),
+                reference: input.reference,
+                allow_damaged,
+            };
+            again.push(self.resolve_input(project_id, &new).await?);
         }
+        Ok(again)
     }
 
     async fn find_outputs(
@@ -222,6 +245,17 @@ impl Control {
         })
     }
 
+    /// How many files and bytes a manifest has, or what lies at the reference's path in it.
+    async fn extent(&self, reference: &Reference, manifest_digest: Hash) -> Result<(i64, i64)> {
+        let Some(path) = reference.path() else {
+            let summary = manifest::summary(self.store(), manifest_digest).await?;
+            let summary = summary.ok_or_else(|| cannot(reference, "its files are gone"))?;
+            return Ok((count(summary.files), count(summary.bytes)));
+        };
+        let part = self.part(manifest_digest, path).await?;
+        part.ok_or_else(|| cannot(reference, "there is no such file or folder in it"))
+    }
+
     /// How many files and bytes lie at `path` of a manifest: a file, or all that is in a folder.
     async fn part(&self, manifest_digest: Hash, path: &str) -> Result<Option<(i64, i64)>> {
         let Some(top) = manifest::file(self.store(), manifest_digest, path).await? else {
@@ -261,6 +295,10 @@ impl Control {
     }
 }
 
-fn cannot(reference: &Reference, why: &str) -> Error {
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn cannot(reference: &Reference, why: &str) -> Error {
     Error::invalid(format!("`{reference}` cannot be used: {why}"))
 }

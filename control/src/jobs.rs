@@ -63,6 +63,15 @@ pub struct NewJob {
     pub retries: i64,
 }
 
+/// What is to be different when a job is run again.
+#[derive(Clone, Debug, Default)]
+pub struct Again {
+    /// Values for some parameters; the others stay.
+    pub parameters: Map<String, Value>,
+    /// See [`NewInput::allow_damaged`].
+    pub allow_damaged: bool,
+}
+
 impl Control {
     /// Accepts a job and queues it. Where it comes from a workspace, its project folder is captured before this returns.
     ///
@@ -118,12 +127,15 @@ impl Control {
     /// parameters named.
     ///
     /// # Errors
-    /// `NotFound` for an unknown job; `Invalid` for parameters that it does not take.
+    /// `NotFound` for an unknown job; `Invalid` for parameters that it does not take, and for damaged inputs where these are not allowed.
     pub async fn rerun_job(
         &self,
         user_id: UserId,
         job_id: JobId,
-        parameters: Map<String, Value>,
+        Again {
+            parameters,
+            allow_damaged,
+        }: Again,
     ) -> Result<Created> {
         let job = jobs::get(self.db(), job_id).await?.ok_or_else(missing)?;
         let snapshot = snapshots::get(self.db(), job.snapshot_id)
@@ -140,7 +152,9 @@ impl Control {
         let parameters = check::parameters(self, &snapshot, &again).await?;
         self.settings().environment(Some(&job.environment))?;
         self.check_fits(&job.machine, true).await?;
-        self.check_usable(&job.inputs).await?;
+        let inputs = self
+            .again(job.project_id, job.inputs, allow_damaged)
+            .await?;
         let record = jobs::NewJob {
             project_id: job.project_id,
             user_id,
@@ -150,7 +164,7 @@ impl Control {
             command: job.command,
             notebook: job.notebook,
             parameters,
-            inputs: job.inputs,
+            inputs,
             environment: job.environment,
             machine: job.machine,
             idempotency_key: None,

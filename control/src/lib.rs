@@ -32,6 +32,7 @@ mod reconciler;
 pub mod reference;
 mod scrubs;
 mod settings;
+mod whole;
 pub mod workspaces;
 
 pub use control::{Control, Parts};

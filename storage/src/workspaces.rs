@@ -13,7 +13,7 @@ use crate::ids::{MachineId, ProjectId, UserId, WorkspaceId};
 use crate::list::{List, Page};
 use crate::names::{self, named};
 
-pub use inputs::{Input, attach_input, detach_input};
+pub use inputs::{Input, LeftOut, attach_input, detach_input};
 pub use states::{
     Note, begin_start, deleted, desire, record_handle, restart, set_phase, touch, transition,
 };

@@ -26,6 +26,29 @@ pub(crate) struct Input {
     files: i64,
     /// How many bytes.
     bytes: i64,
+    /// What is not in it because it was missing or damaged, where that was allowed; null where it was whole for all that was known.
+    left_out: Option<LeftOut>,
+}
+
+/// The files that an input lacks because they were missing or damaged.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeftOut {
+    /// How many; 0 where all were there again and no check had said yet that they are whole.
+    files: i64,
+    /// Their bytes.
+    bytes: i64,
+    /// Their paths, at most 100.
+    paths: Vec<String>,
+}
+
+impl From<records::LeftOut> for LeftOut {
+    fn from(left_out: records::LeftOut) -> Self {
+        Self {
+            files: left_out.files,
+            bytes: left_out.bytes,
+            paths: left_out.paths,
+        }
+    }
 }
 
 impl From<records::Input> for Input {
@@ -36,6 +59,7 @@ impl From<records::Input> for Input {
             manifest_digest: input.manifest_digest,
             files: input.files,
             bytes: input.bytes,
+            left_out: input.left_out.map(LeftOut::from),
         }
     }
 }
@@ -45,10 +69,13 @@ impl From<records::Input> for Input {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewInput {
     /// The name of its folder; made from the reference where left out.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// What to attach: `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`.
     #[serde(rename = "ref")]
-    reference: String,
+    pub(super) reference: String,
+    /// Takes it also where files of it are missing or damaged, without these; the record says so.
+    #[serde(default)]
+    pub(super) allow_damaged: bool,
 }
 
 /// Reads the references and sees that the caller may read what each refers to.
@@ -69,17 +96,6 @@ pub(super) async fn readable(
         found.push(readable_one(app, principal, home, input).await?);
     }
     Ok(found)
-}
-
-async fn readable_one(
-    app: &App,
-    principal: &Principal,
-    home: &Project,
-    input: NewInput,
-) -> Result<control::NewInput, ApiError> {
-    readable_reference(app, principal, &home.name, &input.reference).await?;
-    let (name, reference) = (input.name, input.reference);
-    Ok(control::NewInput { name, reference })
 }
 
 /// Reads a reference of the project called `home`, and sees that the caller may read what it refers to.
@@ -106,16 +122,20 @@ pub(super) async fn readable_reference(
     Ok(reference)
 }
 
-/// Like [`readable`], for one input of a name that is known.
+/// Like [`readable`], for one input.
 ///
 /// # Errors
 /// Those of [`readable`].
-pub(super) async fn readable_named(
+pub(super) async fn readable_one(
     app: &App,
     principal: &Principal,
     home: &Project,
-    (name, reference): (String, String),
+    input: NewInput,
 ) -> Result<control::NewInput, ApiError> {
-    let name = Some(name);
-    readable_one(app, principal, home, NewInput { name, reference }).await
+    readable_reference(app, principal, &home.name, &input.reference).await?;
+    Ok(control::NewInput {
+        name: input.name,
+        reference: input.reference,
+        allow_damaged: input.allow_damaged,
+    })
 }

@@ -97,6 +97,9 @@ pub(crate) struct RerunRequest {
     /// Values for some parameters; the others stay.
     #[serde(default)]
     parameters: Map<String, Value>,
+    /// Takes inputs also where files of them are missing or damaged, without these; the record says so.
+    #[serde(default)]
+    allow_damaged: bool,
 }
 
 /// Which jobs.
@@ -302,8 +305,12 @@ pub(crate) async fn rerun_job(
     body: Option<Json<RerunRequest>>,
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let job = authz::job(&app, &principal, Action::SubmitJob, (&project, &number)).await?;
-    let parameters = body.map(|Json(rerun)| rerun.parameters).unwrap_or_default();
+    let rerun = body.map(|Json(rerun)| rerun).unwrap_or_default();
+    let again = control::jobs::Again {
+        parameters: rerun.parameters,
+        allow_damaged: rerun.allow_damaged,
+    };
     let user = principal.user.id;
-    let created = app.control().rerun_job(user, job.id, parameters).await?;
+    let created = app.control().rerun_job(user, job.id, again).await?;
     Ok((StatusCode::CREATED, Json(Job::of(&app, created.job).await?)))
 }

@@ -82,9 +82,12 @@ pub(crate) struct Opened {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InputRequest {
-    /// `[PROJECT]#NUMBER[/PATH]`.
+    /// `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`.
     #[serde(rename = "ref")]
     reference: String,
+    /// Takes it also where files of it are missing or damaged, without these; the record says so.
+    #[serde(default)]
+    allow_damaged: bool,
 }
 
 /// Which workspaces.
@@ -350,7 +353,12 @@ pub(crate) async fn put_workspace_input(
 ) -> Result<Json<Workspace>, ApiError> {
     let workspace = authz::workspace(&app, &principal, Action::ChangeInputs, &id).await?;
     let home = home(&app, workspace.project_id).await?;
-    let input = inputs::readable_named(&app, &principal, &home, (name, input.reference)).await?;
+    let input = NewInput {
+        name: Some(name),
+        reference: input.reference,
+        allow_damaged: input.allow_damaged,
+    };
+    let input = inputs::readable_one(&app, &principal, &home, input).await?;
     let workspace = app.control().attach_input(workspace.id, &input).await?;
     Ok(Json(shown(&app, workspace).await?))
 }

@@ -468,6 +468,81 @@ async fn what_is_damaged_is_used_by_nothing_new_until_it_is_sent_again() {
     assert_eq!(again().await.refused(400), "invalid", "taken back");
 }
 
+#[tokio::test]
+async fn what_is_damaged_is_left_out_where_that_is_allowed_and_the_record_says_so() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    spoilt(&world).await;
+    let jobs = "/api/v1/projects/vision/jobs";
+    let run = |of: &str, allow: bool| {
+        let input = json!({"ref": of, "allow_damaged": allow});
+        let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [input]});
+        async move { editor.post(jobs, job).await }
+    };
+    let before = run("digits:2", true).await.expect(201);
+    assert_eq!(before["inputs"][0]["left_out"], Value::Null, "it was whole");
+    verify(editor, 2, true).await;
+    let refused = run("digits:2", false).await;
+    let text = refused.json()["message"].as_str().unwrap().to_owned();
+    assert!(
+        text.contains("`digits:2`") && text.contains("\"b\""),
+        "{text}"
+    );
+    let input = run("digits:2", true).await.expect(201)["inputs"][0].clone();
+    let left_out = json!({"files": 1, "bytes": 2, "paths": ["b"]});
+    assert_eq!(
+        (&input["left_out"], &input["files"]),
+        (&left_out, &json!(1))
+    );
+    assert_eq!(input["ref"], "digits:2");
+    let again = format!("{jobs}/{}/rerun", before["number"]);
+    editor.post(&again, json!({})).await.refused(400);
+    let again = editor.post(&again, json!({"allow_damaged": true})).await;
+    let number = again.json()["number"].clone();
+    assert_eq!(again.expect(201)["inputs"][0], input, "the same files");
+    let third = format!("{jobs}/{number}/rerun");
+    editor.post(&third, json!({})).await.refused(400);
+
+    let upload = sent(editor, "outputs", &[("a", "1"), ("b", "22")]).await;
+    make(editor, json!({"upload_id": upload})).await.expect(201);
+    let text = run("digits:2", false).await.json()["message"].to_string();
+    assert!(text.contains("all are there again"), "{text}");
+    let input = run("digits:2", true).await.expect(201)["inputs"][0].clone();
+    assert_eq!(
+        (&input["left_out"]["files"], &input["files"]),
+        (&json!(0), &json!(2))
+    );
+    verify(editor, 2, true).await;
+    let whole = editor.post(&third, json!({})).await.expect(201);
+    assert_eq!(
+        whole["inputs"][0]["left_out"],
+        Value::Null,
+        "it is whole again"
+    );
+}
+
+#[tokio::test]
+async fn a_workspace_shows_what_is_whole_of_an_input_where_that_is_allowed() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    spoilt(&world).await;
+    verify(editor, 2, true).await;
+    let place = format!("/api/v1/workspaces/{}/inputs/digits", world.workspace);
+    let put = |body: Value| editor.put(&place, body);
+    put(json!({"ref": "digits:2"})).await.refused(400);
+    let shown = put(json!({"ref": "digits:2", "allow_damaged": true}))
+        .await
+        .expect(200);
+    let input = shown["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "digits")
+        .unwrap()
+        .clone();
+    assert_eq!(input["left_out"]["paths"], json!(["b"]));
+}
+
 /// Version 1 is what job 2 left, 2 was sent, 3 is made of both, read by a job, and shown in the workspace. Gives the job's name.
 async fn family(world: &World) -> String {
     let editor = world.client("editor");

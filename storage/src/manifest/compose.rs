@@ -1,6 +1,6 @@
 //! New manifests out of parts of others: to choose, add, rename, remove and merge files without reading or copying one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::iter::Peekable;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -39,6 +39,8 @@ pub struct Part {
     pub drop: Vec<String>,
     /// Takes only these paths below `from`.
     pub only: Option<HashSet<String>>,
+    /// Leaves out files with this content.
+    pub without: BTreeSet<Hash>,
     /// Whether the project that the result is for may not be known to hold these files' contents yet.
     pub is_foreign: bool,
     /// What keeps a manifest that is not recorded yet.
@@ -55,6 +57,7 @@ impl Part {
             keep: Vec::new(),
             drop: Vec::new(),
             only: None,
+            without: BTreeSet::new(),
             is_foreign: false,
             claims: Vec::new(),
         }
@@ -240,6 +243,7 @@ struct Lane<'a> {
     keep: Option<GlobSet>,
     drop: GlobSet,
     only: Option<&'a HashSet<String>>,
+    without: &'a BTreeSet<Hash>,
     over: bool,
 }
 
@@ -268,6 +272,7 @@ impl<'a> Lane<'a> {
                 .transpose()?,
             drop: patterns(&part.drop)?,
             only: part.only.as_ref(),
+            without: &part.without,
             over: false,
         })
     }
@@ -287,6 +292,9 @@ impl<'a> Lane<'a> {
                 None => return Ok(None),
             },
         };
+        if matches!(node, Node::File { hash, .. } if self.without.contains(&hash)) {
+            return Ok(None);
+        }
         let is_kept = self.keep.as_ref().is_none_or(|keep| keep.is_match(below))
             && self.only.is_none_or(|only| only.contains(below));
         if !is_kept || self.drop.is_match(below) {

@@ -30,6 +30,20 @@ pub struct Input {
     /// The job that the reference named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_job_id: Option<JobId>,
+    /// What is not in it, where checks had found damage, and whoever asked for it took it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+}
+
+/// The files that an input lacks because they were missing or damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many; 0 where all were there again and no check had said yet that they are whole.
+    pub files: i64,
+    /// Their bytes.
+    pub bytes: i64,
+    /// Their paths, at most 100.
+    pub paths: Vec<String>,
 }
 
 impl Record for Input {
@@ -42,6 +56,7 @@ impl Record for Input {
             bytes: row.int("bytes")?,
             version_id: row.maybe_parsed("version_id")?,
             source_job_id: row.maybe_parsed("source_job_id")?,
+            left_out: row.maybe_json("left_out")?,
         })
     }
 }
@@ -89,10 +104,14 @@ pub async fn detach_input(tx: &mut Tx, id: WorkspaceId, name: &str) -> Result<bo
 pub(super) async fn insert(tx: &mut Tx, id: WorkspaceId, input: &Input) -> Result<()> {
     names::check("input", &input.name)?;
     objects::hold(tx, &input.manifest_digest).await?;
-    let text = "INSERT INTO workspace_inputs (workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    let text = "INSERT INTO workspace_inputs (workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id, left_out) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (workspace_id, name) DO UPDATE SET ref = excluded.ref, manifest_digest = excluded.manifest_digest, \
-         files = excluded.files, bytes = excluded.bytes, version_id = excluded.version_id, source_job_id = excluded.source_job_id";
+         files = excluded.files, bytes = excluded.bytes, version_id = excluded.version_id, source_job_id = excluded.source_job_id, \
+         left_out = excluded.left_out";
+    let left_out = input.left_out.as_ref().map(serde_json::to_string);
+    let left_out = left_out.transpose();
+    let left_out = left_out.map_err(|error| Error::internal("a record is not JSON", error))?;
     let query = sql(text)
         .bind(id)
         .bind(input.name.as_str())
@@ -104,7 +123,8 @@ pub(super) async fn insert(tx: &mut Tx, id: WorkspaceId, input: &Input) -> Resul
             .bind(input.files)
             .bind(input.bytes)
             .bind(input.version_id)
-            .bind(input.source_job_id),
+            .bind(input.source_job_id)
+            .bind(left_out),
     )
     .await?;
     Ok(())
@@ -115,7 +135,7 @@ pub(super) async fn fill<'c>(from: impl Read<'c>, workspaces: &mut [Workspace]) 
     if workspaces.is_empty() {
         return Ok(());
     }
-    let text = "SELECT workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id FROM workspace_inputs WHERE workspace_id IN";
+    let text = "SELECT workspace_id, name, ref, manifest_digest, files, bytes, version_id, source_job_id, left_out FROM workspace_inputs WHERE workspace_id IN";
     let mut query = select_in(text, workspaces.len(), "ORDER BY name");
     for workspace in &*workspaces {
         query = query.bind(workspace.id);

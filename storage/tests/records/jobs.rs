@@ -34,6 +34,7 @@ async fn record_keeps_what_was_asked(bed: &Bed) {
         bytes: 2,
         version_id: None,
         source_job_id: None,
+        left_out: None,
     }];
     new.time_limit_ms = Some(5);
     (new.command, new.notebook) = (None, Some("a.ipynb".to_owned()));
@@ -84,6 +85,7 @@ async fn bad_requests_take_no_number(bed: &Bed) {
         bytes: 0,
         version_id: None,
         source_job_id: None,
+        left_out: None,
     };
     let bad = [
         NewJob {

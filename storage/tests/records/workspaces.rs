@@ -277,6 +277,7 @@ async fn inputs_are_attached_replaced_and_detached(bed: &Bed) {
         files: 1,
         version_id: None,
         source_job_id: None,
+        left_out: None,
         bytes: 10,
     };
     for reference in ["vision#1", "vision#2"] {

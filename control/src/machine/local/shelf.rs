@@ -269,6 +269,7 @@ mod tests {
                 bytes: 1,
                 version_id: None,
                 source_job_id: None,
+                left_out: None,
             }
         }
 

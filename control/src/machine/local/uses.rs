@@ -178,6 +178,7 @@ mod tests {
             bytes: 1,
             version_id: None,
             source_job_id: None,
+            left_out: None,
         };
         uses.begin("run", &[input.clone(), input]).unwrap();
         uses.begin("other", &[]).unwrap();

@@ -25,9 +25,10 @@ if [ "$only" = all ]; then
   python_tests || python_tests --last-failed || python_tests --last-failed
 
   CAIRN_TEST_PYTHON_ENV=$(deploy/testbed/python.sh)
+  CAIRN_TEST_LINEAGE_ENV=$(deploy/testbed/lineage.sh)
   CAIRN_TEST_UV=$CAIRN_UV
   PATH=$(dirname "$CAIRN_UV"):$PATH
-  export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_UV PATH
+  export CAIRN_TEST_PYTHON_ENV CAIRN_TEST_LINEAGE_ENV CAIRN_TEST_UV PATH
   # run [FILTER] : these tests, or all. Always built as a whole, so that nothing is compiled twice with other features.
   run() {
     if have cargo-nextest; then cargo nextest run --locked --workspace ${1:+-E "$1"}; else cargo test --locked --workspace; fi

@@ -22,6 +22,28 @@ pub(crate) struct Args {
     /// How many steps to go in each direction.
     #[arg(long, value_name = "N", default_value_t = 5)]
     depth: u8,
+    /// In a form for other programs: OpenLineage events, PROV-JSON, or nodes and edges.
+    #[arg(long, value_name = "F")]
+    format: Option<Format>,
+}
+
+/// The forms for other programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    #[value(name = "openlineage")]
+    OpenLineage,
+    Prov,
+    Json,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OpenLineage => "openlineage",
+            Self::Prov => "prov",
+            Self::Json => "json",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,15 +79,17 @@ struct Edge {
 /// Prints it as two trees, the past above and the future below.
 pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
     let session = Session::open()?;
+    let format = args.format.or(json.then_some(Format::Json));
     let value: Value = block_on(async {
         let project = session.project(args.reference.project()).await?;
         let path = ["projects", &project, "lineage"];
         let call = Call::get(&path)
             .query("ref", &args.reference)
-            .query("depth", &args.depth);
+            .query("depth", &args.depth)
+            .query("format", &format.unwrap_or(Format::Json).name());
         session.client.call(call).await
     })?;
-    if json {
+    if format.is_some() {
         output::json(&value)?;
         return Ok(exit::code(0));
     }

@@ -123,11 +123,12 @@ export const actOnWorkspace = (id: string, action: WorkspaceAction, body: Where 
 };
 export const openWorkspace = (id: string, next?: string) =>
   take(client.POST("/workspaces/{workspace}/open", { params: ofWorkspace(id), body: next ? { next } : {} }));
-export const attachInput = (workspace: string, name: string, ref: string) =>
+/** `allowDamaged`: also where files of it are damaged, without these. */
+export const attachInput = (workspace: string, name: string, ref: string, allowDamaged = false) =>
   take(
     client.PUT("/workspaces/{workspace}/inputs/{name}", {
       params: { path: { workspace, name } },
-      body: { ref },
+      body: allowDamaged ? { ref, allow_damaged: true } : { ref },
     }),
   );
 export const detachInput = (workspace: string, name: string) =>
@@ -170,11 +171,16 @@ export const resumeJob = (project: string, number: number, notebook?: Record<str
       body: notebook ? { notebook: notebook as Record<string, never> } : {},
     }),
   );
-export const rerunJob = (project: string, number: number, parameters: Record<string, Json>) =>
+export const rerunJob = (
+  project: string,
+  number: number,
+  parameters: Record<string, Json>,
+  allowDamaged = false,
+) =>
   takeAs<Job>(
     client.POST("/projects/{project}/jobs/{number}/rerun", {
       params: ofJob(project, number),
-      body: { parameters },
+      body: allowDamaged ? { parameters, allow_damaged: true } : { parameters },
     }),
   );
 export const getJobLog = (
@@ -233,6 +239,12 @@ export const getLineage = (project: string, ref: string, depth: number, signal?:
       ...abort(signal),
     }),
   );
+
+/** The same in a form for other programs. */
+export const lineageUrl = (project: string, ref: string, depth: number, format: "openlineage" | "prov") => {
+  const query = new URLSearchParams({ ref, depth: String(depth), format });
+  return `/api/v1/projects/${encodeURIComponent(project)}/lineage?${query}`;
+};
 
 // Datasets
 export type NewDataset = Schemas["NewDataset"];

@@ -937,7 +937,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Says what a version or a job came from, and what came from it. */
+        /** Says what a version or a job came from, and what came from it: as nodes and edges, or in a form for other programs. */
         get: operations["get_lineage"];
         put?: never;
         post?: never;
@@ -1011,6 +1011,23 @@ export interface paths {
         put?: never;
         /** Makes a workspace of the caller's own. It does not start by itself. */
         post: operations["create_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scrubs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the passes in which everything in the store was read again, newest first; the last 100. */
+        get: operations["list_scrubs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1604,13 +1621,29 @@ export interface components {
          * @description How something has to do with what is wrong.
          * @enum {string}
          */
-        ConcernKind: "version" | "left" | "read" | "workspace";
+        ConcernKind: "version" | "left" | "read" | "workspace" | "code" | "log" | "home";
         /** @description A machine that was made known. */
         CreatedMachine: {
             /** @description The machine. */
             machine: components["schemas"]["Machine"];
             /** @description What its worker signs in with. Shown once. */
             token: string;
+        };
+        /** @description What was found damaged at one time, of one list of files. */
+        Damage: {
+            /** @description Whom it concerns, at most 100. */
+            concerns: components["schemas"]["ScrubConcern"][];
+            /** @description The files, at most 100; none where it is only the list of files itself. */
+            files: components["schemas"]["ScrubbedFile"][];
+            /** @description What followed for it. */
+            integrity: components["schemas"]["Integrity"];
+            /** @description The digest of its manifest; null for what is in none, such as a log. */
+            manifest_digest: string | null;
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            more: number;
         };
         /** @description Something that is wrong. */
         DamagedFile: {
@@ -1937,6 +1970,7 @@ export interface components {
              * @description How many files.
              */
             files: number;
+            left_out: components["schemas"]["LeftOut"] | null;
             /** @description The manifest that the reference meant when it was attached. */
             manifest_digest: string;
             /** @description The name of its folder. */
@@ -1946,7 +1980,9 @@ export interface components {
         };
         /** @description What to attach under the name in the path. */
         InputRequest: {
-            /** @description `[PROJECT]#NUMBER[/PATH]`. */
+            /** @description Takes it also where files of it are missing or damaged, without these; the record says so. */
+            allow_damaged?: boolean;
+            /** @description `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`. */
             ref: string;
         };
         /**
@@ -2097,6 +2133,21 @@ export interface components {
          * @enum {string}
          */
         JobState: "created" | "queued" | "started" | "stopping" | "stopped" | "error" | "complete";
+        /** @description The files that an input lacks because they were missing or damaged. */
+        LeftOut: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many; 0 where all were there again and no check had said yet that they are whole.
+             */
+            files: number;
+            /** @description Their paths, at most 100. */
+            paths: string[];
+        };
         /** @description What something came from and what came of it. */
         Lineage: {
             /** @description Every edge between them. */
@@ -2581,6 +2632,53 @@ export interface components {
                 name: string;
                 /** @description What the caller may do in it: that of a member, or `owner` for an administrator. */
                 role: components["schemas"]["Role"];
+            }[];
+            /** @description The cursor of the next page; null after the last one. */
+            next: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_Scrub: {
+            /** @description The items. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Their bytes.
+                 */
+                bytes: number;
+                /**
+                 * Format: int64
+                 * @description How many of them, and of the lists of files, were missing or damaged, known before or not.
+                 */
+                damaged: number;
+                /**
+                 * Format: int64
+                 * @description When it ended.
+                 */
+                ended_ms?: number | null;
+                /**
+                 * Format: int64
+                 * @description How many files it has read.
+                 */
+                files: number;
+                /** @description What it found that was not known; at most 100. The audit record has all. */
+                found: components["schemas"]["Damage"][];
+                /**
+                 * Format: int64
+                 * @description 1 for the first.
+                 */
+                number: number;
+                /**
+                 * Format: int64
+                 * @description How much of it is done, 0 to 100.
+                 */
+                percent: number;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970, UTC.
+                 */
+                started_ms: number;
+                /** @description How far it is. */
+                state: components["schemas"]["ScrubState"];
             }[];
             /** @description The cursor of the next page; null after the last one. */
             next: string | null;
@@ -3106,6 +3204,8 @@ export interface components {
         };
         /** @description An input to attach. */
         NewInput: {
+            /** @description Takes it also where files of it are missing or damaged, without these; the record says so. */
+            allow_damaged?: boolean;
             /** @description The name of its folder; made from the reference where left out. */
             name?: string | null;
             /** @description What to attach: `[PROJECT]#NUMBER[/PATH]` or `[PROJECT/]NAME:VERSION[/PATH]`. */
@@ -3397,6 +3497,8 @@ export interface components {
         };
         /** @description What to change when a job is run again. */
         RerunRequest: {
+            /** @description Takes inputs also where files of them are missing or damaged, without these; the record says so. */
+            allow_damaged?: boolean;
             /** @description Values for some parameters; the others stay. */
             parameters?: {
                 [key: string]: unknown;
@@ -3417,6 +3519,71 @@ export interface components {
          * @enum {string}
          */
         Scope: "read" | "write" | "workspaces" | "account" | "admin";
+        /** @description One pass through everything in the store. */
+        Scrub: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many of them, and of the lists of files, were missing or damaged, known before or not.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_ms: number | null;
+            /**
+             * Format: int64
+             * @description How many files it has read.
+             */
+            files: number;
+            /** @description What it found that was not known; at most 100. The audit record has all. */
+            found: components["schemas"]["Damage"][];
+            /**
+             * Format: int64
+             * @description 1 for the first.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description How much of it is done, 0 to 100.
+             */
+            percent: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            started_ms: number;
+            /** @description How far it is. */
+            state: components["schemas"]["ScrubState"];
+        };
+        /** @description Something that has to do with it. */
+        ScrubConcern: {
+            /** @description How. */
+            kind: components["schemas"]["ConcernKind"];
+            /** @description What: `digits:3`, `#12`, or the name of a workspace. */
+            name: string;
+            /** @description The name of its project. */
+            project: string;
+        };
+        /**
+         * @description How far a pass is.
+         * @enum {string}
+         */
+        ScrubState: "running" | "done";
+        /** @description A file that is missing or damaged. */
+        ScrubbedFile: {
+            /** @description What is wrong. */
+            fault: components["schemas"]["FaultKind"];
+            /** @description The BLAKE3 of the content that should be there. */
+            hash: string;
+            /** @description Its path; empty for what is in no list of files. */
+            path: string;
+        };
         /** @description What an upload became. */
         Sealed: {
             /**
@@ -6155,6 +6322,8 @@ export interface operations {
                 ref: string;
                 /** @description How many steps back and forth, at most 50. Usually 5. */
                 depth?: number;
+                /** @description In which form. Usually `json`. */
+                format?: "json" | "openlineage" | "prov";
             };
             header?: never;
             path: {
@@ -6370,6 +6539,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    list_scrubs: {
+        parameters: {
+            query?: {
+                /** @description How many items at most, 1 to 1000. Usually 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing_Scrub"];
                 };
             };
             "4XX": {

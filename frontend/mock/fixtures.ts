@@ -156,7 +156,16 @@ export const workspaces: Workspace[] = [
     phase: "Moving the home",
     machine: "gpu",
     progress: moving,
-    inputs: [{ name: "digits", ref: "examples#12", manifest_digest: "b3a1", files: 4, bytes: 1_280_411 }],
+    inputs: [
+      {
+        name: "digits",
+        ref: "examples#12",
+        manifest_digest: "b3a1",
+        files: 4,
+        bytes: 1_280_411,
+        left_out: null,
+      },
+    ],
     started_ms: null,
     last_activity_ms: now - 26 * HOUR,
   },

@@ -236,7 +236,7 @@ const workspaces = [
     if (ref.includes("#999")) return refuse(404, "not_found", "There is no job #999 with outputs.");
     found.inputs = [
       ...found.inputs,
-      { name: one(params.name), ref, manifest_digest: "00", files: 4, bytes: 1_280_411 },
+      { name: one(params.name), ref, manifest_digest: "00", files: 4, bytes: 1_280_411, left_out: null },
     ];
     return HttpResponse.json(found);
   }),

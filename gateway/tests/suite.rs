@@ -9,6 +9,7 @@ mod suite {
     mod content;
     mod datasets;
     mod devices;
+    mod exports;
     mod forgery;
     mod holds;
     mod machines;

@@ -52,28 +52,9 @@ fn conflict_name(copy: &HomeCopy) -> String {
         copy.changed_ms.div_euclid(86_400_000),
         copy.changed_ms.rem_euclid(86_400_000),
     );
-    let (year, month, day) = date(days);
+    let (year, month, day) = storage::clock::date(days);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     format!("conflict-{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
-}
-
-/// The date of a day counted from 1970. Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 /// Makes the home ready for the workspace's present run on `machine`, and records that the run may write it.

@@ -1,9 +1,17 @@
 //! What versions and jobs came from, and what came from them.
 
+mod export;
+mod openlineage;
+mod prov;
+
 use std::collections::HashMap;
 
-use axum::extract;
-use control::lineage::{How, Key, Node};
+use axum::{
+    extract,
+    response::{IntoResponse, Response},
+};
+use control::lineage::{Graph, How, Key, Node};
+use export::Export;
 use serde::{Deserialize, Serialize};
 use storage::{
     Page,
@@ -40,6 +48,22 @@ pub(crate) struct LineageQuery {
     reference: String,
     /// How many steps back and forth, at most 50. Usually 5.
     depth: Option<usize>,
+    /// In which form. Usually `json`.
+    #[param(inline)]
+    format: Option<LineageFormat>,
+}
+
+/// The forms that a lineage comes in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LineageFormat {
+    /// Nodes and edges.
+    #[default]
+    Json,
+    /// A list of OpenLineage events, version 2-0-2.
+    OpenLineage,
+    /// PROV-JSON, as W3C's member submission of 2013 has it.
+    Prov,
 }
 
 /// What a node is.
@@ -141,7 +165,7 @@ pub(crate) struct Lineage {
     hidden: usize,
 }
 
-/// Says what a version or a job came from, and what came from it.
+/// Says what a version or a job came from, and what came from it: as nodes and edges, or in a form for other programs.
 #[utoipa::path(get, path = "/projects/{project}/lineage", operation_id = "get_lineage", tag = "datasets",
     params(("project" = String, Path, description = "Id or name"), LineageQuery),
     responses((status = 200, body = Lineage), (status = "4XX", body = Envelope)))]
@@ -150,7 +174,7 @@ pub(crate) async fn get_lineage(
     principal: Principal,
     Path(project): Path<String>,
     Query(query): Query<LineageQuery>,
-) -> Result<Json<Lineage>, ApiError> {
+) -> Result<Response, ApiError> {
     let (project, _) = authz::project(&app, &principal, Action::ReadProject, &project).await?;
     let depth = query.depth.unwrap_or(USUAL_DEPTH);
     if depth > MOST_DEPTH {
@@ -169,22 +193,39 @@ pub(crate) async fn get_lineage(
         _ => None,
     });
     let placed = Placed::costs(&app, &jobs.collect::<Vec<_>>()).await?;
+    match query.format.unwrap_or_default() {
+        LineageFormat::Json => {
+            let lineage = lineage(&app, graph, &placed).await?;
+            Ok(Json(lineage).into_response())
+        }
+        LineageFormat::OpenLineage => {
+            let export = Export::of(&app, &graph, &placed).await?;
+            Ok(Json(openlineage::events(&export)).into_response())
+        }
+        LineageFormat::Prov => {
+            let export = Export::of(&app, &graph, &placed).await?;
+            Ok(Json(prov::document(&export)).into_response())
+        }
+    }
+}
+
+async fn lineage(app: &App, graph: Graph, placed: &Placed) -> Result<Lineage, ApiError> {
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        nodes.push(shown(&app, &placed, node).await?);
+        nodes.push(shown(app, placed, node).await?);
     }
     let edges = graph.edges.into_iter().map(|edge| LineageEdge {
         from: name(edge.from),
         to: name(edge.to),
         how: edge.how.into(),
     });
-    Ok(Json(Lineage {
+    Ok(Lineage {
         start: name(graph.start),
         nodes,
         edges: edges.collect(),
         more: graph.more,
         hidden: graph.hidden,
-    }))
+    })
 }
 
 /// The role of the caller in each of their projects, to judge nodes by without asking again for each.

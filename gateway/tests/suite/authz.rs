@@ -240,6 +240,7 @@ async fn a_page_of_a_workspace_gets_what_its_token_gets() {
         "users",
         "audit",
         "collections",
+        "scrubs",
     ];
     let world = World::new().await;
     let names = names(&world).await;

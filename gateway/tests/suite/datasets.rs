@@ -544,7 +544,7 @@ async fn a_workspace_shows_what_is_whole_of_an_input_where_that_is_allowed() {
 }
 
 /// Version 1 is what job 2 left, 2 was sent, 3 is made of both, read by a job, and shown in the workspace. Gives the job's name.
-async fn family(world: &World) -> String {
+pub(crate) async fn family(world: &World) -> String {
     let editor = world.client("editor");
     digits(editor).await;
     let upload = sent(editor, "outputs", &[("a", "1")]).await;

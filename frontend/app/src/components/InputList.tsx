@@ -7,6 +7,27 @@ import { parseReference, referencePath } from "~/lib/reference";
 import { CopyButton } from "~/ui/Copy";
 import { Icon } from "~/ui/Icon";
 
+/** What is not in it because it was damaged, where that was allowed. */
+function LeftOut({ input: { left_out } }: { input: Input }) {
+  if (!left_out) return null;
+  const { files, paths } = left_out;
+  if (files === 0)
+    return <p className="text-sm text-muted">Taken before a check had found it whole again.</p>;
+  const more = files > paths.length ? ` and ${files - paths.length} more` : "";
+  return (
+    <details className="text-sm">
+      <summary className="cursor-pointer text-warn">
+        <Icon name="alert" className="mr-1 inline" />
+        {plural(files, "damaged file")} left out, {bytes(left_out.bytes)}
+      </summary>
+      <p className="mt-1 break-words text-muted">
+        {paths.join(", ")}
+        {more}
+      </p>
+    </details>
+  );
+}
+
 export function InputList({
   inputs,
   project,
@@ -41,6 +62,7 @@ export function InputList({
                 )}
                 {` · ${plural(input.files, "file")}, ${bytes(input.bytes)}`}
               </p>
+              <LeftOut input={input} />
             </div>
             {action?.(input)}
           </li>

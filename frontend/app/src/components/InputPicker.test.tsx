@@ -50,21 +50,32 @@ test("what could not be listed is said with a way to try again, and the rest can
   await eventually(() => expect(page.querySelector("[role=alert]")).toBeNull());
 });
 
-test.each([
-  ["partial", "Files of it are missing"],
-  ["broken", "Its list of files is missing"],
-] as const)(
-  "a %s version cannot be picked, nor by an alias of it, and that is explained",
-  async (integrity, why) => {
-    vi.mocked(api.listDatasets).mockResolvedValue(list([damaged(integrity)]));
-    const page = open();
-    await eventually(() => expect(choice(page, "digits:3")?.disabled).toBe(true));
-    expect(choice(page, "digits:candidate")?.disabled).toBe(true);
-    expect(choice(page, "digits:prod")?.disabled).toBe(false);
-    const about = choice(page, "digits:3")?.getAttribute("aria-describedby") ?? "";
-    expect(document.getElementById(about)?.textContent).toContain(why);
-  },
-);
+const aboutOf = (page: HTMLElement, name: string) =>
+  document.getElementById(choice(page, name)?.getAttribute("aria-describedby") ?? "")?.textContent;
+
+test("a version whose list of files is damaged cannot be picked, nor by an alias of it", async () => {
+  vi.mocked(api.listDatasets).mockResolvedValue(list([damaged("broken")]));
+  const page = open();
+  await eventually(() => expect(choice(page, "digits:3")?.disabled).toBe(true));
+  expect(choice(page, "digits:candidate")?.disabled).toBe(true);
+  expect(choice(page, "digits:prod")?.disabled).toBe(false);
+  expect(aboutOf(page, "digits:3")).toContain("Its list of files is missing");
+});
+
+test("a version with damaged files is taken only by who agrees that these are left out", async () => {
+  vi.mocked(api.listDatasets).mockResolvedValue(list([damaged("partial")]));
+  const onPick = vi.fn();
+  const page = show(<InputPicker project="examples" verb="Attach" onPick={onPick} />);
+  await eventually(() => expect(choice(page, "digits:3")?.disabled).toBe(false));
+  expect(aboutOf(page, "digits:3")).toContain("Files of it are missing");
+  choice(page, "digits:3")?.click();
+  const button = () => [...page.querySelectorAll("button")].find(each => each.textContent === "Attach");
+  await eventually(() => expect(button()?.disabled).toBe(true));
+  page.querySelector<HTMLInputElement>("input[type=checkbox]")?.click();
+  await eventually(() => expect(button()?.disabled).toBe(false));
+  button()?.click();
+  expect(onPick).toHaveBeenCalledWith({ name: "digits", ref: "digits:3", allow_damaged: true });
+});
 
 test("a choice tells where it will be, and Enter in the picker does not send the form around it", async () => {
   const page = open();

@@ -22,6 +22,8 @@ import { best } from "./match";
 export interface PickedInput {
   name: string;
   ref: string;
+  /** Whether it is taken without what is damaged of it. */
+  allow_damaged?: boolean;
 }
 
 /** The folder's name that a job's outputs get when nobody says otherwise. */
@@ -37,21 +39,24 @@ export function inputName(job: Pick<Job, "name" | "number" | "notebook">): strin
 /** What one can pick of datasets: the newest version of each, and what its aliases name. Pure. */
 export interface VersionChoice extends PickedInput {
   about: string;
-  /** Why nothing new can use it. */
+  /** Why nothing new can use it, or only what is whole of it. */
   damage: string | null;
+  isBroken: boolean;
 }
 export function versionChoices(datasets: Dataset[]): VersionChoice[] {
   return datasets.flatMap(({ name, latest, aliases }) => {
     if (!latest) return [];
     const about = `the newest version, ${plural(latest.files, "file")}, ${bytes(latest.bytes)}`;
     const damage = damageOf(latest);
+    const isBroken = latest.integrity === "broken";
     return [
-      { name, ref: `${name}:${latest.number}`, about, damage },
+      { name, ref: `${name}:${latest.number}`, about, damage, isBroken },
       ...aliases.map(alias => ({
         name,
         ref: `${name}:${alias.name}`,
         about: `names version ${alias.number} now`,
         damage: alias.number === latest.number ? damage : null,
+        isBroken: alias.number === latest.number && isBroken,
       })),
     ];
   });
@@ -138,6 +143,39 @@ function Choices({ legend, queries, count, children }: ChoicesProps) {
 }
 
 const SHOWN = 6;
+const UNTIL = "only what is whole of it can be used until a check finds all of it whole";
+
+interface Picked extends PickedInput {
+  /** Whether a check has found it damaged, as far as this page knows. */
+  damage: "none" | "known" | "unknown";
+}
+
+const toInput = ({ name, ref, allow_damaged }: Picked): PickedInput =>
+  allow_damaged ? { name, ref, allow_damaged } : { name, ref };
+
+interface AllowanceProps {
+  picked: Picked;
+  onChange: (isAllowed: boolean) => void;
+}
+
+/** Asks whether what is damaged may be left out. */
+function Allowance({ picked, onChange }: AllowanceProps) {
+  if (picked.damage === "none") return null;
+  return (
+    <label className="flex items-start gap-2 text-sm sm:col-span-2">
+      <input
+        type="checkbox"
+        className="mt-0.5 accent-accent"
+        checked={picked.allow_damaged ?? false}
+        onChange={event => onChange(event.target.checked)}
+        onKeyDown={stay}
+      />
+      {picked.damage === "known"
+        ? "Use it without the damaged files. The record will say which are left out."
+        : "Use it also where files of it are damaged, without these."}
+    </label>
+  );
+}
 
 interface Props {
   project: string;
@@ -152,7 +190,7 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
   const ofProject = useQuery(projectJobsQuery(project, client));
   const datasets = useQuery(datasetsQuery(project));
   const [query, setQuery] = useState("");
-  const [picked, setPicked] = useState<PickedInput | null>(null);
+  const [picked, setPicked] = useState<Picked | null>(null);
   const others = (latest.data?.items ?? []).filter(job => job.project !== project);
   const jobs = [...(ofProject.data ?? []), ...others].filter(hasOutputs);
   const typed = query.trim();
@@ -171,16 +209,16 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         onKeyDown={stay}
       />
       <Choices legend="Data" queries={[datasets]} count={data.length}>
-        {data.map(({ name, ref, about, damage }) => (
+        {data.map(({ name, ref, about, damage, isBroken }) => (
           <Choice
             key={ref}
             label={ref}
             isPicked={picked?.ref === ref}
-            onPick={() => setPicked({ name, ref })}
+            onPick={() => setPicked({ name, ref, damage: damage ? "known" : "none" })}
             title={ref}
-            about={damage ? `${damage}: it cannot be used until a check finds it whole.` : about}
+            about={damage ? `${damage}: ${isBroken ? "it cannot be used" : UNTIL}.` : about}
             badge={damage ? <Chip icon="alert">damaged</Chip> : null}
-            isDisabled={damage !== null}
+            isDisabled={isBroken}
           />
         ))}
       </Choices>
@@ -190,7 +228,9 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
             key={job.id}
             label={`#${job.number} ${jobName(job)}`}
             isPicked={picked?.ref === `${job.project}#${job.number}`}
-            onPick={() => setPicked({ name: inputName(job), ref: `${job.project}#${job.number}` })}
+            onPick={() =>
+              setPicked({ name: inputName(job), ref: `${job.project}#${job.number}`, damage: "unknown" })
+            }
             title={
               <>
                 <span className="text-muted">#{job.number}</span> {jobName(job)}
@@ -210,7 +250,10 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         <p className="text-muted">No data and no job with outputs is called that.</p>
       ) : null}
       {typedName && !isOffered ? (
-        <Button className="justify-start" onClick={() => setPicked({ name: typedName, ref: typed })}>
+        <Button
+          className="justify-start"
+          onClick={() => setPicked({ name: typedName, ref: typed, damage: "unknown" })}
+        >
           Use the reference {typed}
         </Button>
       ) : null}
@@ -222,9 +265,15 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
             onChange={event => setPicked({ ...picked, name: event.target.value })}
             onKeyDown={stay}
           />
-          <Button look="primary" busy={busy ?? false} disabled={!picked.name} onClick={() => onPick(picked)}>
+          <Button
+            look="primary"
+            busy={busy ?? false}
+            disabled={!picked.name || (picked.damage === "known" && !picked.allow_damaged)}
+            onClick={() => onPick(toInput(picked))}
+          >
             {verb}
           </Button>
+          <Allowance picked={picked} onChange={allow_damaged => setPicked({ ...picked, allow_damaged })} />
           <p className="text-sm text-muted sm:col-span-2">
             Read-only at <code>/cairn/inputs/{picked.name || "…"}</code>
           </p>

@@ -1,4 +1,5 @@
 /** What a version or a job came from, and what came of it: to look at, and to walk in. How far one looks stands in the address. */
+import * as api from "@cairn/api/operations";
 import type { Lineage } from "@cairn/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useRef } from "react";
@@ -13,6 +14,10 @@ import { Loading } from "~/ui/Skeleton";
 import { Graph } from "./Graph";
 import { Outline } from "./Outline";
 
+const EXPORTS = [
+  { format: "openlineage", label: "OpenLineage events" },
+  { format: "prov", label: "PROV-JSON" },
+] as const;
 const USUAL = 2;
 const FURTHER = 2;
 /** As far as the service walks, and as much as it tells at once. */
@@ -81,6 +86,19 @@ export function LineageView({ project, reference, empty }: Props) {
         <Outline lineage={lineage} project={project} />
       )}
       <Beyond lineage={lineage} depth={depth} isBusy={found.isPlaceholderData} setSearch={setSearch} />
+      <p className="flex flex-wrap gap-x-3 gap-y-1 text-sm">
+        <span className="text-muted">For other programs:</span>
+        {EXPORTS.map(({ format, label }) => (
+          <a
+            key={format}
+            className="rounded underline decoration-line-strong underline-offset-2 hover:decoration-current"
+            href={api.lineageUrl(project, reference, depth, format)}
+            download={`${reference.replace(/[^a-zA-Z0-9]+/g, "-").replace(/^-/, "")}.${format}.json`}
+          >
+            {label}
+          </a>
+        ))}
+      </p>
       {isAlone || !isWide ? null : (
         <p className="text-sm text-muted">
           Full lines are data that was read, left or taken up; dashed ones are code and repeats. Arrow keys

@@ -128,8 +128,11 @@ export function VersionView({ dataset, details, mays, ask }: VersionProps) {
         ) : damage ? (
           <Notice tone="warn" title="A check found this version damaged">
             <p>
-              {damage}, as of <Ago ms={version.checked_ms ?? 0} />. Nothing new can use it until a check finds
-              it whole.{" "}
+              {damage}, as of <Ago ms={version.checked_ms ?? 0} />. Until a check finds it whole{" "}
+              {version.integrity === "broken"
+                ? "nothing new can use it"
+                : "a job or workspace can use it only where its damaged files may be left out"}
+              .{" "}
               <code>
                 cairn data verify {dataset.name}:{version.number} --full
               </code>{" "}

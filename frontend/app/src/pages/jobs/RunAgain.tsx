@@ -14,13 +14,13 @@ import { ErrorNotice } from "~/ui/Notice";
 import { toast } from "~/ui/Toasts";
 
 export function RunAgain({ job, onClose }: { job: Job; onClose: () => void }) {
-  const { value, change, clear } = useDraft<{ rows: Row[] }>(`again.${job.id}`, {
+  const { value, change, clear } = useDraft<{ rows: Row[]; allowDamaged?: boolean }>(`again.${job.id}`, {
     rows: toRows(job.parameters),
   });
   const client = useQueryClient();
   const navigate = useNavigate();
   const run = useMutation({
-    mutationFn: () => api.rerunJob(job.project, job.number, toParameters(value.rows)),
+    mutationFn: () => api.rerunJob(job.project, job.number, toParameters(value.rows), value.allowDamaged),
     onSuccess: async next => {
       clear();
       onClose();
@@ -58,6 +58,17 @@ export function RunAgain({ job, onClose }: { job: Job; onClose: () => void }) {
           <h3 className="text-sm font-medium">Parameters</h3>
           <ParameterRows rows={value.rows} onChange={rows => change({ rows })} />
         </section>
+        {job.inputs.length > 0 ? (
+          <label className="flex items-start gap-2 text-sm">
+            <input
+              type="checkbox"
+              className="mt-0.5 accent-accent"
+              checked={value.allowDamaged ?? false}
+              onChange={event => change({ allowDamaged: event.target.checked })}
+            />
+            Run it also where files of its inputs are damaged, without these.
+          </label>
+        ) : null}
         <ErrorNotice error={run.error} />
       </div>
     </Dialog>

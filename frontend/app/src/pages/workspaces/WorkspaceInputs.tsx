@@ -18,7 +18,8 @@ export function WorkspaceInputs({ workspace, mayEdit }: { workspace: Workspace; 
   const [picking, setPicking] = useState(false);
   const refresh = () => client.invalidateQueries({ queryKey: workspaceQuery(workspace.id).queryKey });
   const attach = useMutation({
-    mutationFn: (input: PickedInput) => api.attachInput(workspace.id, input.name, input.ref),
+    mutationFn: (input: PickedInput) =>
+      api.attachInput(workspace.id, input.name, input.ref, input.allow_damaged),
     onSuccess: async (_, input) => {
       setPicking(false);
       await refresh();

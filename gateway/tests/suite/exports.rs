@@ -1,0 +1,159 @@
+//! Lineage in forms for other programs.
+
+use serde_json::{Value, json};
+
+use super::{client::Client, datasets::family, world::World};
+
+async fn lineage(client: &Client, of: &str, format: &str) -> Value {
+    let of = of.replace('#', "%23");
+    let path = format!("/api/v1/projects/vision/lineage?ref={of}&format={format}");
+    client.get(&path).await.expect(200)
+}
+
+/// Lets the formats' own Python packages read what we say, where `CAIRN_TEST_LINEAGE_ENV` names an environment with them.
+fn judge(format: &str, said: &Value) {
+    let Some(environment) = std::env::var_os("CAIRN_TEST_LINEAGE_ENV") else {
+        eprintln!(
+            "not judged by {format}'s own package: CAIRN_TEST_LINEAGE_ENV names no environment"
+        );
+        return;
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), said.to_string()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/exports.py");
+    let python = std::path::Path::new(&environment).join("bin/python");
+    let mut python = std::process::Command::new(python);
+    let judged = python
+        .args([script, format])
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&judged.stderr);
+    assert!(judged.status.success(), "{text}");
+}
+
+#[tokio::test]
+async fn openlineage_tells_of_runs_and_versions() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let reader = family(&world).await;
+    let events = lineage(editor, "digits:3", "openlineage").await;
+    judge("openlineage", &events);
+    let events = events.as_array().unwrap();
+    let times: Vec<&str> = events
+        .iter()
+        .map(|one| one["eventTime"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let version = |dataset: &Value| {
+        (
+            dataset["name"].clone(),
+            dataset["facets"]["version"]["datasetVersion"].clone(),
+        )
+    };
+    let digits = |number: &str| (json!("vision/digits"), json!(number));
+    let made = events
+        .iter()
+        .find(|one| one["job"]["name"] == "vision/digits:make")
+        .unwrap();
+    let from: Vec<_> = made["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(version)
+        .collect();
+    assert!(
+        from.contains(&digits("1")) && from.contains(&digits("2")),
+        "{from:?}"
+    );
+    assert_eq!(version(&made["outputs"][0]), digits("3"));
+    let sent = events
+        .iter()
+        .find(|one| one.get("dataset").is_some())
+        .unwrap();
+    assert_eq!(version(&sent["dataset"]), digits("2"));
+    let (_, number) = reader.split_once('#').unwrap();
+    let read = |one: &&Value| one["run"]["facets"]["cairn_run"]["number"].to_string() == number;
+    let run = events.iter().find(read).unwrap();
+    let input = &run["inputs"][0];
+    assert_eq!(version(input), digits("3"));
+    assert_eq!(
+        input["namespace"], run["producer"],
+        "the address of the service"
+    );
+    assert_eq!(input["inputFacets"]["cairn_input"]["ref"], "digits:3");
+    let left = events.iter().filter(|one| one["eventType"] == "COMPLETE");
+    let outputs: Vec<_> = left
+        .flat_map(|one| one["outputs"].as_array().unwrap())
+        .map(version)
+        .collect();
+    assert!(outputs.contains(&digits("1")), "{outputs:?}");
+}
+
+#[tokio::test]
+async fn prov_ties_entities_activities_and_agents() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    family(&world).await;
+    let document = lineage(editor, "digits:3", "prov").await;
+    judge("prov", &document);
+    let labels = |part: &str| -> Vec<&str> {
+        let things = document[part].as_object().unwrap().values();
+        things
+            .map(|one| one["prov:label"].as_str().unwrap())
+            .collect()
+    };
+    for label in [
+        "vision/digits:1",
+        "vision/digits:2",
+        "vision/digits:3",
+        "outputs of vision#2",
+    ] {
+        assert!(labels("entity").contains(&label), "{label}");
+    }
+    assert!(labels("activity").contains(&"vision#2") && labels("activity").contains(&"desk"));
+    assert!(labels("agent").contains(&"editor"));
+    for relation in [
+        "used",
+        "wasGeneratedBy",
+        "wasDerivedFrom",
+        "wasAssociatedWith",
+        "wasAttributedTo",
+    ] {
+        assert!(document.get(relation).is_some(), "{relation}");
+    }
+    let names = ["entity", "activity", "agent"].map(|part| document[part].as_object().unwrap());
+    let is_told = |name: &str| names.iter().any(|part| part.contains_key(name));
+    for relation in [
+        "used",
+        "wasGeneratedBy",
+        "wasDerivedFrom",
+        "wasAssociatedWith",
+        "wasAttributedTo",
+    ] {
+        for (key, name) in document[relation]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|one| one.as_object().unwrap())
+        {
+            if let Some(name) = name.as_str().filter(|name| name.starts_with("cairn:")) {
+                assert!(is_told(name), "{relation} {key} {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_may_not_see_is_in_no_export_and_an_unknown_form_is_refused() {
+    let world = World::new().await;
+    family(&world).await;
+    let viewer = world.client("viewer");
+    for format in ["openlineage", "prov"] {
+        let said = lineage(viewer, "digits:3", format).await;
+        judge(format, &said);
+        assert!(!said.to_string().contains("desk"), "another's workspace");
+    }
+    let path = "/api/v1/projects/vision/lineage?ref=digits:3&format=xml";
+    viewer.get(path).await.refused(400);
+}

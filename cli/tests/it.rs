@@ -22,6 +22,7 @@ mod it {
     mod moves;
     mod resume;
     mod run;
+    mod scrub;
     mod sign_in;
     mod worker;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use storage::{
-    datasets,
+    Tx, datasets,
     fsck::{self, Fault, Holder, Integrity, Mode, Report, Verdict},
     objects::Hash,
     scrub::{Damage, DamagedFile},
@@ -14,45 +14,35 @@ use crate::{Control, Result};
 /// The most files, and the most that have to do with it, that are told of one manifest.
 const TOLD: usize = 100;
 
+/// A manifest that has part of what is damaged, and what was on record of it before.
+pub(crate) type Known = (Holder, Verdict);
+
+/// Records what became of these, in the transaction that tells of it.
+pub(crate) async fn keep(tx: &mut Tx, hit: &[Known]) -> storage::Result<()> {
+    for (holder, before) in hit {
+        let found = (holder.integrity, Mode::Full);
+        fsck::record(tx, &holder.manifest_digest, found, *before).await?;
+    }
+    Ok(())
+}
+
 impl Control {
-    /// Records damage that a check found for every manifest that has part of it, and puts it aside, so that whoever has the content can send it
-    /// again. Gives these manifests, and which of them were worse than was known.
-    pub(crate) async fn settle(&self, report: &Report) -> Result<Vec<(Holder, bool)>> {
+    /// Puts what a check found damaged aside, so that whoever has the content can send it again, and gives every manifest that has part of it. That is
+    /// then to be recorded, see [`keep`]: a crash before leaves files that are missing, which the next check finds.
+    pub(crate) async fn hit_by(&self, report: &Report) -> Result<Vec<Known>> {
         let holders = fsck::holders(self.store(), report.faulty.clone()).await?;
-        let mut settled = Vec::with_capacity(holders.len());
+        let mut hit = Vec::with_capacity(holders.len());
         for holder in holders {
-            let digest = &holder.manifest_digest;
-            let before = fsck::verdict(self.db(), digest).await?;
-            let Some(before) = before else { continue };
-            self.keep_verdict(digest, (holder.integrity, Mode::Full), before)
-                .await?;
-            let is_worse = holder.integrity > before.integrity;
-            settled.push((holder, is_worse));
+            let before = fsck::verdict(self.db(), &holder.manifest_digest).await?;
+            hit.extend(before.map(|before| (holder, before)));
         }
         fsck::set_aside(self.store(), report).await?;
-        Ok(settled)
+        Ok(hit)
     }
 
-    /// Records what a check found of a manifest, see [`fsck::record`].
-    pub(crate) async fn keep_verdict(
-        &self,
-        digest: &Hash,
-        found: (Integrity, Mode),
-        before: Verdict,
-    ) -> Result<()> {
-        let kept = self
-            .db()
-            .write(move |mut tx| async move { fsck::record(&mut tx, digest, found, before).await });
-        Ok(kept.await?)
-    }
-
-    /// What is to be told of damage that was settled: what was not known before. A file that is missing was known where all that has it was known to be
+    /// What is to be told of damage: what was not known before. A file that is missing was known where all that has it was known to be
     /// damaged.
-    pub(crate) async fn news(
-        &self,
-        report: &Report,
-        settled: Vec<(Holder, bool)>,
-    ) -> Result<Vec<Damage>> {
+    pub(crate) async fn news(&self, report: &Report, hit: &[Known]) -> Result<Vec<Damage>> {
         let faults: BTreeMap<Hash, Fault> = report
             .findings
             .iter()
@@ -61,11 +51,12 @@ impl Control {
         let fault = |hash: &Hash| faults.get(hash).copied().unwrap_or(Fault::Damaged);
         let mut lost = report.faulty.clone();
         let mut news = Vec::new();
-        for (holder, is_worse) in settled {
+        for (holder, before) in hit {
             for (_, hash) in &holder.files {
                 lost.remove(hash);
             }
             let is_news = |(_, hash): &(String, Hash)| fault(hash) == Fault::Damaged;
+            let is_worse = holder.integrity > before.integrity;
             if !is_worse && !holder.files.iter().any(is_news) {
                 continue;
             }
@@ -73,7 +64,7 @@ impl Control {
             let mut uses = datasets::uses(self.db(), &[digest]).await?;
             uses.truncate(TOLD);
             let more = holder.more + holder.files.len().saturating_sub(TOLD) as u64;
-            let files = holder.files.into_iter().take(TOLD);
+            let files = holder.files.iter().take(TOLD).cloned();
             let file = |(path, hash)| DamagedFile {
                 path,
                 hash,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use storage::{
-    fsck::{Mode, Pace},
+    fsck::{self, Mode, Pace},
     scrub::{self, Damage, Pass},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Control, Result, settings::Scrub};
+use crate::{Control, Result, damage, settings::Scrub};
 
 /// How often it is looked whether it is time, at least.
 const LOOK: Duration = Duration::from_mins(1);
@@ -75,19 +75,20 @@ impl Control {
     /// Takes a step of a pass and brings about what follows.
     async fn scrub_on(&self, pass: &Pass, pace: &Pace) -> Result<()> {
         let step = &scrub::step(self.store(), pass, pace).await?;
-        if let Some((digest, integrity, before)) = &step.again {
-            let found = (*integrity, Mode::Full);
-            self.keep_verdict(digest, found, *before).await?;
-        }
-        let mut news = Vec::new();
+        let (mut hit, mut news) = (Vec::new(), Vec::new());
         if !step.report.is_sound() {
-            let settled = self.settle(&step.report).await?;
-            news = self.news(&step.report, settled).await?;
+            hit = self.hit_by(&step.report).await?;
+            news = self.news(&step.report, &hit).await?;
         }
-        let new = &news;
-        let told = self
-            .db()
-            .write(move |mut tx| async move { scrub::advance(&mut tx, pass, step, new).await });
+        let (found, new) = (&hit, &news);
+        let told = self.db().write(move |mut tx| async move {
+            if let Some((digest, integrity, before)) = &step.again {
+                let found = (*integrity, Mode::Full);
+                fsck::record(&mut tx, digest, found, *before).await?;
+            }
+            damage::keep(&mut tx, found).await?;
+            scrub::advance(&mut tx, pass, step, new).await
+        });
         told.await?;
         news.iter().for_each(tell);
         Ok(())

@@ -7,7 +7,7 @@ use storage::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, damage};
 
 /// How many quick checks run at once.
 const QUICK_AT_ONCE: usize = 2;
@@ -70,15 +70,17 @@ impl Control {
             .await?
             .ok_or_else(missing)?;
         let report = fsck::verify(self.store(), digest, mode).await?;
-        let mut concerned = Vec::new();
+        let mut hit = Vec::new();
         if !report.is_sound() {
-            let settled = self.settle(&report).await?;
-            concerned.extend(settled.iter().map(|(holder, _)| holder.manifest_digest));
+            hit = self.hit_by(&report).await?;
         }
-        if !concerned.contains(&digest) {
-            let found = (report.integrity(), mode);
-            self.keep_verdict(&digest, found, before).await?;
-        }
+        let (found, others) = ((report.integrity(), mode), &hit);
+        let kept = self.db().write(move |mut tx| async move {
+            damage::keep(&mut tx, others).await?;
+            fsck::record(&mut tx, &digest, found, before).await
+        });
+        kept.await?;
+        let mut concerned: Vec<Hash> = hit.iter().map(|(one, _)| one.manifest_digest).collect();
         if !report.is_sound() && !concerned.contains(&digest) {
             concerned.push(digest);
         }

@@ -229,12 +229,12 @@ pub(crate) async fn check_objects(
 ) -> Result<(Report, Option<Hash>)> {
     let text = "SELECT hash, size FROM objects WHERE hash > $1 ORDER BY hash LIMIT $2";
     let query = sql(text).bind(after.to_owned()).bind(most);
-    let page: Vec<Object> = all(store.db(), query).await?;
+    let next: Vec<Object> = all(store.db(), query).await?;
     let (objects, pace) = (store.objects().clone(), pace.clone());
     let work = blocking(move || {
         let mut run = Run::new(objects, Mode::Full, pace);
         let (mut last, mut read) = (None, 0);
-        for Object(hash, size) in page {
+        for Object(hash, size) in next {
             if last.is_some() && size.saturating_add(read) > bytes {
                 break;
             }

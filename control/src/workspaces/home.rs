@@ -381,17 +381,4 @@ mod tests {
         let still = plan(&newer, Some(accepted), here);
         assert_eq!(still, Plan::Restore(saved, Some(name)), "saved is newest");
     }
-
-    #[test]
-    fn days_have_dates() {
-        for (days, expected) in [
-            (0, (1970, 1, 1)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (20_778, (2026, 11, 21)),
-            (-1, (1969, 12, 31)),
-        ] {
-            assert_eq!(date(days), expected);
-        }
-    }
 }

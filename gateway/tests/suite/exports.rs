@@ -73,7 +73,8 @@ async fn openlineage_tells_of_runs_and_versions() {
         .unwrap();
     assert_eq!(version(&sent["dataset"]), digits("2"));
     let (_, number) = reader.split_once('#').unwrap();
-    let read = |one: &&Value| one["run"]["facets"]["cairn_run"]["number"].to_string() == number;
+    let number: i64 = number.parse().unwrap();
+    let read = |one: &&Value| one["run"]["facets"]["cairn_run"]["number"] == number;
     let run = events.iter().find(read).unwrap();
     let input = &run["inputs"][0];
     assert_eq!(version(input), digits("3"));

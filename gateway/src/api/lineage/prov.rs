@@ -36,7 +36,7 @@ fn kind(name: &str) -> Value {
     json!({"$": name, "type": "xsd:QName"})
 }
 
-fn uri(url: String) -> Value {
+fn uri(url: &str) -> Value {
     json!({"$": url, "type": "xsd:anyURI"})
 }
 
@@ -84,7 +84,7 @@ impl Document {
         let about = json!({
             "prov:type": kind("cairn:Version"),
             "prov:label": format!("{}/{}:{}", dataset.project, dataset.name, version.number),
-            "prov:location": uri(export.version_page(both)),
+            "prov:location": uri(&export.version_page(both)),
             "cairn:message": version.message,
             "cairn:manifestDigest": version.manifest_digest,
             "cairn:contentDigest": version.content_digest,
@@ -104,7 +104,7 @@ impl Document {
         let mut about = json!({
             "prov:type": kind("cairn:Job"),
             "prov:label": format!("{}#{}", job.project, job.number),
-            "prov:location": uri(export.job_page(job)),
+            "prov:location": uri(&export.job_page(job)),
             "cairn:name": job.name,
             "cairn:state": job.state.as_str(),
             "cairn:environment": job.environment,
@@ -139,7 +139,7 @@ impl Document {
                 "cairn:bytes": outputs.bytes,
             });
             self.put("entity", outputs_of(job), about);
-            self.generated(outputs_of(job), &activity, job.ended_ms);
+            self.generated(&outputs_of(job), &activity, job.ended_ms);
         }
     }
 
@@ -159,7 +159,7 @@ impl Document {
         let used = json!({"prov:activity": activity, "prov:entity": entity, "prov:role": kind("cairn:code")});
         self.relate("used", used);
         for edge in export.before(Key::Job(job.id), How::Code) {
-            self.generated(entity.clone(), &id(edge.from), Some(code.created_ms));
+            self.generated(&entity, &id(edge.from), Some(code.created_ms));
         }
     }
 
@@ -170,7 +170,7 @@ impl Document {
         let about = json!({
             "prov:type": kind("cairn:Workspace"),
             "prov:label": workspace.name,
-            "prov:location": uri(format!("{}/p/{project}/workspaces/{own}", export.url)),
+            "prov:location": uri(&format!("{}/p/{project}/workspaces/{own}", export.url)),
             "prov:startTime": time(workspace.created_ms),
         });
         self.put("activity", activity.clone(), about);
@@ -179,7 +179,7 @@ impl Document {
         self.relate("wasAssociatedWith", by);
     }
 
-    fn generated(&mut self, entity: String, activity: &str, at_ms: Option<i64>) {
+    fn generated(&mut self, entity: &str, activity: &str, at_ms: Option<i64>) {
         let mut generation = json!({"prov:entity": entity, "prov:activity": activity});
         if let Some(ms) = at_ms {
             generation["prov:time"] = json!(time(ms));
@@ -194,12 +194,12 @@ impl Document {
         match (edge.how, from, to) {
             (How::Read, from, to) => self.read(edge, from, to),
             (How::Left, Node::Job(job), Node::Version(both)) => {
-                self.generated(id(edge.to), &id(edge.from), Some(both.1.created_ms));
+                self.generated(&id(edge.to), &id(edge.from), Some(both.1.created_ms));
                 if job.outputs.is_some() {
-                    self.derived(edge.to, outputs_of(job));
+                    self.derived(edge.to, &outputs_of(job));
                 }
             }
-            (How::MadeOf, ..) => self.derived(edge.to, id(edge.from)),
+            (How::MadeOf, ..) => self.derived(edge.to, &id(edge.from)),
             (How::Repeats, ..) => {
                 let again = json!({
                     "prov:informed": id(edge.to), "prov:informant": id(edge.from), "prov:type": kind("cairn:Repeats"),
@@ -211,7 +211,7 @@ impl Document {
         }
     }
 
-    fn derived(&mut self, version: Key, of: String) {
+    fn derived(&mut self, version: Key, of: &str) {
         let derivation = json!({"prov:generatedEntity": id(version), "prov:usedEntity": of});
         self.relate("wasDerivedFrom", derivation);
     }

@@ -29,7 +29,7 @@ pub use read::{Content, Stream};
 pub use store::{Store, Stored};
 
 pub(crate) use claims::Key;
-pub(crate) use fault::{corrupt, io_error};
+pub(crate) use fault::{corrupt, io_error, is_lost};
 pub(crate) use files::{random_name, remove_tree};
 pub(crate) use pieces::pieces;
 pub(crate) use read::{read_small, read_whole};

@@ -8,13 +8,14 @@ use crate::db::{Tx, execute, sql};
 use crate::error::Result;
 use crate::manifest::is_node;
 use crate::mount::begin_epoch;
-use crate::objects::{Hash, Space, Store, blocking, io_error, read_whole};
+use crate::objects::{Hash, Space, Store, blocking, io_error, is_lost, read_whole};
 
 /// Lets go of what a check found missing or damaged: a damaged object or node of a manifest goes to `STORE/damaged/HASH`, where a person can look at it,
-/// and no project counts as having the content any more, so that the next upload of it is taken. What turns out to be whole stays.
+/// and no project counts as having the content any more, so that the next upload of it is taken. What turns out to be whole stays,
+/// and so does what the system cannot read now: that says nothing of what is on the disk.
 ///
 /// # Errors
-/// `Unavailable` when the store cannot be written.
+/// `Unavailable` or `Internal` when the store cannot be read or written.
 pub async fn set_aside(store: &Store, report: &Report) -> Result<()> {
     let (objects, nodes) = (report.faulty.clone(), report.nodes.clone());
     let gone = {
@@ -57,7 +58,7 @@ fn put_object_aside(store: &Store, hash: &Hash) -> Result<bool> {
     }
     match read_whole(&**objects, hash, &mut |_| Ok(())) {
         Ok(_) => return Ok(false),
-        Err(error) if error.retryable() => return Err(error),
+        Err(error) if !is_lost(&error) => return Err(error),
         Err(_) => {}
     }
     move_aside(store, Space::Objects, hash)?;
@@ -70,8 +71,9 @@ fn put_node_aside(store: &Store, digest: &Hash) -> Result<bool> {
         return Ok(false);
     };
     let mut packed = Vec::new();
-    // What cannot be read is no node.
-    if source.read_to_end(&mut packed).is_ok() && is_node(digest, &packed) {
+    let failed = |error| io_error(format!("cannot read manifest node {digest}"), error);
+    source.read_to_end(&mut packed).map_err(failed)?;
+    if is_node(digest, &packed) {
         return Ok(false);
     }
     move_aside(store, Space::Manifests, digest)?;

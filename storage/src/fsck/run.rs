@@ -8,7 +8,7 @@ use super::{Fault, Finding, Mode, Report, Root};
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Check, Entry, Manifest, Node};
-use crate::objects::{Hash, Objects, Space, read_whole};
+use crate::objects::{Hash, Objects, Space, is_lost, read_whole};
 
 /// About what an entry of a manifest takes in the store.
 const ENTRY_BYTES: u64 = 40;
@@ -135,15 +135,9 @@ impl Run {
 
     /// How many bytes an object has; none where its content is another.
     fn read(&self, hash: &Hash) -> Result<Option<u64>> {
-        let mut stopped = None;
-        let pace = &mut |piece: &[u8]| {
-            self.pace
-                .spend(piece.len() as u64)
-                .inspect_err(|_| stopped = Some(()))
-        };
+        let pace = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
         match read_whole(&*self.objects, hash, pace) {
             Ok(read) => Ok(Some(read)),
-            Err(error) if stopped.is_some() => Err(error),
             Err(error) => damage(error).map(|_| None),
         }
     }
@@ -180,9 +174,9 @@ impl Run {
     }
 }
 
-/// What an error of reading says of the store; one that can pass ends the check instead.
+/// What an error of reading says of the store; where it says nothing, because the system could not read, it ends the check instead.
 pub(super) fn damage(error: Error) -> Result<Fault> {
-    if error.retryable() {
+    if !is_lost(&error) {
         return Err(error);
     }
     tracing::warn!(%error, "the store is damaged");

@@ -153,6 +153,40 @@ async fn damaged_parts_of_a_manifest_are_healed_by_the_same_files() {
     }
 }
 
+/// Puts something in a file's place that the system opens but cannot read. It has 14 bytes, by its status.
+fn unreadable(path: &PathBuf) {
+    std::fs::remove_file(path).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", path).unwrap();
+}
+
+#[tokio::test]
+async fn what_the_system_cannot_read_is_not_called_damaged_and_stays() {
+    let fixture = Fixture::new().await;
+    let (store, folder) = (&fixture.store, fixture.folder("work"));
+    write(&folder, "a", "14 bytes of it");
+    let digest = snap(store, &fixture, "work").await;
+    let object = Hash::of(b"14 bytes of it");
+    unreadable(&store.objects().path(&object).unwrap());
+    assert!(verify(store, digest, Mode::Full).await.is_err());
+    let pace = Pace::default();
+    assert!(check_objects(store, "", (1, 1), &pace).await.is_err());
+    let report = |faulty: &[Hash], nodes: &[Hash]| Report {
+        faulty: faulty.iter().copied().collect(),
+        nodes: nodes.iter().copied().collect(),
+        ..Report::default()
+    };
+    assert!(set_aside(store, &report(&[object], &[])).await.is_err());
+
+    unreadable(
+        &store
+            .files()
+            .place(crate::objects::Space::Manifests, &digest),
+    );
+    assert!(verify(store, digest, Mode::Lists).await.is_err());
+    assert!(set_aside(store, &report(&[], &[digest])).await.is_err());
+    assert!(!store.within("damaged").exists());
+}
+
 #[tokio::test]
 async fn ranges_are_what_was_written() {
     let fixture = Fixture::new().await;

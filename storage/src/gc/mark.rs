@@ -13,7 +13,7 @@ use crate::Result;
 use crate::db::{Record, Row, all, sql};
 use crate::error::Error;
 use crate::manifest::{Manifest, Node};
-use crate::objects::{Hash, Objects, Space, Store, io_error, wait_for};
+use crate::objects::{Hash, Objects, Space, Store, io_error, is_lost, wait_for};
 
 /// Rows read at a time.
 const PAGE: i64 = 10_000;
@@ -111,17 +111,6 @@ pub(super) fn mounted(store: &Store) -> Result<BTreeSet<Hash>> {
         mounted.extend(name.to_str().and_then(|name| name.parse::<Hash>().ok()));
     }
     Ok(mounted)
-}
-
-/// Whether something is missing or damaged; not so where the system could not read it.
-fn is_lost(error: &Error) -> bool {
-    let first = std::error::Error::source(error);
-    let mut causes = std::iter::successors(first, |cause| cause.source());
-    let of_system = causes.any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.raw_os_error().is_some())
-    });
-    !error.retryable() && !is_stop(error) && !of_system
 }
 
 /// Whether the cycle was told to stop.

@@ -37,3 +37,15 @@ pub(crate) fn io_error(what: impl Into<String>, error: io::Error) -> Error {
 pub(crate) fn corrupt(what: impl std::fmt::Display) -> Error {
     Error::fault(format!("the store is damaged: {what}"))
 }
+
+/// Whether an error of reading says that what is stored is missing or is not what was stored. Not so where the system could not read it, which may
+/// be over in a moment, nor where the work was told to stop.
+pub(crate) fn is_lost(error: &Error) -> bool {
+    let first = std::error::Error::source(error);
+    let mut causes = std::iter::successors(first, |cause| cause.source());
+    let of_system = causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.raw_os_error().is_some())
+    });
+    !error.retryable() && !matches!(error, Error::Conflict(_)) && !of_system
+}

@@ -16,16 +16,21 @@ const NAMED: usize = 5;
 const KEPT: usize = 100;
 
 impl Control {
+    /// Whether checks have found a manifest damaged.
+    pub(crate) async fn is_damaged(&self, manifest_digest: &Hash) -> Result<bool> {
+        let verdict = fsck::verdict(self.db(), manifest_digest).await?;
+        Ok(verdict.is_some_and(|verdict| verdict.integrity != Integrity::Ok))
+    }
+
     /// What is damaged of a manifest, as far as checks have found it so; none where it is whole for all that is known.
     pub(crate) async fn damage_of(&self, manifest_digest: &Hash) -> Result<Option<Report>> {
-        match fsck::verdict(self.db(), manifest_digest).await? {
-            Some(verdict) if verdict.integrity != Integrity::Ok => {
-                // What was found damaged was put aside, so that it is missing now.
-                let report = fsck::verify(self.store(), *manifest_digest, Mode::Quick).await?;
-                Ok(Some(report))
-            }
-            _ => Ok(None),
+        if !self.is_damaged(manifest_digest).await? {
+            return Ok(None);
         }
+        // What was found damaged was put aside, so that it is missing now.
+        let _turn = self.checks().quick().await?;
+        let report = fsck::verify(self.store(), *manifest_digest, Mode::Quick).await?;
+        Ok(Some(report))
     }
 
     /// Sees that a manifest is whole, for all that is known.

@@ -5,7 +5,7 @@ use storage::{
     fsck::{self, Integrity, Mode, Report},
     objects::Hash,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{Control, Error, Result, damage};
 
@@ -24,6 +24,14 @@ impl Default for Checks {
             full: Semaphore::new(1),
             quick: Semaphore::new(QUICK_AT_ONCE),
         }
+    }
+}
+
+impl Checks {
+    /// Waits for its turn to look whether files are there.
+    pub(crate) async fn quick(&self) -> Result<SemaphorePermit<'_>> {
+        let turn = self.quick.acquire().await;
+        turn.map_err(|error| Error::internal("nothing is checked any more", error))
     }
 }
 
@@ -54,8 +62,7 @@ impl Control {
             let _turn = if full {
                 checks.full.try_acquire().map_err(|_| busy())?
             } else {
-                let turn = checks.quick.acquire().await;
-                turn.map_err(|error| Error::internal("nothing is checked any more", error))?
+                checks.quick().await?
             };
             let mode = if full { Mode::Full } else { Mode::Quick };
             control.check(digest, mode).await

@@ -18,6 +18,7 @@ use crate::{
 };
 
 const TAKEN_BACK: &str = "the version was taken back";
+const ANOTHER: &str = "the name means something else by now than it did then: name what you want as an input of a new job";
 
 /// An input that is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,22 +75,28 @@ impl Control {
         new: &NewInput,
     ) -> Result<Input> {
         let reference: Reference = new.reference.parse()?;
+        let found = self.find(project_id, &reference).await?;
+        self.input_of(project_id, new, found).await
+    }
+
+    /// The input that is made of what was found.
+    async fn input_of(&self, project_id: ProjectId, new: &NewInput, found: Found) -> Result<Input> {
+        let reference = found.reference;
         let name = new.name.clone();
         let name = name.unwrap_or_else(|| reference.default_name());
         check_input_name(&name)?;
-        let found = self.find(project_id, &reference).await?;
         let digest = found.manifest_digest;
         let damage = if new.allow_damaged {
             self.damage_of(&digest).await?
         } else {
-            self.check_whole(&found.reference, &digest).await?;
+            self.check_whole(&reference, &digest).await?;
             None
         };
         let (digest, left_out) = match &damage {
             None => (digest, None),
             Some(report) => {
                 let rest = self
-                    .without(project_id, &found.reference, (digest, report))
+                    .without(project_id, &reference, (digest, report))
                     .await?;
                 let all = self.extent(&reference, digest).await?;
                 let left = self.extent(&reference, rest).await?;
@@ -104,7 +111,7 @@ impl Control {
         let (version_id, source_job_id) = found.of.ids();
         Ok(Input {
             name,
-            reference: found.reference.to_string(),
+            reference: reference.to_string(),
             manifest_digest: digest.to_string(),
             files,
             bytes,
@@ -153,10 +160,27 @@ impl Control {
         }
     }
 
+    /// The references of those inputs that would be found anew if they were used again: whoever asks for that has to be allowed to read them.
+    pub async fn found_anew(&self, inputs: &[Input]) -> Result<Vec<String>> {
+        let mut anew = Vec::new();
+        for input in inputs {
+            if self.is_found_anew(input).await? {
+                anew.push(input.reference.clone());
+            }
+        }
+        Ok(anew)
+    }
+
+    /// Whether an input was or is damaged.
+    async fn is_found_anew(&self, input: &Input) -> Result<bool> {
+        let digest = input.manifest_digest.parse()?;
+        Ok(input.left_out.is_some() || self.is_damaged(&digest).await?)
+    }
+
     /// Inputs of an earlier time as they can be used again: the same, but those that were or are damaged are found anew.
     ///
     /// # Errors
-    /// `Invalid`, naming one whose version was taken back, or that is damaged where that is not allowed.
+    /// `Invalid`, naming one whose version was taken back, whose reference means something else by now, or that is damaged where that is not allowed.
     pub(crate) async fn again(
         &self,
         project_id: ProjectId,
@@ -172,17 +196,21 @@ impl Control {
             {
                 return Err(cannot(&reference, TAKEN_BACK));
             }
-            let digest = input.manifest_digest.parse()?;
-            if input.left_out.is_none() && self.damage_of(&digest).await?.is_none() {
+            if !self.is_found_anew(&input).await? {
                 again.push(input);
                 continue;
+            }
+            let found = self.find(project_id, &reference).await?;
+            // A dataset that was deleted may have left its name to another.
+            if found.of.ids() != (input.version_id, input.source_job_id) {
+                return Err(cannot(&reference, ANOTHER));
             }
             let new = NewInput {
                 name: Some(input.name),
                 reference: input.reference,
                 allow_damaged,
             };
-            again.push(self.resolve_input(project_id, &new).await?);
+            again.push(self.input_of(project_id, &new, found).await?);
         }
         Ok(again)
     }

@@ -294,6 +294,8 @@ pub(crate) async fn stop_job(
 }
 
 /// Runs a job again on the same code and inputs, with other values for some parameters if they are given.
+///
+/// Inputs that were or are damaged are found anew, so that the caller has to be allowed to read them.
 #[utoipa::path(post, path = "/projects/{project}/jobs/{number}/rerun", operation_id = "rerun_job", tag = "jobs",
     request_body = Option<RerunRequest>,
     params(("project" = String, Path, description = "Id or name"), ("number" = i64, Path)),
@@ -306,6 +308,9 @@ pub(crate) async fn rerun_job(
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let job = authz::job(&app, &principal, Action::SubmitJob, (&project, &number)).await?;
     let rerun = body.map(|Json(rerun)| rerun).unwrap_or_default();
+    for reference in app.control().found_anew(&job.inputs).await? {
+        inputs::readable_reference(&app, &principal, &project, &reference).await?;
+    }
     let again = control::jobs::Again {
         parameters: rerun.parameters,
         allow_damaged: rerun.allow_damaged,

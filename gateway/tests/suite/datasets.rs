@@ -26,10 +26,18 @@ pub(crate) async fn digits(editor: &Client) {
 
 /// An upload of the editor's with these files declared, and what is missing of them.
 async fn opened(editor: &Client, kind: &str, files: &[(&str, &str)]) -> (String, Value) {
-    let made = editor
-        .post("/api/v1/projects/vision/uploads", json!({"kind": kind}))
-        .await
-        .expect(201);
+    opened_in("vision", editor, kind, files).await
+}
+
+async fn opened_in(
+    project: &str,
+    editor: &Client,
+    kind: &str,
+    files: &[(&str, &str)],
+) -> (String, Value) {
+    let uploads = format!("/api/v1/projects/{project}/uploads");
+    let made = editor.post(&uploads, json!({"kind": kind})).await;
+    let made = made.expect(201);
     let id = made["id"].as_str().unwrap().to_owned();
     let entry = |(path, text): &(&str, &str)| json!({"path": path, "hash": blake3(text.as_bytes()), "size": text.len()});
     let entries: Vec<Value> = files.iter().map(entry).collect();
@@ -42,7 +50,11 @@ async fn opened(editor: &Client, kind: &str, files: &[(&str, &str)]) -> (String,
 
 /// The same, sent and not sealed.
 async fn sent(editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
-    let (id, missing) = opened(editor, kind, files).await;
+    sent_to("vision", editor, kind, files).await
+}
+
+async fn sent_to(project: &str, editor: &Client, kind: &str, files: &[(&str, &str)]) -> String {
+    let (id, missing) = opened_in(project, editor, kind, files).await;
     for (_, text) in files {
         let hash = blake3(text.as_bytes());
         if missing.as_array().unwrap().contains(&json!(hash)) {
@@ -519,6 +531,64 @@ async fn what_is_damaged_is_left_out_where_that_is_allowed_and_the_record_says_s
         Value::Null,
         "it is whole again"
     );
+}
+
+/// A dataset `data` of a project `own` of the stranger's, in which the editor may read: version 1 is of the files `c` and `d`.
+async fn foreign(world: &World) {
+    let stranger = world.client("stranger");
+    let own = json!({"name": "own"});
+    stranger.post("/api/v1/projects", own).await.expect(201);
+    let member = "/api/v1/projects/own/members/editor";
+    let member = stranger.put(member, json!({"role": "editor"})).await;
+    member.expect(200);
+    data(world).await;
+}
+
+async fn data(world: &World) {
+    let stranger = world.client("stranger");
+    let datasets = "/api/v1/projects/own/datasets";
+    let made = stranger.post(datasets, json!({"name": "data"})).await;
+    made.expect(201);
+    let upload = sent_to("own", stranger, "outputs", &[("c", "333"), ("d", "4444")]).await;
+    let versions = format!("{datasets}/data/versions");
+    let version = stranger.post(&versions, json!({"upload_id": upload})).await;
+    version.expect(201);
+}
+
+#[tokio::test]
+async fn a_rerun_finds_a_damaged_input_anew_only_for_who_may_read_it_and_only_the_same() {
+    let world = World::new().await;
+    let (editor, stranger) = (world.client("editor"), world.client("stranger"));
+    foreign(&world).await;
+    let jobs = "/api/v1/projects/vision/jobs";
+    let inputs = json!([{"ref": "own/data:1"}]);
+    let job =
+        json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": inputs});
+    let number = editor.post(jobs, job).await.expect(201)["number"].clone();
+    let again = format!("{jobs}/{number}/rerun");
+    let again = |caller| {
+        let client = world.client(caller);
+        let path = again.clone();
+        async move { client.post(&path, json!({"allow_damaged": true})).await }
+    };
+    again("owner").await.expect(201);
+    std::fs::remove_file(object_path(&world, &blake3(b"333"))).unwrap();
+    let data_path = "/api/v1/projects/own/datasets/data";
+    let verify = format!("{data_path}/versions/1/verify");
+    stranger.post(&verify, json!({})).await.expect(200);
+    assert_eq!(again("owner").await.refused(404), "not_found");
+    let less = again("editor").await.expect(201)["inputs"][0].clone();
+    assert_eq!(less["left_out"]["paths"], json!(["c"]));
+
+    stranger.delete(data_path).await.expect(204);
+    data(&world).await;
+    let refused = again("editor").await;
+    assert!(
+        refused.text().contains("something else"),
+        "{}",
+        refused.text()
+    );
+    refused.refused(400);
 }
 
 #[tokio::test]

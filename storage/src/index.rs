@@ -1,6 +1,6 @@
 //! The stat index: what a folder's files hashed to at the last capture, so that unchanged ones are not read again.
 //!
-//! A cache in one file, believed only whole, for the same store and project; losing it costs time, nothing else. A file touched within two
+//! A cache in one file, believed only whole, for the same store, its epoch and project; losing it costs time, nothing else. A file touched within two
 //! seconds of the capture that recorded it is read again, because it may have changed within one tick of the clock (git calls it racy).
 
 use std::collections::HashMap;
@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::{Found, FoundKind, Kept, Stat};
 use crate::ids::ProjectId;
+use crate::mount::epoch;
 use crate::objects::{Files, Hash, Store, io_error, is_usable, random_name, wait_for};
 use crate::{Error, Result};
 
-const MAGIC: &[u8; 8] = b"CAIRNIX2";
+const MAGIC: &[u8; 8] = b"CAIRNIX3";
 /// Files touched this long before a capture, or later, are not believed at the next.
 const RACY_NS: i64 = 2_000_000_000;
 /// dev, ino, size, mtime, ctime, flag, hash, path length.
@@ -42,6 +43,9 @@ pub(crate) struct Fresh {
     header_bytes: usize,
 }
 
+/// The name of the epoch, see [`epoch`], as it is kept.
+const EPOCH_BYTES: usize = 32;
+
 /// Opens the index called `name`; a missing or unbelievable one is empty.
 ///
 /// # Errors
@@ -63,7 +67,13 @@ pub(crate) fn open(store: &Store, name: &str, project: ProjectId) -> Result<Inde
         .ok()
         .and_then(|bytes| check(bytes, &header))
         .unwrap_or_default();
-    if let Some(digest) = digest(&old, &header)
+    let failed = |error| io_error("cannot read the epoch of the store", error);
+    let epoch = Hash::of(epoch(store).map_err(failed)?.as_bytes());
+    // What was put aside since is in the store no more.
+    if field(&old, header.len() + DIGEST_BYTES) != Some(epoch) {
+        old.clear();
+    }
+    if let Some(digest) = field(&old, header.len())
         && !wait_for(is_usable(store.db(), &digest))?
     {
         old.clear();
@@ -78,7 +88,7 @@ pub(crate) fn open(store: &Store, name: &str, project: ProjectId) -> Result<Inde
     let fresh = Fresh {
         path,
         place: place.clone(),
-        body: [&header[..], &[0; DIGEST_BYTES]].concat(),
+        body: [&header[..], &[0; DIGEST_BYTES], epoch.as_bytes()].concat(),
         header_bytes: header.len(),
     };
     Ok(Index {
@@ -215,14 +225,15 @@ fn check(mut bytes: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
     whole.then_some(bytes)
 }
 
-/// The digest of the manifest that the capture of a checked index became.
-fn digest(bytes: &[u8], header: &[u8]) -> Option<Hash> {
-    let digest = bytes.get(header.len()..)?.first_chunk::<DIGEST_BYTES>()?;
-    Some(Hash::from_bytes(*digest))
+/// A field of a checked index: the digest of the manifest that its capture became, or the epoch.
+fn field(bytes: &[u8], at: usize) -> Option<Hash> {
+    let field = bytes.get(at..)?.first_chunk()?;
+    Some(Hash::from_bytes(*field))
 }
 
 fn records(bytes: &[u8], header_bytes: usize) -> &[u8] {
-    bytes.get(header_bytes + DIGEST_BYTES..).unwrap_or_default()
+    let fields = header_bytes + DIGEST_BYTES + EPOCH_BYTES;
+    bytes.get(fields..).unwrap_or_default()
 }
 
 /// What the last capture of a folder recorded.

@@ -25,7 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use epoch::begin as begin_epoch;
+pub(crate) use epoch::{begin as begin_epoch, now as epoch};
 pub(crate) use images::IMAGE;
 pub use probe::{Rung, probe};
 

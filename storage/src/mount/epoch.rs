@@ -7,7 +7,7 @@ use crate::objects::{Store, random_name};
 const FILE: &str = "epoch";
 
 /// The present epoch's name.
-pub(super) fn now(store: &Store) -> io::Result<String> {
+pub(crate) fn now(store: &Store) -> io::Result<String> {
     match fs::read_to_string(store.within(FILE)) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok("0".to_owned()),

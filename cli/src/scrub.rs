@@ -22,6 +22,7 @@ struct Pass {
     files: u64,
     bytes: u64,
     damaged: u64,
+    unread: u64,
     found: Vec<Damage>,
     started_ms: i64,
     ended_ms: Option<i64>,
@@ -81,6 +82,13 @@ fn show(page: &Page) -> anyhow::Result<()> {
         ]);
     }
     table.print("The store was not read again yet.")?;
+    if let Some(pass) = page.items.first().filter(|pass| pass.unread > 0) {
+        let count = pass.unread;
+        output::line(&format!(
+            "\nPass {} could not read {count} of them, so that nothing is known of these: the log of the service says why.",
+            pass.number
+        ))?;
+    }
     let found = page.items.iter().flat_map(|pass| &pass.found);
     for damage in found {
         output::line("")?;

@@ -1,10 +1,10 @@
 //! What follows where a check finds damage: it is recorded for everything that has part of it, put aside, and told with whom it concerns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use storage::{
     Tx, datasets,
-    fsck::{self, Fault, Holder, Integrity, Mode, Report, Verdict},
+    fsck::{self, Fault, Finding, Holder, Integrity, Mode, Pace, Report, Verdict},
     objects::Hash,
     scrub::{Damage, DamagedFile},
 };
@@ -15,46 +15,91 @@ use crate::{Control, Result};
 const TOLD: usize = 100;
 
 /// A manifest that has part of what is damaged, and what was on record of it before.
-pub(crate) type Known = (Holder, Verdict);
+type Known = (Holder, Verdict);
 
-/// Records what became of these, in the transaction that tells of it.
-pub(crate) async fn keep(tx: &mut Tx, hit: &[Known]) -> storage::Result<()> {
-    for (holder, before) in hit {
+/// What follows from damage.
+#[derive(Default)]
+pub(crate) struct Hit {
+    /// Every manifest that has part of it.
+    pub(crate) known: Vec<Known>,
+    /// The objects that there is no good copy of.
+    gone: BTreeSet<Hash>,
+    /// Those of them that a manifest has.
+    held: BTreeSet<Hash>,
+    /// Those that can come in again.
+    let_go: BTreeSet<Hash>,
+}
+
+/// Records what follows, in the transaction that tells of it.
+pub(crate) async fn keep(tx: &mut Tx, hit: &Hit) -> storage::Result<()> {
+    for (holder, before) in &hit.known {
         let found = (holder.integrity, Mode::Full);
         fsck::record(tx, &holder.manifest_digest, found, *before).await?;
     }
-    Ok(())
+    fsck::let_go(tx, &hit.let_go).await
 }
 
 impl Control {
-    /// Puts what a check found damaged aside, so that whoever has the content can send it again, and gives every manifest that has part of it. That is
+    /// Puts what a check found damaged aside, so that whoever has the content can send it again, and finds every manifest that has part of it. That is
     /// then to be recorded, see [`keep`]: a crash before leaves files that are missing, which the next check finds.
-    pub(crate) async fn hit_by(&self, report: &Report) -> Result<Vec<Known>> {
-        let holders = fsck::holders(self.store(), report.faulty.clone()).await?;
-        let mut hit = Vec::with_capacity(holders.len());
+    pub(crate) async fn hit_by(&self, report: &Report, pace: &Pace) -> Result<Hit> {
+        let aside = fsck::set_aside(self.store(), report, pace).await?;
+        let mut holders = Vec::new();
+        let mut hit = Hit {
+            gone: aside.gone,
+            let_go: aside.let_go,
+            ..Hit::default()
+        };
+        if !hit.gone.is_empty() {
+            let held = fsck::holders(self.store(), hit.gone.clone(), pace).await?;
+            holders = held.holders;
+            hit.held = held.objects;
+            if !held.is_complete {
+                // Met again by the next check, which then looks for all of them again.
+                hit.let_go.clear();
+            }
+        }
+        for broken in broken(report) {
+            if !holders.iter().any(|one| one.manifest_digest == broken) {
+                holders.push(Holder {
+                    manifest_digest: broken,
+                    integrity: Integrity::Broken,
+                    files: Vec::new(),
+                    more: 0,
+                });
+            }
+        }
         for holder in holders {
             let before = fsck::verdict(self.db(), &holder.manifest_digest).await?;
-            hit.extend(before.map(|before| (holder, before)));
+            hit.known.extend(before.map(|before| (holder, before)));
         }
-        fsck::set_aside(self.store(), report).await?;
         Ok(hit)
+    }
+
+    /// The same without what is missing and was let go of before: that is on record already.
+    pub(crate) async fn newly_hit_by(&self, report: &Report, pace: &Pace) -> Result<Hit> {
+        let mut new = report.clone();
+        new.faulty = fsck::counted(self.db(), &report.faulty).await?;
+        let damaged = report
+            .findings
+            .iter()
+            .filter(|found| is_damaged_file(found));
+        new.faulty.extend(damaged.map(|found| found.hash));
+        self.hit_by(&new, pace).await
     }
 
     /// What is to be told of damage: what was not known before. A file that is missing was known where all that has it was known to be
     /// damaged.
-    pub(crate) async fn news(&self, report: &Report, hit: &[Known]) -> Result<Vec<Damage>> {
+    pub(crate) async fn news(&self, report: &Report, hit: &Hit) -> Result<Vec<Damage>> {
         let faults: BTreeMap<Hash, Fault> = report
             .findings
             .iter()
             .map(|found| (found.hash, found.fault))
             .collect();
-        let fault = |hash: &Hash| faults.get(hash).copied().unwrap_or(Fault::Damaged);
-        let mut lost = report.faulty.clone();
+        // What is beyond those that a report names is not known to be there.
+        let fault = |hash: &Hash| faults.get(hash).copied().unwrap_or(Fault::Missing);
         let mut news = Vec::new();
-        for (holder, before) in hit {
-            for (_, hash) in &holder.files {
-                lost.remove(hash);
-            }
+        for (holder, before) in &hit.known {
             let is_news = |(_, hash): &(String, Hash)| fault(hash) == Fault::Damaged;
             let is_worse = holder.integrity > before.integrity;
             if !is_worse && !holder.files.iter().any(is_news) {
@@ -78,8 +123,9 @@ impl Control {
                 uses,
             });
         }
-        // What is in no manifest has no verdict: it is news each time that it is met.
-        for hash in lost {
+        // What is in no manifest has no verdict: it is news until it is let go of.
+        for hash in hit.gone.difference(&hit.held) {
+            let hash = *hash;
             let mut uses = datasets::object_uses(self.db(), &[hash]).await?;
             uses.truncate(TOLD);
             let (path, fault) = (String::new(), fault(&hash));
@@ -93,4 +139,15 @@ impl Control {
         }
         Ok(news)
     }
+}
+
+/// The manifests whose list of files is at fault.
+fn broken(report: &Report) -> BTreeSet<Hash> {
+    let lists = report.findings.iter().filter(|found| found.path.is_none());
+    lists.filter_map(|found| found.manifest_digest).collect()
+}
+
+fn is_damaged_file(found: &Finding) -> bool {
+    let is_list = found.path.is_none() && found.manifest_digest.is_some();
+    found.fault == Fault::Damaged && !is_list
 }

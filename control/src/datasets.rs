@@ -128,6 +128,7 @@ impl Control {
             parts.push(part);
             sources.push(source);
         }
+        // A version that is what one job left, or a part of it, is that job's; one made of several is nobody's.
         let job_id = match &sources[..] {
             [only] => only.job_id,
             _ => None,

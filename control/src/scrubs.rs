@@ -8,7 +8,11 @@ use storage::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Control, Result, damage, settings::Scrub};
+use crate::{
+    Control, Result,
+    damage::{self, Hit},
+    settings::Scrub,
+};
 
 /// How often it is looked whether it is time, at least.
 const LOOK: Duration = Duration::from_mins(1);
@@ -68,16 +72,19 @@ impl Control {
             Some(pass) => pass,
             None => scrub::begin(self.db()).await?,
         };
-        self.scrub_on(&pass, pace).await?;
-        Ok(Duration::ZERO)
+        match self.scrub_on(&pass, pace).await? {
+            0 => Ok(Duration::ZERO),
+            // Where it is not one file but the file system, it may be over by then.
+            _ => Ok(REST),
+        }
     }
 
-    /// Takes a step of a pass and brings about what follows.
-    async fn scrub_on(&self, pass: &Pass, pace: &Pace) -> Result<()> {
+    /// Takes a step of a pass and brings about what follows; how much of it the system could not read.
+    async fn scrub_on(&self, pass: &Pass, pace: &Pace) -> Result<u64> {
         let step = &scrub::step(self.store(), pass, pace).await?;
-        let (mut hit, mut news) = (Vec::new(), Vec::new());
+        let (mut hit, mut news) = (Hit::default(), Vec::new());
         if !step.report.is_sound() {
-            hit = self.hit_by(&step.report).await?;
+            hit = self.newly_hit_by(&step.report, pace).await?;
             news = self.news(&step.report, &hit).await?;
         }
         let (found, new) = (&hit, &news);
@@ -91,7 +98,7 @@ impl Control {
         });
         told.await?;
         news.iter().for_each(tell);
-        Ok(())
+        Ok(step.report.unread)
     }
 }
 

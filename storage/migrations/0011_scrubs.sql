@@ -1,7 +1,8 @@
 -- Everything in the store is read again over time, to see that it is what came in.
 
 -- One row for each pass. part, after: where it goes on, the last digest or hash that is done; files, bytes: what was read of objects so far, of total_bytes
--- when it began; found: what was found damaged, JSON. At most one goes on.
+-- when it began; unread: what the system could not read; found: what was found
+-- damaged, JSON. At most one goes on.
 CREATE TABLE scrubs (
     number BIGINT NOT NULL PRIMARY KEY CHECK (number >= 1),
     state TEXT NOT NULL CHECK (state IN ('running', 'done')),
@@ -11,6 +12,7 @@ CREATE TABLE scrubs (
     bytes BIGINT NOT NULL CHECK (bytes >= 0),
     total_bytes BIGINT NOT NULL CHECK (total_bytes >= 0),
     damaged BIGINT NOT NULL CHECK (damaged >= 0),
+    unread BIGINT NOT NULL CHECK (unread >= 0),
     found TEXT NOT NULL,
     started_ms BIGINT NOT NULL,
     ended_ms BIGINT,

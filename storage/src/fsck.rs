@@ -17,10 +17,10 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use aside::set_aside;
-pub use holders::{Holder, holders};
+pub use aside::{Aside, counted, let_go, set_aside};
+pub use holders::{Held, Holder, holders};
 pub use pace::Pace;
-use run::{Run, damage};
+use run::Run;
 
 pub(crate) use verdict::verdict_after;
 pub use verdict::{Integrity, Verdict, record, verdict};
@@ -79,6 +79,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings beyond those named.
     pub more: u64,
+    /// Objects and manifests that the system could not read, so that nothing is said of them; only where a check goes on all the same.
+    #[serde(skip)]
+    pub unread: u64,
     /// Objects that nothing records: garbage of crashes, not a fault.
     pub orphaned_objects: u64,
     /// Every object that is missing or damaged, also beyond those named.
@@ -239,13 +242,32 @@ pub(crate) async fn check_objects(
                 break;
             }
             read = size.saturating_add(read);
-            run.recorded(&BTreeMap::from([(hash, size)]))?;
+            if let Err(error) = run.recorded(&BTreeMap::from([(hash, size)])) {
+                run.report.unread += unread(error, &hash)?;
+            }
             last = Some(hash);
         }
         Ok((run.report, last))
     });
     let (report, last) = work.await?;
     Ok((confirmed(store, report).await?, last))
+}
+
+/// Counts what the system could not read: a check of everything goes on without it.
+///
+/// # Errors
+/// The same error where the check cannot go on.
+pub(crate) fn unread(error: Error, hash: &Hash) -> Result<u64> {
+    if error.retryable() || is_stop(&error) {
+        return Err(error);
+    }
+    tracing::warn!(%hash, %error, "the system could not read it: nothing is known of it");
+    Ok(1)
+}
+
+/// Whether a check was told to stop.
+fn is_stop(error: &Error) -> bool {
+    matches!(error, Error::Conflict(_))
 }
 
 async fn roots(store: &Store) -> Result<Vec<Root>> {

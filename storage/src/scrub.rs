@@ -90,10 +90,20 @@ async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
         });
     };
     let is_known = before.integrity != Integrity::Ok;
-    let mode = if is_known { Mode::Full } else { Mode::Lists };
-    let mut report = fsck::verify_at(store, digest, mode, pace)
-        .await?
-        .unwrap_or_default();
+    let mut report = match look(store, digest, is_known, pace).await {
+        Ok(report) => report,
+        Err(error) => {
+            let report = Report {
+                unread: fsck::unread(error, &digest)?,
+                ..Report::default()
+            };
+            return Ok(Step {
+                report,
+                again: None,
+                after: Some(digest),
+            });
+        }
+    };
     if !report.is_sound() && fsck::verdict(store.db(), &digest).await?.is_none() {
         // It was collected meanwhile.
         report = Report::default();
@@ -104,4 +114,17 @@ async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
         again,
         after: Some(digest),
     })
+}
+
+/// What is wrong with a manifest. All of it is read only where it was damaged and nothing is missing any more.
+async fn look(store: &Store, digest: Hash, is_known: bool, pace: &Pace) -> Result<Report> {
+    let mode = if is_known { Mode::Quick } else { Mode::Lists };
+    let report = fsck::verify_at(store, digest, mode, pace).await?;
+    match report {
+        Some(report) if is_known && report.is_sound() => {
+            let report = fsck::verify_at(store, digest, Mode::Full, pace).await?;
+            Ok(report.unwrap_or_default())
+        }
+        report => Ok(report.unwrap_or_default()),
+    }
 }

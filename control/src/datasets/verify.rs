@@ -2,12 +2,15 @@
 
 use storage::{
     datasets::{self, Use, Version},
-    fsck::{self, Integrity, Mode, Report},
+    fsck::{self, Integrity, Mode, Pace, Report},
     objects::Hash,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::{Control, Error, Result, damage};
+use crate::{
+    Control, Error, Result,
+    damage::{self, Hit},
+};
 
 /// How many quick checks run at once.
 const QUICK_AT_ONCE: usize = 2;
@@ -77,9 +80,9 @@ impl Control {
             .await?
             .ok_or_else(missing)?;
         let report = fsck::verify(self.store(), digest, mode).await?;
-        let mut hit = Vec::new();
+        let mut hit = Hit::default();
         if !report.is_sound() {
-            hit = self.hit_by(&report).await?;
+            hit = self.hit_by(&report, &Pace::default()).await?;
         }
         let (found, others) = ((report.integrity(), mode), &hit);
         let kept = self.db().write(move |mut tx| async move {
@@ -87,7 +90,11 @@ impl Control {
             fsck::record(&mut tx, &digest, found, before).await
         });
         kept.await?;
-        let mut concerned: Vec<Hash> = hit.iter().map(|(one, _)| one.manifest_digest).collect();
+        let mut concerned: Vec<Hash> = hit
+            .known
+            .iter()
+            .map(|(one, _)| one.manifest_digest)
+            .collect();
         if !report.is_sound() && !concerned.contains(&digest) {
             concerned.push(digest);
         }

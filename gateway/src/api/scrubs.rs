@@ -42,6 +42,8 @@ pub(crate) struct Scrub {
     bytes: i64,
     /// How many of them, and of the lists of files, were missing or damaged, known before or not.
     damaged: i64,
+    /// How many of them the system could not read, so that nothing is known of them; the log says why.
+    unread: i64,
     /// What it found that was not known; at most 100. The audit record has all.
     found: Vec<Damage>,
     /// Milliseconds since 1970, UTC.
@@ -121,6 +123,7 @@ impl From<scrub::Pass> for Scrub {
             files: pass.files,
             bytes: pass.bytes,
             damaged: pass.damaged,
+            unread: pass.unread,
             found: pass.found.into_iter().map(Damage::from).collect(),
             started_ms: pass.started_ms,
             ended_ms: pass.ended_ms,

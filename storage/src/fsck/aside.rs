@@ -1,92 +1,186 @@
 //! Puts what is damaged aside, so that whoever has the content can send it again.
 
-use std::io::Read as _;
-use std::{fs, io};
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 
-use super::Report;
-use crate::db::{Tx, execute, sql};
-use crate::error::Result;
+use super::pace::Pace;
+use super::{Report, is_stop};
+use crate::db::{Db, Query, Tx, all, execute, select_in, sql};
+use crate::error::{Error, Result};
 use crate::manifest::is_node;
 use crate::mount::begin_epoch;
 use crate::objects::{Hash, Space, Store, blocking, io_error, is_lost, read_whole};
 
-/// Lets go of what a check found missing or damaged: a damaged object or node of a manifest goes to `STORE/damaged/HASH`, where a person can look at it,
-/// and no project counts as having the content any more, so that the next upload of it is taken. What turns out to be whole stays,
-/// and so does what the system cannot read now: that says nothing of what is on the disk.
+/// Asked for at once.
+const ASKED: usize = 100;
+
+/// What became of damage.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// The objects that the store has no good copy of.
+    pub gone: BTreeSet<Hash>,
+    /// Those that can come in again: to be given to [`let_go`] in the transaction that records what follows.
+    pub let_go: BTreeSet<Hash>,
+}
+
+/// Moves what a check found damaged out of the way: objects and nodes of manifests go to `STORE/damaged/HASH`, where a person can look at them. What
+/// turns out to be whole stays.
+///
+/// What cannot be moved, or not be read now by the system, stays too; the log says why, and the next check meets it again. Reads at the pace.
 ///
 /// # Errors
-/// `Unavailable` or `Internal` when the store cannot be read or written.
-pub async fn set_aside(store: &Store, report: &Report) -> Result<()> {
+/// `Conflict` where it was stopped.
+pub async fn set_aside(store: &Store, report: &Report, pace: &Pace) -> Result<Aside> {
+    let work = Work {
+        store: store.clone(),
+        pace: pace.clone(),
+        moved: false,
+    };
     let (objects, nodes) = (report.faulty.clone(), report.nodes.clone());
-    let gone = {
-        let store = store.clone();
-        blocking(move || {
-            let mut gone = Vec::new();
-            for hash in objects {
-                if put_object_aside(&store, &hash)? {
-                    gone.push(hash);
+    let (mut aside, moved) = blocking(move || work.all(objects, nodes)).await?;
+    // What no project counts as having was let go of before, and so was the epoch in which it was there.
+    if moved || !counted(store.db(), &aside.let_go).await?.is_empty() {
+        let place = store.clone();
+        let begun = blocking(move || {
+            begin_epoch(&place)
+                .map_err(|error| io_error("cannot begin another epoch of the store", error))
+        });
+        if let Err(error) = begun.await {
+            tracing::warn!(%error, "what is damaged could not be let go of");
+            aside.let_go.clear();
+        }
+    }
+    Ok(aside)
+}
+
+/// Takes note that no project has these any more, so that the next upload of them is taken.
+pub async fn let_go(tx: &mut Tx, objects: &BTreeSet<Hash>) -> Result<()> {
+    for hash in objects {
+        let text = "DELETE FROM project_objects WHERE hash = $1";
+        execute(tx, sql(text).bind(hash.to_hex())).await?;
+    }
+    Ok(())
+}
+
+/// Those of these objects that a project counts as having: where they are missing, that is not on record yet, see [`let_go`].
+pub async fn counted(db: &Db, objects: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>> {
+    let all_of_them: Vec<&Hash> = objects.iter().collect();
+    let mut counted = BTreeSet::new();
+    for chunk in all_of_them.chunks(ASKED) {
+        let text = "SELECT DISTINCT hash FROM project_objects WHERE hash IN";
+        let query = select_in(text, chunk.len(), "");
+        let query = chunk
+            .iter()
+            .map(|hash| hash.to_hex())
+            .fold(query, Query::bind);
+        for found in all::<String>(db, query).await? {
+            counted.extend(found.parse::<Hash>().ok());
+        }
+    }
+    Ok(counted)
+}
+
+struct Work {
+    store: Store,
+    pace: Pace,
+    moved: bool,
+}
+
+impl Work {
+    fn all(mut self, objects: BTreeSet<Hash>, nodes: BTreeSet<Hash>) -> Result<(Aside, bool)> {
+        let mut aside = Aside::default();
+        for hash in objects {
+            match self.one(Space::Objects, &hash) {
+                Ok(false) => {}
+                Ok(true) => {
+                    aside.gone.insert(hash);
+                    aside.let_go.insert(hash);
+                }
+                Err(error) => {
+                    stays(error, &hash)?;
+                    aside.gone.insert(hash);
                 }
             }
-            let mut moved = !gone.is_empty();
-            for digest in nodes {
-                moved |= put_node_aside(&store, &digest)?;
-            }
-            if moved {
-                let failed = |error| io_error("cannot begin another epoch of the store", error);
-                begin_epoch(&store).map_err(failed)?;
-            }
-            Ok(gone)
-        })
-        .await?
-    };
-    let gone = &gone;
-    let forget = |mut tx: Tx| async move {
-        for hash in gone {
-            let text = "DELETE FROM project_objects WHERE hash = $1";
-            execute(&mut tx, sql(text).bind(hash.to_hex())).await?;
         }
+        for digest in nodes {
+            if let Err(error) = self.one(Space::Manifests, &digest) {
+                stays(error, &digest)?;
+            }
+        }
+        Ok((aside, self.moved))
+    }
+
+    /// Whether there is no good copy now.
+    fn one(&mut self, space: Space, hash: &Hash) -> Result<bool> {
+        loop {
+            let Some(before) = self.look(space, hash)? else {
+                return Ok(true);
+            };
+            if self.is_whole(space, hash)? {
+                return Ok(false);
+            }
+            // Another check may have moved it meanwhile, and a good one may have come.
+            match self.look(space, hash)? {
+                None => return Ok(true),
+                Some(now) if (now.dev(), now.ino()) == (before.dev(), before.ino()) => {}
+                Some(_) => continue,
+            }
+            self.move_aside(space, hash)?;
+            return Ok(true);
+        }
+    }
+
+    fn look(&self, space: Space, hash: &Hash) -> Result<Option<Metadata>> {
+        match fs::symlink_metadata(self.store.files().place(space, hash)) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error(format!("cannot look at {hash}"), error)),
+        }
+    }
+
+    fn is_whole(&self, space: Space, hash: &Hash) -> Result<bool> {
+        let objects = self.store.objects();
+        if space == Space::Objects {
+            let pace = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
+            return match read_whole(&**objects, hash, pace) {
+                Ok(_) => Ok(true),
+                Err(error) if is_lost(&error) => Ok(false),
+                Err(error) => Err(error),
+            };
+        }
+        let Some(mut source) = objects.open(space, hash)? else {
+            return Ok(false);
+        };
+        let mut packed = Vec::new();
+        let failed = |error| io_error(format!("cannot read manifest node {hash}"), error);
+        source.read_to_end(&mut packed).map_err(failed)?;
+        self.pace.spend(packed.len() as u64)?;
+        Ok(is_node(hash, &packed))
+    }
+
+    fn move_aside(&mut self, space: Space, hash: &Hash) -> Result<()> {
+        let folder = self.store.within("damaged");
+        let failed = |error| io_error(format!("cannot put {hash} aside"), error);
+        fs::create_dir_all(&folder).map_err(failed)?;
+        match fs::rename(
+            self.store.files().place(space, hash),
+            folder.join(hash.to_hex()),
+        ) {
+            // Another check did so.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            moved => moved.map_err(failed)?,
+        }
+        self.moved = true;
         Ok(())
-    };
-    store.db().write(forget).await
+    }
 }
 
-/// Whether the store has no good copy of an object now.
-fn put_object_aside(store: &Store, hash: &Hash) -> Result<bool> {
-    let objects = store.objects();
-    if objects.size(Space::Objects, hash)?.is_none() {
-        return Ok(true);
+fn stays(error: Error, hash: &Hash) -> Result<()> {
+    if is_stop(&error) {
+        return Err(error);
     }
-    match read_whole(&**objects, hash, &mut |_| Ok(())) {
-        Ok(_) => return Ok(false),
-        Err(error) if !is_lost(&error) => return Err(error),
-        Err(_) => {}
-    }
-    move_aside(store, Space::Objects, hash)?;
-    Ok(true)
-}
-
-/// Whether a node was there and had other content.
-fn put_node_aside(store: &Store, digest: &Hash) -> Result<bool> {
-    let Some(mut source) = store.objects().open(Space::Manifests, digest)? else {
-        return Ok(false);
-    };
-    let mut packed = Vec::new();
-    let failed = |error| io_error(format!("cannot read manifest node {digest}"), error);
-    source.read_to_end(&mut packed).map_err(failed)?;
-    if is_node(digest, &packed) {
-        return Ok(false);
-    }
-    move_aside(store, Space::Manifests, digest)?;
-    Ok(true)
-}
-
-fn move_aside(store: &Store, space: Space, hash: &Hash) -> Result<()> {
-    let folder = store.within("damaged");
-    let failed = |error| io_error(format!("cannot put {hash} aside"), error);
-    fs::create_dir_all(&folder).map_err(failed)?;
-    match fs::rename(store.files().place(space, hash), folder.join(hash.to_hex())) {
-        // Another check did so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        moved => moved.map_err(failed),
-    }
+    tracing::warn!(%hash, %error, "what is damaged could not be put aside");
+    Ok(())
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Integrity, damage, roots};
+use super::pace::Pace;
+use super::run::ENTRY_BYTES;
+use super::{Integrity, is_stop, roots};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Node};
-use crate::objects::{Hash, Objects, Store, blocking};
+use crate::objects::{Hash, Objects, Store, blocking, is_lost};
 
 /// The most paths of one manifest that are named.
 const MOST_PATHS: usize = 1000;
@@ -24,12 +26,34 @@ pub struct Holder {
     pub more: u64,
 }
 
-/// The recorded manifests that hold one of these objects, or that cannot be read to their end, with what that makes of them.
-pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<Holder>> {
+/// Who has part of what is damaged.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The manifests.
+    pub holders: Vec<Holder>,
+    /// The objects that are in any of them, also beyond those named.
+    pub objects: BTreeSet<Hash>,
+    /// Whether the system could read all manifests.
+    pub is_complete: bool,
+}
+
+/// The recorded manifests that hold one of these objects, or that cannot be read to their end, with what that makes of them. Reads at the pace.
+///
+/// # Errors
+/// `Conflict` where it was stopped.
+pub async fn holders(store: &Store, objects: BTreeSet<Hash>, pace: &Pace) -> Result<Held> {
     let roots = roots(store).await?;
-    let store = store.objects().clone();
+    let (store, pace) = (store.objects().clone(), pace.clone());
     blocking(move || {
-        let mut holders = Vec::new();
+        let mut held = Held {
+            is_complete: true,
+            ..Held::default()
+        };
+        let mut look = Look {
+            objects: &objects,
+            pace: &pace,
+            met: BTreeSet::new(),
+        };
         for root in roots {
             let mut holder = Holder {
                 manifest_digest: root.digest,
@@ -37,34 +61,50 @@ pub async fn holders(store: &Store, objects: BTreeSet<Hash>) -> Result<Vec<Holde
                 files: Vec::new(),
                 more: 0,
             };
-            if let Err(error) = look(&store, &mut holder, &objects) {
-                damage(error)?;
-                holder.integrity = Integrity::Broken;
+            match look.through(&store, &mut holder) {
+                Ok(()) => {}
+                Err(error) if is_lost(&error) => holder.integrity = Integrity::Broken,
+                Err(error) if is_stop(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(manifest = %root.digest, %error, "what it holds could not be read");
+                    held.is_complete = false;
+                }
             }
             if holder.integrity == Integrity::Broken || !holder.files.is_empty() {
-                holders.push(holder);
+                held.holders.push(holder);
             }
         }
-        Ok(holders)
+        held.objects = look.met;
+        Ok(held)
     })
     .await
 }
 
-fn look(store: &Arc<dyn Objects>, holder: &mut Holder, objects: &BTreeSet<Hash>) -> Result<()> {
-    let manifest = Manifest::open(Arc::clone(store), &holder.manifest_digest)?
-        .ok_or_else(|| Error::fault("a recorded manifest is missing"))?;
-    for entry in manifest.entries() {
-        let entry = entry?;
-        match entry.node {
-            Node::File { hash, .. } if objects.contains(&hash) => {
-                if holder.files.len() < MOST_PATHS {
-                    holder.files.push((entry.path, hash));
-                } else {
-                    holder.more += 1;
+struct Look<'a> {
+    objects: &'a BTreeSet<Hash>,
+    pace: &'a Pace,
+    met: BTreeSet<Hash>,
+}
+
+impl Look<'_> {
+    fn through(&mut self, store: &Arc<dyn Objects>, holder: &mut Holder) -> Result<()> {
+        let manifest = Manifest::open(Arc::clone(store), &holder.manifest_digest)?
+            .ok_or_else(|| Error::fault("a recorded manifest is missing"))?;
+        for entry in manifest.entries() {
+            self.pace.spend(ENTRY_BYTES)?;
+            let entry = entry?;
+            match entry.node {
+                Node::File { hash, .. } if self.objects.contains(&hash) => {
+                    self.met.insert(hash);
+                    if holder.files.len() < MOST_PATHS {
+                        holder.files.push((entry.path, hash));
+                    } else {
+                        holder.more += 1;
+                    }
                 }
+                _ => {}
             }
-            _ => {}
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::manifest::{Check, Entry, Manifest, Node};
 use crate::objects::{Hash, Objects, Space, is_lost, read_whole};
 
 /// About what an entry of a manifest takes in the store.
-const ENTRY_BYTES: u64 = 40;
+pub(super) const ENTRY_BYTES: u64 = 40;
 
 pub(super) struct Run {
     objects: Arc<dyn Objects>,
@@ -96,8 +96,9 @@ impl Run {
             return Ok(());
         };
         self.report.entries += 1;
+        self.pace.spend(ENTRY_BYTES)?;
         if self.mode == Mode::Lists {
-            return self.pace.spend(ENTRY_BYTES);
+            return Ok(());
         }
         if let Some(fault) = self.object(&hash, size)? {
             let (manifest_digest, path) = (Some(*manifest_digest), Some(entry.path));
@@ -175,7 +176,7 @@ impl Run {
 }
 
 /// What an error of reading says of the store; where it says nothing, because the system could not read, it ends the check instead.
-pub(super) fn damage(error: Error) -> Result<Fault> {
+fn damage(error: Error) -> Result<Fault> {
     if !is_lost(&error) {
         return Err(error);
     }

@@ -18,6 +18,14 @@ async fn snap(store: &Store, fixture: &Fixture, folder: &str) -> Hash {
     pending.commit(store).await.unwrap().summary.manifest_digest
 }
 
+async fn aside(store: &Store, report: &Report) -> Aside {
+    let aside = set_aside(store, report, &Pace::default()).await.unwrap();
+    let gone = &aside.let_go;
+    let work = |mut tx: crate::Tx| async move { let_go(&mut tx, gone).await };
+    store.db().write(work).await.unwrap();
+    aside
+}
+
 fn replace(path: PathBuf, content: &[u8]) {
     std::fs::remove_file(&path).unwrap();
     std::fs::write(path, content).unwrap();
@@ -132,20 +140,16 @@ async fn damaged_parts_of_a_manifest_are_healed_by_the_same_files() {
         let report = verify(store, digest, Mode::Quick).await.unwrap();
         assert_eq!(report.nodes, BTreeSet::from([node]));
         assert_eq!(report.integrity(), Integrity::Broken);
-        set_aside(store, &report).await.unwrap();
+        aside(store, &report).await;
         assert!(store.within("damaged").join(node.to_hex()).exists());
         assert_eq!(take(&format!("again-{round}")).await, digest);
         let report = verify(store, digest, Mode::Full).await.unwrap();
         assert!(report.is_sound(), "{:?}", report.findings);
-        set_aside(
-            store,
-            &Report {
-                nodes: BTreeSet::from([node]),
-                ..Report::default()
-            },
-        )
-        .await
-        .unwrap();
+        let good = Report {
+            nodes: BTreeSet::from([node]),
+            ..Report::default()
+        };
+        aside(store, &good).await;
         assert!(
             check(store, Mode::Quick).await.unwrap().is_sound(),
             "what is whole stays"
@@ -169,13 +173,16 @@ async fn what_the_system_cannot_read_is_not_called_damaged_and_stays() {
     unreadable(&store.objects().path(&object).unwrap());
     assert!(verify(store, digest, Mode::Full).await.is_err());
     let pace = Pace::default();
-    assert!(check_objects(store, "", (1, 1), &pace).await.is_err());
+    let (passed, last) = check_objects(store, "", (1, 1), &pace).await.unwrap();
+    assert_eq!((passed.unread, passed.is_sound()), (1, true));
+    assert_eq!(last, Some(object));
     let report = |faulty: &[Hash], nodes: &[Hash]| Report {
         faulty: faulty.iter().copied().collect(),
         nodes: nodes.iter().copied().collect(),
         ..Report::default()
     };
-    assert!(set_aside(store, &report(&[object], &[])).await.is_err());
+    let stays = aside(store, &report(&[object], &[])).await;
+    assert!(stays.let_go.is_empty(), "it could not come in again");
 
     unreadable(
         &store
@@ -183,8 +190,47 @@ async fn what_the_system_cannot_read_is_not_called_damaged_and_stays() {
             .place(crate::objects::Space::Manifests, &digest),
     );
     assert!(verify(store, digest, Mode::Lists).await.is_err());
-    assert!(set_aside(store, &report(&[], &[digest])).await.is_err());
+    aside(store, &report(&[], &[digest])).await;
     assert!(!store.within("damaged").exists());
+}
+
+#[tokio::test]
+async fn a_capture_reads_again_what_was_lost_since_the_one_before() {
+    let fixture = Fixture::new().await;
+    let (store, folder) = (&fixture.store, fixture.folder("work"));
+    write(&folder, "a", "a");
+    write(&folder, "b", "b");
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    for name in ["a", "b"] {
+        let file = std::fs::File::options().write(true).open(folder.join(name));
+        file.unwrap().set_modified(old).unwrap();
+    }
+    // Until the index believes the files: their status changed just now.
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    let digest = snap(store, &fixture, "work").await;
+    let place = |content: &[u8]| store.objects().path(&Hash::of(content)).unwrap();
+    for lose in [
+        (|path: PathBuf| std::fs::remove_file(path).unwrap()) as fn(PathBuf),
+        |path| replace(path, b"x"),
+    ] {
+        lose(place(b"a"));
+        let report = verify(store, digest, Mode::Full).await.unwrap();
+        let lost = aside(store, &report).await.let_go;
+        assert_eq!(lost, BTreeSet::from([Hash::of(b"a")]));
+        assert!(counted(store.db(), &lost).await.unwrap().is_empty());
+        assert_eq!(snap(store, &fixture, "work").await, digest);
+        let report = verify(store, digest, Mode::Full).await.unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings);
+    }
+    let epoch = std::fs::read(store.within("epoch")).unwrap();
+    std::fs::remove_file(place(b"a")).unwrap();
+    let report = verify(store, digest, Mode::Full).await.unwrap();
+    aside(store, &report).await;
+    let now = std::fs::read(store.within("epoch")).unwrap();
+    assert_ne!(now, epoch);
+    aside(store, &report).await;
+    let then = std::fs::read(store.within("epoch")).unwrap();
+    assert_eq!(then, now, "what is known to be lost changes nothing");
 }
 
 #[tokio::test]

@@ -32,8 +32,15 @@ named! {
 
 /// How many passes stay on record.
 const KEPT: i64 = 100;
-/// The most that one pass tells of; the audit record has all.
+/// The most that one pass tells of, in number; the audit record has all.
 const MOST_FOUND: usize = 100;
+/// The most bytes that this has, as JSON.
+const MOST_FOUND_BYTES: usize = 1 << 20;
+/// Passes without what they found, which can be long and is read for lists only.
+const NEWEST: &str = "SELECT number, state, part, after, files, bytes, total_bytes, damaged, unread, '[]' AS found, started_ms, ended_ms \
+     FROM scrubs ORDER BY number DESC LIMIT 1";
+const RUNNING: &str = "SELECT number, state, part, after, files, bytes, total_bytes, damaged, unread, '[]' AS found, started_ms, ended_ms \
+     FROM scrubs WHERE state = 'running'";
 /// What an object counts for in the time that a pass takes, besides its bytes: it has to be found.
 const OBJECT_BYTES: i64 = 4096;
 
@@ -61,7 +68,9 @@ pub struct Pass {
     total_bytes: i64,
     /// How many objects and parts of manifests it found missing or damaged.
     pub damaged: i64,
-    /// What it found that was not known, at most 100.
+    /// How many of them the system could not read, so that nothing is known of them.
+    pub unread: i64,
+    /// What it found that was not known, at most 100 and a MiB.
     pub found: Vec<Damage>,
     /// When it began, in milliseconds UTC.
     pub started_ms: i64,
@@ -82,6 +91,7 @@ impl Record for Pass {
             done_bytes: bytes.saturating_add(files.saturating_mul(OBJECT_BYTES)),
             total_bytes: row.int("total_bytes")?,
             damaged: row.int("damaged")?,
+            unread: row.int("unread")?,
             found: row.json("found")?,
             started_ms: row.int("started_ms")?,
             ended_ms: row.maybe_int("ended_ms")?,
@@ -105,8 +115,7 @@ impl Pass {
 
 /// When the next step is due, in milliseconds UTC, where a pass is to take `period_ms`; one for which it is late is due at once. None where no pass was begun yet.
 pub async fn next_ms(db: &Db, period_ms: i64) -> Result<Option<i64>> {
-    let text = "SELECT * FROM scrubs ORDER BY number DESC LIMIT 1";
-    let last: Option<Pass> = optional(db, sql(text)).await?;
+    let last: Option<Pass> = optional(db, sql(NEWEST)).await?;
     let now_ms = db.now_ms();
     Ok(last.map(|pass| {
         // A clock that was set back must not put it off for ever.
@@ -124,9 +133,9 @@ pub async fn next_ms(db: &Db, period_ms: i64) -> Result<Option<i64>> {
     }))
 }
 
-/// The pass that goes on; none between two.
+/// The pass that goes on, without what it found; none between two.
 pub async fn running<'c>(from: impl Read<'c>) -> Result<Option<Pass>> {
-    optional(from, sql("SELECT * FROM scrubs WHERE state = 'running'")).await
+    optional(from, sql(RUNNING)).await
 }
 
 /// Begins a pass.
@@ -140,8 +149,8 @@ pub async fn begin(db: &Db) -> Result<Pass> {
         }
         let text = "SELECT CAST(COALESCE(SUM(size + $1), 0) AS BIGINT) FROM objects";
         let total: i64 = required(&mut tx, sql(text).bind(OBJECT_BYTES)).await?;
-        let text = "INSERT INTO scrubs (number, state, part, after, files, bytes, total_bytes, damaged, found, started_ms) \
-             SELECT COALESCE(MAX(number), 0) + 1, 'running', 'manifests', '', 0, 0, $1, 0, '[]', $2 FROM scrubs RETURNING *";
+        let text = "INSERT INTO scrubs (number, state, part, after, files, bytes, total_bytes, damaged, unread, found, started_ms) \
+             SELECT COALESCE(MAX(number), 0) + 1, 'running', 'manifests', '', 0, 0, $1, 0, 0, '[]', $2 FROM scrubs RETURNING *";
         let query = sql(text).bind(total).bind(tx.now_ms());
         let pass: Pass = required(&mut tx, query).await?;
         let text = "DELETE FROM scrubs WHERE number <= $1";
@@ -156,12 +165,14 @@ pub async fn begin(db: &Db) -> Result<Pass> {
 /// # Errors
 /// `Conflict` where the pass is not where it was when the step began.
 pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> Result<()> {
-    let mut next = Pass {
-        damaged: pass.damaged + number(step.report.faulty.len() as u64),
-        ..pass.clone()
-    };
-    next.damaged += number(step.report.nodes.len() as u64);
-    if pass.part == Part::Objects {
+    let mut next = pass.clone();
+    next.unread += number(step.report.unread);
+    if pass.part == Part::Manifests {
+        // Files are counted with the objects, once.
+        let lists = step.report.nodes.len().max(step.report.is_broken.into());
+        next.damaged += number(lists as u64);
+    } else {
+        next.damaged += number(step.report.faulty.len() as u64);
         next.files += number(step.report.objects);
         next.bytes += number(step.report.bytes);
     }
@@ -170,8 +181,6 @@ pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> R
         (None, Part::Manifests) => (next.part, next.after) = (Part::Objects, String::new()),
         (None, Part::Objects) => (next.state, next.ended_ms) = (State::Done, Some(tx.now_ms())),
     }
-    let room = MOST_FOUND.saturating_sub(next.found.len());
-    next.found.extend(new.iter().take(room).cloned());
     for one in new {
         let detail = json(one)?;
         let subject = one.manifest_digest.map_or_else(
@@ -185,7 +194,7 @@ pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> R
         );
         audit::record(tx, None, "find_damage", &subject, &detail).await?;
     }
-    let text = "UPDATE scrubs SET state = $4, part = $5, after = $6, files = $7, bytes = $8, damaged = $9, found = $10, ended_ms = $11 \
+    let text = "UPDATE scrubs SET state = $4, part = $5, after = $6, files = $7, bytes = $8, damaged = $9, ended_ms = $10, unread = $11 \
          WHERE number = $1 AND part = $2 AND after = $3 AND state = 'running'";
     let query = sql(text)
         .bind(pass.number)
@@ -197,12 +206,32 @@ pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> R
         .bind(next.after)
         .bind(next.files);
     let query = query.bind(next.bytes).bind(next.damaged);
-    let query = query
-        .bind(json(&next.found)?.to_string())
-        .bind(next.ended_ms);
-    if execute(tx, query).await? == 0 {
+    let query = query.bind(next.ended_ms).bind(next.unread);
+    if execute(&mut *tx, query).await? == 0 {
         return Err(Error::conflict("somebody else scrubs this store"));
     }
+    if new.is_empty() {
+        return Ok(());
+    }
+    find(tx, pass.number, new).await
+}
+
+/// Adds to what a pass has found, as long as there is room.
+async fn find(tx: &mut Tx, number: i64, new: &[Damage]) -> Result<()> {
+    let text = "SELECT * FROM scrubs WHERE number = $1";
+    let before: Pass = required(&mut *tx, sql(text).bind(number)).await?;
+    let mut found = before.found;
+    let mut bytes = json(&found)?.to_string().len();
+    for one in new {
+        bytes += json(one)?.to_string().len();
+        if found.len() >= MOST_FOUND || bytes > MOST_FOUND_BYTES {
+            break;
+        }
+        found.push(one.clone());
+    }
+    let text = "UPDATE scrubs SET found = $2 WHERE number = $1";
+    let query = sql(text).bind(number).bind(json(&found)?.to_string());
+    execute(tx, query).await?;
     Ok(())
 }
 
@@ -222,10 +251,9 @@ pub async fn list(db: &Db, page: &Page) -> Result<List<Pass>> {
     ))
 }
 
-/// How many lists of files are known to be damaged, in part or themselves; and the newest pass.
+/// How many lists of files are known to be damaged, in part or themselves; and the newest pass, without what it found.
 pub async fn standing(db: &Db) -> Result<(i64, Option<Pass>)> {
     let text = "SELECT COUNT(*) FROM manifest_roots WHERE integrity <> 'ok'";
     let damaged: i64 = required(db, sql(text)).await?;
-    let text = "SELECT * FROM scrubs ORDER BY number DESC LIMIT 1";
-    Ok((damaged, optional(db, sql(text)).await?))
+    Ok((damaged, optional(db, sql(NEWEST)).await?))
 }

@@ -115,3 +115,48 @@ async fn a_step_can_be_stopped_and_is_not_late_for_ever() {
     let next = next_ms(store.db(), 3_600_000).await.unwrap().unwrap();
     assert_eq!(next, pass.started_ms + 3_600_000);
 }
+
+#[tokio::test]
+async fn what_the_system_cannot_read_is_passed_over_and_counted() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let digest = snap(&fixture, &["a", "b"]).await;
+    let places = [
+        store.objects().path(&Hash::of(b"a")).unwrap(),
+        store
+            .files()
+            .place(crate::objects::Space::Manifests, &digest),
+    ];
+    for place in places {
+        std::fs::remove_file(&place).unwrap();
+        // Opened, it cannot be read.
+        std::os::unix::fs::symlink("/proc/self/mem", place).unwrap();
+    }
+    // As long as an object of one byte says that it is.
+    let text = "UPDATE objects SET size = 14 WHERE hash = $1";
+    let work = |mut tx: crate::Tx| async move {
+        let query = crate::db::sql(text).bind(Hash::of(b"a").to_hex());
+        crate::db::execute(&mut tx, query).await
+    };
+    store.db().write(work).await.unwrap();
+    begin(store.db()).await.unwrap();
+    let (pass, faulty) = to_end(store).await;
+    assert_eq!((pass.unread, pass.damaged, pass.files), (2, 0, 1));
+    assert!(faulty.is_empty(), "{faulty:?}");
+}
+
+#[tokio::test]
+async fn a_lost_list_is_counted_once_and_its_files_with_the_objects() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let digest = snap(&fixture, &["a", "b"]).await;
+    let list = store
+        .files()
+        .place(crate::objects::Space::Manifests, &digest);
+    let lost = [list, store.objects().path(&Hash::of(b"a")).unwrap()];
+    for path in lost {
+        std::fs::remove_file(path).unwrap();
+    }
+    begin(store.db()).await.unwrap();
+    assert_eq!(to_end(store).await.0.damaged, 2);
+}

@@ -224,14 +224,14 @@ async fn what_was_put_aside_is_shown_to_nobody_who_comes_after() {
         faulty: [hash].into(),
         ..Default::default()
     };
-    crate::fsck::set_aside(&bed.fixture.store, &faulty)
+    crate::fsck::set_aside(&bed.fixture.store, &faulty, &crate::fsck::Pace::default())
         .await
         .unwrap();
     bed.show(digest).await.unwrap();
     assert!(object.exists(), "what is whole stays");
     fs::remove_file(&object).unwrap();
     fs::write(&object, "owt").unwrap();
-    crate::fsck::set_aside(&bed.fixture.store, &faulty)
+    crate::fsck::set_aside(&bed.fixture.store, &faulty, &crate::fsck::Pace::default())
         .await
         .unwrap();
     assert!(!object.exists());

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{client::Client, datasets::family, world::World};
+use super::{
+    client::Client,
+    datasets::{digits, family},
+    world::World,
+};
 
 async fn lineage(client: &Client, of: &str, format: &str) -> Value {
     let of = of.replace('#', "%23");
@@ -142,6 +146,70 @@ async fn prov_ties_entities_activities_and_agents() {
                 assert!(is_told(name), "{relation} {key} {name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_version_made_of_two_jobs_is_the_doing_of_neither() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("other.txt"), "other").unwrap();
+    let other = world.job_that_left(folder.path()).await;
+    digits(editor).await;
+    let both = json!({"sources": [{"ref": "#2"}, {"ref": format!("#{other}")}]});
+    let versions = "/api/v1/projects/vision/datasets/digits/versions";
+    let made = editor.post(versions, both).await.expect(201);
+    assert_eq!(made["version"]["number"], 2, "{made}");
+
+    let events = lineage(editor, "digits:2", "openlineage").await;
+    judge("openlineage", &events);
+    let by: Vec<&Value> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| {
+            let outputs = one["outputs"].as_array();
+            let number = |one: &Value| one["facets"]["version"]["datasetVersion"] == "2";
+            outputs.is_some_and(|outputs| outputs.iter().any(number))
+        })
+        .map(|one| &one["job"]["name"])
+        .collect();
+    assert_eq!(by, ["vision/digits:make"]);
+
+    let document = lineage(editor, "digits:2", "prov").await;
+    let of = |relation: &str, key: &str| -> Vec<Value> {
+        let all = document[relation].as_object().unwrap().values();
+        all.map(|one| one[key].clone()).collect()
+    };
+    let entities = document["entity"].as_object().unwrap();
+    let is_made = |one: &&Value| one["prov:label"] == "vision/digits:2";
+    let name = entities.iter().find(|(_, one)| is_made(one)).unwrap().0;
+    assert!(!of("wasGeneratedBy", "prov:entity").contains(&json!(name)));
+    let derived = of("wasDerivedFrom", "prov:generatedEntity");
+    let derived = derived.iter().filter(|one| *one == name);
+    assert_eq!(derived.count(), 2);
+}
+
+#[tokio::test]
+async fn an_export_tells_of_nothing_that_one_may_not_see_but_how_much_that_is() {
+    let world = World::new().await;
+    family(&world).await;
+    let open = json!({"visibility": "organisation"});
+    let digits = "/api/v1/projects/vision/datasets/digits";
+    world.client("owner").patch(digits, open).await.expect(200);
+    let stranger = world.client("stranger");
+    let own = json!({"name": "own"});
+    stranger.post("/api/v1/projects", own).await.expect(201);
+    for format in ["openlineage", "prov"] {
+        let path = "/api/v1/projects/own/lineage?ref=vision/digits:3&format=";
+        let said = stranger.get(&format!("{path}{format}")).await.expect(200);
+        judge(format, &said);
+        let said = said.to_string();
+        for other in ["vision#", "\"desk\""] {
+            assert!(!said.contains(other), "{format}: {said}");
+        }
+        assert!(said.contains("hidden\":3"), "{format}: {said}");
     }
 }
 

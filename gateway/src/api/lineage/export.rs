@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use control::lineage::{Edge, Graph, How, Key, Node};
+use serde_json::{Value, json};
 use storage::{
     clock,
-    datasets::{Dataset, Version},
+    datasets::{Dataset, Origin, Version},
     ids::JobId,
     jobs::Job,
     leases::Subject,
@@ -49,6 +50,17 @@ impl<'a> Export<'a> {
             code,
             placed,
         })
+    }
+
+    /// Of what was asked for: whether there is more than is told, and how many neighbours the caller may not see.
+    pub(super) fn extent(&self, key: Key) -> Option<Value> {
+        let Graph {
+            start,
+            more,
+            hidden,
+            ..
+        } = self.graph;
+        (key == *start).then(|| json!({"more": more, "hidden": hidden}))
     }
 
     pub(super) fn jobs(&self) -> impl Iterator<Item = &'a Job> {
@@ -113,4 +125,9 @@ pub(super) fn input(job: &Job, from: Key) -> Option<&Input> {
 /// A time as text.
 pub(super) fn time(ms: i64) -> String {
     clock::iso(ms)
+}
+
+/// Whether a version is what a job left, or a part of it, and nothing else.
+pub(super) fn is_left_by(version: &Version, job: JobId) -> bool {
+    version.origin == Origin::Job && version.job_id == Some(job)
 }

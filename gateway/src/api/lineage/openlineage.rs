@@ -8,11 +8,11 @@
 use control::lineage::{How, Key, Node};
 use serde_json::{Map, Value, json};
 use storage::{
-    datasets::{Dataset, Version},
+    datasets::{Dataset, Origin, Version},
     jobs::{Job, State},
 };
 
-use super::export::{Export, input, time};
+use super::export::{Export, input, is_left_by, time};
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const FACETS: &str = "https://openlineage.io/spec/facets";
@@ -119,6 +119,9 @@ fn run_facets(export: &Export<'_>, job: &Job) -> Value {
         "codeContentDigest": code.map(|code| &code.content_digest), "codeManifestDigest": code.map(|code| &code.manifest_digest),
     });
     let mut facets = json!({"cairn_run": own(export, "RunFacet", about)});
+    if let Some(extent) = export.extent(Key::Job(job.id)) {
+        facets["cairn_lineage"] = own(export, "RunFacet", extent);
+    }
     if !job.parameters.is_empty() {
         let parameters: Vec<Value> = job
             .parameters
@@ -185,14 +188,17 @@ fn read(export: &Export<'_>, job: &Job, from: Key) -> Option<Value> {
     Some(dataset)
 }
 
-/// What a job left: its outputs, and the versions that are these and nothing else.
+/// What a job left: its outputs, and the versions that are these, or a part of these, and nothing else.
 fn left(export: &Export<'_>, job: &Job) -> Vec<Value> {
     let key = Key::Job(job.id);
-    let is_plain = |to: &Key| export.before(*to, How::MadeOf).next().is_none();
+    let is_left = |to: &Key| match export.node(*to) {
+        Some(Node::Version(both)) => is_left_by(&both.1, job.id),
+        _ => false,
+    };
     let versions = export
         .after(key, How::Left)
         .map(|edge| edge.to)
-        .filter(is_plain);
+        .filter(is_left);
     let all = std::iter::once(key).chain(versions);
     all.filter_map(|key| written(export, key)).collect()
 }
@@ -237,6 +243,9 @@ fn dataset(export: &Export<'_>, key: Key) -> Option<Value> {
                 "ownership": owners(export, "OwnershipDatasetFacet", &record.user),
                 "cairn_version": own(export, "DatasetFacet", about),
             });
+            if let Some(extent) = export.extent(key) {
+                facets["cairn_lineage"] = own(export, "DatasetFacet", extent);
+            }
             if !record.message.is_empty() {
                 let name = ("1-0-1", "DocumentationDatasetFacet");
                 let text = json!({"description": record.message});
@@ -258,27 +267,24 @@ fn dataset(export: &Export<'_>, key: Key) -> Option<Value> {
     Some(json!({"namespace": export.url, "name": name, "facets": facets}))
 }
 
-/// How a version came about that no job left as it is: made of others, or sent.
+/// How a version came about that no job of the lineage left: made of others, or sent. Of one whose job is not in the lineage it says only what it is.
 fn of_version(export: &Export<'_>, both: &(Dataset, Version)) -> Option<Value> {
     let (of, version) = both;
     let key = Key::Version(version.id);
-    let parts: Vec<Key> = export
-        .before(key, How::MadeOf)
-        .map(|edge| edge.from)
-        .collect();
     let jobs = export.before(key, How::Left).map(|edge| edge.from);
     let jobs: Vec<Key> = jobs.collect();
-    if parts.is_empty() && !jobs.is_empty() {
+    if version.origin == Origin::Job && !jobs.is_empty() {
         return None;
     }
-    if parts.is_empty() {
+    if version.origin != Origin::Derived {
         return Some(json!({
             "eventTime": time(version.created_ms), "producer": export.url, "schemaURL": format!("{SPEC}/DatasetEvent"),
             "dataset": dataset(export, key)?,
         }));
     }
+    let parts = export.before(key, How::MadeOf).map(|edge| edge.from);
     let kind = json!({"processingType": "BATCH", "integration": "CAIRN", "jobType": "VERSION"});
-    let inputs = parts.into_iter().chain(jobs);
+    let inputs = parts.chain(jobs);
     let inputs: Vec<Value> = inputs.filter_map(|key| dataset(export, key)).collect();
     Some(json!({
         "eventType": "COMPLETE",

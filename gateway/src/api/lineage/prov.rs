@@ -13,7 +13,7 @@ use storage::{
     workspaces::Workspace,
 };
 
-use super::export::{Export, input, time};
+use super::export::{Export, input, is_left_by, time};
 
 /// The document.
 pub(super) fn document(export: &Export<'_>) -> Value {
@@ -53,6 +53,14 @@ fn outputs_of(job: &Job) -> String {
     format!("cairn:outputs-{}", job.id)
 }
 
+/// Says of what was asked for how much of its lineage is not told.
+fn extent(export: &Export<'_>, key: Key, about: &mut Value) {
+    if let Some(extent) = export.extent(key) {
+        about["cairn:more"] = extent["more"].clone();
+        about["cairn:hidden"] = extent["hidden"].clone();
+    }
+}
+
 #[derive(Default)]
 struct Document {
     parts: Map<String, Value>,
@@ -81,7 +89,7 @@ impl Document {
     fn version(&mut self, export: &Export<'_>, both: &(Dataset, Version)) {
         let (dataset, version) = both;
         let entity = id(Key::Version(version.id));
-        let about = json!({
+        let mut about = json!({
             "prov:type": kind("cairn:Version"),
             "prov:label": format!("{}/{}:{}", dataset.project, dataset.name, version.number),
             "prov:location": uri(&export.version_page(both)),
@@ -93,6 +101,7 @@ impl Document {
             "cairn:integrity": version.integrity.as_str(),
             "cairn:created": {"$": time(version.created_ms), "type": "xsd:dateTime"},
         });
+        extent(export, Key::Version(version.id), &mut about);
         self.put("entity", entity.clone(), about);
         let agent = self.person(version.user_id, &version.user);
         let by = json!({"prov:entity": entity, "prov:agent": agent});
@@ -124,6 +133,7 @@ impl Document {
         if !job.parameters.is_empty() {
             about["cairn:parameters"] = json!(Value::from(job.parameters.clone()).to_string());
         }
+        extent(export, Key::Job(job.id), &mut about);
         self.put("activity", activity.clone(), about);
         let agent = self.person(job.user_id, &job.user);
         let by = json!({"prov:activity": activity, "prov:agent": agent});
@@ -194,7 +204,10 @@ impl Document {
         match (edge.how, from, to) {
             (How::Read, from, to) => self.read(edge, from, to),
             (How::Left, Node::Job(job), Node::Version(both)) => {
-                self.generated(&id(edge.to), &id(edge.from), Some(both.1.created_ms));
+                // One that is made of several is the doing of none of them.
+                if is_left_by(&both.1, job.id) {
+                    self.generated(&id(edge.to), &id(edge.from), Some(both.1.created_ms));
+                }
                 if job.outputs.is_some() {
                     self.derived(edge.to, &outputs_of(job));
                 }

@@ -283,8 +283,11 @@ impl Layout {
     /// Takes the lock of a file; none where another process holds it.
     fn try_lock(&self, name: &str) -> Result<Option<File>> {
         let lock = self.lock_file(name)?;
-        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        Ok(taken.is_ok().then_some(lock))
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io_error(format!("cannot lock {name}"), error.into())),
+        }
     }
 
     /// The folders in staging that are this process's.

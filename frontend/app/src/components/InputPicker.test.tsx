@@ -77,6 +77,19 @@ test("a version with damaged files is taken only by who agrees that these are le
   expect(onPick).toHaveBeenCalledWith({ name: "digits", ref: "digits:3", allow_damaged: true });
 });
 
+test("an alias of an older version, of which the page knows nothing, can be taken without what is damaged", async () => {
+  const onPick = vi.fn();
+  const page = show(<InputPicker project="examples" verb="Attach" onPick={onPick} />);
+  await eventually(() => expect(choice(page, "digits:prod")).not.toBeNull());
+  choice(page, "digits:prod")?.click();
+  const button = () => [...page.querySelectorAll("button")].find(each => each.textContent === "Attach");
+  await eventually(() => expect(button()?.disabled).toBe(false));
+  page.querySelector<HTMLInputElement>("input[type=checkbox]")?.click();
+  await eventually(() => expect(page.querySelector("input[type=checkbox]:checked")).not.toBeNull());
+  button()?.click();
+  expect(onPick).toHaveBeenCalledWith({ name: "digits", ref: "digits:prod", allow_damaged: true });
+});
+
 test("a choice tells where it will be, and Enter in the picker does not send the form around it", async () => {
   const page = open();
   await eventually(() => expect(choice(page, "digits:3")).not.toBeNull());

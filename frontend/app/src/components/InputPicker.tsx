@@ -42,6 +42,8 @@ export interface VersionChoice extends PickedInput {
   /** Why nothing new can use it, or only what is whole of it. */
   damage: string | null;
   isBroken: boolean;
+  /** Whether this page knows what checks have found: of the newest version only. */
+  isKnown: boolean;
 }
 export function versionChoices(datasets: Dataset[]): VersionChoice[] {
   return datasets.flatMap(({ name, latest, aliases }) => {
@@ -50,13 +52,14 @@ export function versionChoices(datasets: Dataset[]): VersionChoice[] {
     const damage = damageOf(latest);
     const isBroken = latest.integrity === "broken";
     return [
-      { name, ref: `${name}:${latest.number}`, about, damage, isBroken },
+      { name, ref: `${name}:${latest.number}`, about, damage, isBroken, isKnown: true },
       ...aliases.map(alias => ({
         name,
         ref: `${name}:${alias.name}`,
         about: `names version ${alias.number} now`,
         damage: alias.number === latest.number ? damage : null,
         isBroken: alias.number === latest.number && isBroken,
+        isKnown: alias.number === latest.number,
       })),
     ];
   });
@@ -209,12 +212,12 @@ export function InputPicker({ project, verb, busy, onPick }: Props) {
         onKeyDown={stay}
       />
       <Choices legend="Data" queries={[datasets]} count={data.length}>
-        {data.map(({ name, ref, about, damage, isBroken }) => (
+        {data.map(({ name, ref, about, damage, isBroken, isKnown }) => (
           <Choice
             key={ref}
             label={ref}
             isPicked={picked?.ref === ref}
-            onPick={() => setPicked({ name, ref, damage: damage ? "known" : "none" })}
+            onPick={() => setPicked({ name, ref, damage: damage ? "known" : isKnown ? "none" : "unknown" })}
             title={ref}
             about={damage ? `${damage}: ${isBroken ? "it cannot be used" : UNTIL}.` : about}
             badge={damage ? <Chip icon="alert">damaged</Chip> : null}

@@ -867,7 +867,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Runs a job again on the same code and inputs, with other values for some parameters if they are given. */
+        /**
+         * Runs a job again on the same code and inputs, with other values for some parameters if they are given.
+         * @description Inputs that were or are damaged are found anew, so that the caller has to be allowed to read them.
+         */
         post: operations["rerun_job"];
         delete?: never;
         options?: never;
@@ -2679,6 +2682,11 @@ export interface components {
                 started_ms: number;
                 /** @description How far it is. */
                 state: components["schemas"]["ScrubState"];
+                /**
+                 * Format: int64
+                 * @description How many of them the system could not read, so that nothing is known of them; the log says why.
+                 */
+                unread: number;
             }[];
             /** @description The cursor of the next page; null after the last one. */
             next: string | null;
@@ -3560,6 +3568,11 @@ export interface components {
             started_ms: number;
             /** @description How far it is. */
             state: components["schemas"]["ScrubState"];
+            /**
+             * Format: int64
+             * @description How many of them the system could not read, so that nothing is known of them; the log says why.
+             */
+            unread: number;
         };
         /** @description Something that has to do with it. */
         ScrubConcern: {

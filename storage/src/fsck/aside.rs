@@ -42,10 +42,10 @@ pub async fn set_aside(store: &Store, report: &Report, pace: &Pace) -> Result<As
     let (mut aside, moved) = blocking(move || work.all(objects, nodes)).await?;
     // What no project counts as having was let go of before, and so was the epoch in which it was there.
     if moved || !counted(store.db(), &aside.let_go).await?.is_empty() {
-        let place = store.clone();
+        let owned = store.clone();
         let begun = blocking(move || {
-            begin_epoch(&place)
-                .map_err(|error| io_error("cannot begin another epoch of the store", error))
+            let failed = |error| io_error("cannot begin another epoch of the store", error);
+            begin_epoch(&owned).map_err(failed)
         });
         if let Err(error) = begun.await {
             tracing::warn!(%error, "what is damaged could not be let go of");

@@ -153,8 +153,8 @@ async fn a_lost_list_is_counted_once_and_its_files_with_the_objects() {
     let list = store
         .files()
         .place(crate::objects::Space::Manifests, &digest);
-    let lost = [list, store.objects().path(&Hash::of(b"a")).unwrap()];
-    for path in lost {
+    let both = [list, store.objects().path(&Hash::of(b"a")).unwrap()];
+    for path in both {
         std::fs::remove_file(path).unwrap();
     }
     begin(store.db()).await.unwrap();

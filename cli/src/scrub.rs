@@ -84,7 +84,7 @@ fn show(page: &Page) -> anyhow::Result<()> {
     table.print("The store was not read again yet.")?;
     if let Some(pass) = page.items.first().filter(|pass| pass.unread > 0) {
         let count = pass.unread;
-        output::line(&format!(
+        output::line(format!(
             "\nPass {} could not read {count} of them, so that nothing is known of these: the log of the service says why.",
             pass.number
         ))?;

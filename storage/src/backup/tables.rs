@@ -50,6 +50,7 @@ pub(super) const KEPT: &[Kept] = &[
         only: "WHERE state <> 'open'",
     },
     all("collections"),
+    all("scrubs"),
 ];
 
 /// Not in a backup, and why.

@@ -30,6 +30,8 @@ pub struct OlderHome {
     pub name: String,
     /// When it was saved last, in milliseconds UTC; none where it never was.
     pub saved_ms: Option<i64>,
+    /// Whether it lies on another machine, whose worker saves it.
+    pub elsewhere: bool,
     /// Why.
     pub why: String,
 }
@@ -37,7 +39,8 @@ pub struct OlderHome {
 impl SavedHomes {
     /// Whether each home is saved: as it is now, or, where it lies on another machine, as that machine saved it last.
     pub fn is_whole(&self) -> bool {
-        self.older.iter().all(|home| home.saved_ms.is_some())
+        let saved_there = |home: &OlderHome| home.elsewhere && home.saved_ms.is_some();
+        self.older.iter().all(saved_there)
     }
 }
 
@@ -60,9 +63,10 @@ pub async fn save_homes(
         after = Some(last.workspace_id);
         for home in page {
             tell(&home.name);
+            let elsewhere = here != Some(home.copy.machine_id);
             let why = if home.copy.saved {
                 None
-            } else if here == Some(home.copy.machine_id) {
+            } else if !elsewhere {
                 let saved = save(store, layout, &home).await;
                 saved.err().map(|error| error.to_string())
             } else {
@@ -73,6 +77,7 @@ pub async fn save_homes(
                 Some(why) => done.older.push(OlderHome {
                     name: home.name,
                     saved_ms: home.saved_ms,
+                    elsewhere,
                     why,
                 }),
             }

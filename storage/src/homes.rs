@@ -30,6 +30,7 @@ mod view;
 mod walk;
 
 pub use places::{HomePlace, place, places};
+pub(crate) use records::restored;
 pub use records::{
     HomeConflict, HomeCopy, HomeRecord, HomeRun, HomeSnapshot, accept, add_conflict, adopt, begin,
     copies, forget_all, forget_copy, get, leftover, measured, newest, record, save, snapshots,

@@ -20,6 +20,8 @@ use crate::{Error, Result};
 const ROWS: usize = 64;
 /// How far numbers of events jump: those that were given out after the backup are none that a follower could take for newer ones.
 const JUMP: i64 = 1 << 32;
+/// How far the fencing numbers of workspaces jump: a run that was begun after the backup has none that is given out again.
+const FENCE_JUMP: i64 = 1 << 20;
 /// What the audit record calls it.
 const ACTION: &str = "restore";
 /// Tables that have rows in a database that was just made.
@@ -50,6 +52,12 @@ pub(super) async fn state(db: &Db, id: &str) -> Result<State> {
     Ok(State::Empty)
 }
 
+/// Forgets which store the database belongs to: that of a restore that was given up. Only for one that is empty.
+pub(super) async fn untie(db: &Db) -> Result<()> {
+    let work = |mut tx: Tx| async move { execute(&mut tx, sql("DELETE FROM own_store")).await };
+    db.write(work).await.map(|_| ())
+}
+
 /// Loads the rows in `folder`: all of them, or none.
 ///
 /// # Errors
@@ -75,6 +83,8 @@ pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> R
         forget_lost(&mut tx, folder).await?;
         let text = "UPDATE counters SET value = value + $1 WHERE name = 'events'";
         execute(&mut tx, sql(text).bind(JUMP)).await?;
+        let text = "UPDATE workspaces SET fence = fence + $1 WHERE fence > 0";
+        execute(&mut tx, sql(text).bind(FENCE_JUMP)).await?;
         let detail = json!({"created_ms": header.created_ms, "cairn": header.cairn});
         audit::record(&mut tx, None, ACTION, id, &detail).await
     };

@@ -98,6 +98,9 @@ pub async fn begin(target: Target, incoming: Incoming) -> Result<Begun> {
             "the database is empty, but its tables are of version {version}, newer than the backup's, {schema}: give it one without tables"
         )));
     }
+    if !again && state == State::Empty {
+        load::untie(&db).await?;
+    }
     Ok(Begun {
         target,
         marker,
@@ -150,7 +153,7 @@ impl Begun {
         }
         db.close().await;
         let db = Db::open(&target.url, Arc::clone(&target.clock)).await?;
-        let settled = settle(&db).await?;
+        let settled = settle(&db, header.machine_id).await?;
         db.close().await;
         super::step("settled");
         remove(&target.marker).map_err(unmarked)?;

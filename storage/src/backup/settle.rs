@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::attempts;
 use crate::db::{Db, Tx};
+use crate::homes;
+use crate::ids::MachineId;
 use crate::jobs::{self, Ending, Job};
 use crate::workspaces::{self, Desired, Note, State};
 use crate::{Error, Result};
@@ -19,8 +21,12 @@ pub struct Settled {
     pub workspaces: u64,
 }
 
-/// Brings the records to what is true after a restore. Safe to repeat.
-pub(super) async fn settle(db: &Db) -> Result<Settled> {
+/// Brings the records to what is true after a restore of what was on the machine `from`. Safe to repeat.
+pub(super) async fn settle(db: &Db, from: Option<MachineId>) -> Result<Settled> {
+    if let Some(machine_id) = from {
+        db.write(move |mut tx| async move { homes::restored(&mut tx, machine_id).await })
+            .await?;
+    }
     let mut settled = Settled::default();
     for attempt in attempts::live(db).await? {
         let Some(job) = jobs::get(db, attempt.job_id).await? else {

@@ -152,6 +152,14 @@ pub async fn save(
     pending.record(tx).await?;
     let taken = pending.taken();
     let last = newest(&mut *tx, run.workspace_id).await?;
+    // A backup that began while the run did may end after what the run left was saved.
+    if !whole
+        && let Some(last) = last
+            .clone()
+            .filter(|last| last.whole && last.fence == run.fence)
+    {
+        return Ok(Some(last));
+    }
     let same = last.filter(|last| {
         (
             last.fence,
@@ -262,6 +270,15 @@ pub async fn adopt(tx: &mut Tx, machine_id: MachineId) -> Result<()> {
          SELECT w.id, $1, w.fence, 0, $2 FROM workspaces w WHERE w.fence > 0 AND w.deleted_ms IS NULL \
          AND NOT EXISTS (SELECT 1 FROM home_copies c WHERE c.workspace_id = w.id)";
     execute(tx, sql(text).bind(machine_id).bind(tx.now_ms())).await?;
+    Ok(())
+}
+
+/// Says of the copies on a machine whose folders are gone, since its server was restored elsewhere, that they are as they were saved last.
+pub(crate) async fn restored(tx: &mut Tx, machine_id: MachineId) -> Result<()> {
+    let text = "DELETE FROM home_copies WHERE machine_id = $1 AND snapshot_id IS NULL";
+    execute(&mut *tx, sql(text).bind(machine_id)).await?;
+    let text = "UPDATE home_copies SET saved = 1 WHERE machine_id = $1";
+    execute(tx, sql(text).bind(machine_id)).await?;
     Ok(())
 }
 

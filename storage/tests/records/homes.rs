@@ -13,6 +13,7 @@ use crate::bed::{Bed, on_both, written};
 on_both!(
     a_snapshot_of_an_older_run_is_refused,
     a_snapshot_of_a_deleted_workspace_is_refused,
+    what_a_run_left_is_not_replaced_by_what_was_read_before,
     the_home_is_where_the_last_run_was,
     only_the_newest_snapshot_can_be_accepted,
     conflicts_and_sizes_are_kept,
@@ -231,4 +232,19 @@ async fn attributes_are_checked_with_the_store(bed: &Bed) {
     std::fs::remove_file(path).unwrap();
     let report = fsck::check(&home.store, fsck::Mode::Quick).await.unwrap();
     assert_eq!(report.findings[0].hash, saved.attributes_hash);
+}
+
+async fn what_a_run_left_is_not_replaced_by_what_was_read_before(bed: &Bed) {
+    let home = Home::new(bed).await;
+    let run = home.run(bed, 1, machine(bed)).await;
+    let before = &home.take("before").await;
+    home.stop(bed, 1).await;
+    let left = home.save(bed, run, "left", true).await.unwrap();
+    let late = written!(bed, |tx| homes::save(&mut tx, before, run, false)).unwrap();
+    assert_eq!(late.unwrap().id, left.id);
+    let copies = homes::copies(&bed.db, run.workspace_id).await.unwrap();
+    assert_eq!(
+        (copies[0].saved, copies[0].snapshot_id),
+        (true, Some(left.id))
+    );
 }

@@ -154,9 +154,12 @@ async fn a_workspace_that_ran_is_stopped_and_its_token_is_dead() {
         Ok(made.id)
     };
     let id = fixture.store.db().write(work).await.unwrap();
+    let before = workspaces::get(fixture.store.db(), id).await.unwrap();
     let (_place, restored, store) = restored(&fixture).await;
     assert_eq!(restored.settled.workspaces, 1);
     let found = workspaces::get(store.db(), id).await.unwrap().unwrap();
+    // Runs that were begun after the backup have numbers that are not given out again.
+    assert!(found.fence > before.unwrap().fence + 1000);
     assert_eq!(
         (found.state, found.desired),
         (State::Stopped, Desired::Stopped)

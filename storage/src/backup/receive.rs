@@ -105,7 +105,10 @@ impl Receiving<'_> {
     fn spool(&mut self, path: &Path) -> Result<(Hash, u64)> {
         let failed = |error| io_error("the records that come in cannot be written down", error);
         let file = File::create_new(path);
-        let file = file.map_err(|_| damaged("it holds the same rows twice"))?;
+        let file = file.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => damaged("it holds the same rows twice"),
+            _ => failed(error),
+        })?;
         let mut out = BufWriter::new(file);
         let (mut hasher, mut lines) = (blake3::Hasher::new(), 0);
         let mut buffer = vec![0; 64 * 1024];

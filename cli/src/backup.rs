@@ -5,7 +5,8 @@ use std::{
     io::{self, IsTerminal as _},
     os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{self, ExitCode},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -83,10 +84,7 @@ async fn write(
     place: &Place,
 ) -> Result<(Written, SavedHomes)> {
     let layout = Layout::new(folder.path());
-    let db = service::open_db(config, folder).await?;
-    let store = service::open_store(config, &layout, db.clone())
-        .await
-        .context("the object store cannot be opened")?;
+    let store = service::open_beside(config, folder).await?;
     let machine_id = folder.read("machine-id")?;
     let machine_id = machine_id.map(|id| id.trim_end().parse()).transpose()?;
     let homes = {
@@ -99,7 +97,7 @@ async fn write(
         packed: place.is_packed(),
     };
     let written = backup::write(&store, place.output()?, options, watch()).await;
-    db.close().await;
+    store.db().close().await;
     Ok((written?, homes))
 }
 
@@ -150,11 +148,12 @@ impl Place {
             );
         }
         let name = path.file_name().with_context(cannot)?.to_string_lossy();
-        let part = path.with_file_name(format!(".{name}.part"));
+        // Another backup may be on its way to the same name.
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+        let part = path.with_file_name(format!(".{name}.{}-{begun:x}.part", process::id()));
         let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&part)
             .with_context(cannot)?;

@@ -35,16 +35,35 @@ const LINK_MS: i64 = 15 * 60 * 1000;
 /// # Errors
 /// Also where a restore was cut off: what is there is not whole.
 pub(crate) async fn open_db(config: &Config, folder: &DataFolder) -> Result<Db> {
+    let url = whole(config, folder)?;
+    Db::open(&url, Arc::new(System))
+        .await
+        .context("the database cannot be opened")
+}
+
+/// Opens the records and the store of a data directory beside the server whose they are, and brings neither up to date.
+///
+/// # Errors
+/// Also where one of them is missing, or is another server's.
+pub(crate) async fn open_beside(config: &Config, folder: &DataFolder) -> Result<Store> {
+    let url = whole(config, folder)?;
+    let db = Db::open_existing(&url, Arc::new(System)).await.context(
+        "the server's database cannot be opened: give the same --config and CAIRN_DATABASE as the server has",
+    )?;
+    Store::beside(&Layout::new(folder.path()).store(), db)
+        .await
+        .context("the object store cannot be opened")
+}
+
+/// The database's URL, where what is there is whole.
+fn whole(config: &Config, folder: &DataFolder) -> Result<String> {
     let marker = folder.path().join(RESTORING);
     ensure!(
         !storage::backup::is_begun(&marker),
         "a restore into {} was cut off: begin it again with the same `cairn restore F`, or begin anew with an empty directory",
         folder.path().display()
     );
-    let url = config.database_url(folder.path())?;
-    Db::open(&url, Arc::new(System))
-        .await
-        .context("the database cannot be opened")
+    config.database_url(folder.path())
 }
 
 /// Puts control together over a data directory.

@@ -68,7 +68,18 @@ impl Db {
 
     /// The same with its tables as they were at a version, unless they are newer: for records from then. Close it and open it anew for all else.
     pub(crate) async fn open_at(url: &str, clock: Arc<dyn Clock>, version: i64) -> Result<Self> {
-        let pools = open::pools(url, version).await?;
+        Self::over(url, clock, open::pools(url, version).await?).await
+    }
+
+    /// Opens a database that a server uses, and leaves its tables as they are.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none, `Conflict` where its tables are not of this program's version, else as [`Db::open`].
+    pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::over(url, clock, open::existing(url).await?).await
+    }
+
+    async fn over(url: &str, clock: Arc<dyn Clock>, pools: open::Pools) -> Result<Self> {
         let newest = watch::newest(&pools.readers).await?;
         let (news, _) = channel::channel(newest);
         let listen = (pools.backend == Backend::Postgres).then(|| url.to_owned());

@@ -45,7 +45,7 @@ pub use report::{Age, Report, Tally};
 pub(crate) use holders::{HELD_OBJECTS, ROOTS};
 pub(crate) use marks::{Marked, Marks, Need};
 pub(crate) use records::newest as newest_cycle;
-pub(crate) use tie::tie;
+pub(crate) use tie::{belongs, tie};
 
 /// How a cycle goes about it.
 #[derive(Debug, Clone)]

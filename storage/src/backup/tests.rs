@@ -16,6 +16,7 @@ mod damage;
 mod killed;
 mod schema;
 mod truth;
+mod wrong;
 
 /// A backup in memory.
 #[derive(Clone, Default)]

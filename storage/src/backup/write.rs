@@ -47,8 +47,10 @@ pub struct Written {
 /// run on to its end. It is durable only when whoever gave `out` has seen to that.
 ///
 /// # Errors
-/// `Unavailable` when a disk is full or the store cannot be reached now, `Conflict` for a database that is newer than this program.
+/// `Unavailable` when a disk is full or the store cannot be reached now, `Conflict` for a database whose tables are not this program's, or
+/// that is of another store.
 pub async fn write(store: &Store, out: Output, options: Options, watch: Watch) -> Result<Written> {
+    crate::gc::belongs(store).await?;
     let store = store.clone();
     blocking(move || write_now(&store, out, &options, &watch)).await
 }

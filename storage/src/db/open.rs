@@ -52,17 +52,9 @@ pub(crate) fn newest_version() -> i64 {
     versions.max().unwrap_or_default()
 }
 
+/// Opens a database and brings its tables to a version, or further where they are there already.
 pub(super) async fn pools(url: &str, version: i64) -> Result<Pools> {
-    sqlx::any::install_default_drivers();
-    let pools = if url.starts_with("sqlite:") {
-        sqlite(url).await?
-    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        postgres(url).await?
-    } else {
-        return Err(Error::invalid(
-            "the database URL must begin with sqlite: or postgres://",
-        ));
-    };
+    let pools = connect(url, "rwc").await?;
     let done = MIGRATIONS.run_to(version, &pools.writer).await;
     done.map_err(|error| {
         Error::internal("cannot bring the tables of the database up to date", error)
@@ -70,11 +62,55 @@ pub(super) async fn pools(url: &str, version: i64) -> Result<Pools> {
     Ok(pools)
 }
 
+/// Opens a database that is there, and whose tables are of this program.
+pub(super) async fn existing(url: &str) -> Result<Pools> {
+    let pools = connect(url, "rw").await.map_err(|error| match error {
+        Error::Unavailable {
+            source: Some(source),
+            ..
+        } if is_missing(&*source) => Error::not_found("there is no such database"),
+        error => error,
+    })?;
+    let text = "SELECT MAX(version) FROM _sqlx_migrations";
+    let version: Option<i64> = sqlx::query_scalar(text)
+        .fetch_one(&pools.readers)
+        .await
+        .map_err(|error| Error::internal("the database has no tables of a server", error))?;
+    let (version, newest) = (version.unwrap_or_default(), newest_version());
+    if version == newest {
+        return Ok(pools);
+    }
+    pools.writer.close().await;
+    pools.readers.close().await;
+    let age = if version < newest { "older" } else { "newer" };
+    Err(Error::conflict(format!(
+        "the tables of the database are {age} than this program: use the `cairn` that the server runs"
+    )))
+}
+
+fn is_missing(source: &(dyn std::error::Error + 'static)) -> bool {
+    let refusal = source.downcast_ref::<sqlx::Error>();
+    refusal.and_then(code).is_some_and(|code| code == "14")
+}
+
+async fn connect(url: &str, mode: &str) -> Result<Pools> {
+    sqlx::any::install_default_drivers();
+    if url.starts_with("sqlite:") {
+        sqlite(url, mode).await
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        postgres(url).await
+    } else {
+        Err(Error::invalid(
+            "the database URL must begin with sqlite: or postgres://",
+        ))
+    }
+}
+
 /// Brings the tables to an older version only.
 #[cfg(test)]
 pub(crate) async fn migrate_to(url: &str, version: i64) -> Result<()> {
     sqlx::any::install_default_drivers();
-    let pools = sqlite(url).await?;
+    let pools = sqlite(url, "rwc").await?;
     let done = MIGRATIONS.run_to(version, &pools.writer).await;
     done.map_err(|error| Error::internal("cannot bring the tables there", error))?;
     pools.writer.close().await;
@@ -82,13 +118,9 @@ pub(crate) async fn migrate_to(url: &str, version: i64) -> Result<()> {
     Ok(())
 }
 
-async fn sqlite(url: &str) -> Result<Pools> {
-    let mode = if url.contains('?') {
-        "&mode=rwc"
-    } else {
-        "?mode=rwc"
-    };
-    let options = options(&format!("{url}{mode}"))?;
+async fn sqlite(url: &str, mode: &str) -> Result<Pools> {
+    let and = if url.contains('?') { '&' } else { '?' };
+    let options = options(&format!("{url}{and}mode={mode}"))?;
     let pool = || {
         AnyPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -86,6 +86,25 @@ pub(crate) async fn tie(store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a store and a database of which one names another. Changes nothing.
+///
+/// # Errors
+/// `Conflict`, with what is wrong and what can be done.
+pub(crate) async fn belongs(store: &Store) -> Result<()> {
+    let (tie, named) = (recorded(store).await?, named(store)?);
+    let own = tie.as_ref().and_then(|tie| tie.store.as_deref());
+    let why = if own.is_some_and(|own| own != store.files().id()) {
+        "the database is of another store"
+    } else if named.is_some() && named != tie.map(|tie| tie.database) {
+        "the store is of another database"
+    } else {
+        return Ok(());
+    };
+    Err(Error::conflict(format!(
+        "{why}: give the same `database_url` and the same data folder as the server has"
+    )))
+}
+
 /// Refuses to collect a store by a database that is not its own.
 ///
 /// # Errors

@@ -38,6 +38,23 @@ impl Store {
     /// # Errors
     /// `Invalid` when the folder holds a format that this program does not know.
     pub async fn open(folder: &Path, db: Db) -> Result<Self> {
+        let store = Self::new(folder, db).await?;
+        crate::gc::tie(&store).await?;
+        crate::uploads::clean(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens the store in `folder` beside the server whose it is: nothing is cleared there.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; `Conflict` where the store or the database is another's.
+    pub async fn beside(folder: &Path, db: Db) -> Result<Self> {
+        let store = Self::new(folder, db).await?;
+        crate::gc::belongs(&store).await?;
+        Ok(store)
+    }
+
+    async fn new(folder: &Path, db: Db) -> Result<Self> {
         let folder = folder.to_owned();
         let files = blocking(move || Files::open(&folder)).await?;
         let objects: Arc<dyn Objects> = Arc::new(files.clone());
@@ -52,8 +69,6 @@ impl Store {
         let store = Self {
             inner: Arc::new(inner),
         };
-        crate::gc::tie(&store).await?;
-        crate::uploads::clean(&store).await?;
         let newest = crate::gc::newest_cycle(store.db()).await?;
         store.files().claims().condemned(newest);
         Ok(store)

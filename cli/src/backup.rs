@@ -5,8 +5,7 @@ use std::{
     io::{self, IsTerminal as _},
     os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    process::{self, ExitCode},
-    time::{SystemTime, UNIX_EPOCH},
+    process::ExitCode,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -149,8 +148,8 @@ impl Place {
         }
         let name = path.file_name().with_context(cannot)?.to_string_lossy();
         // Another backup may be on its way to the same name.
-        let begun = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
-        let part = path.with_file_name(format!(".{name}.{}-{begun:x}.part", process::id()));
+        let own = uuid::Uuid::new_v4().simple();
+        let part = path.with_file_name(format!(".{name}.{own}.part"));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use storage::backup::{self, Options, Output, Progress, Watch, Written};
 
 use crate::{
+    clock,
     config::Config,
     exit, output,
     progress::{self, Spinner},
@@ -221,7 +222,7 @@ fn tell(file: &Path, written: &Written, homes: &SavedHomes, json: bool) -> Resul
     ));
     for home in &homes.older {
         let when = match home.saved_ms {
-            Some(saved_ms) => format!("as it was saved at {}", output::time(saved_ms)),
+            Some(saved_ms) => format!("as it was saved at {}", clock::iso(saved_ms)),
             None => "not at all".to_owned(),
         };
         output::note(format!(

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::api::Call;
 use crate::api::types;
+use crate::clock;
 use crate::exit;
 use crate::output;
 use crate::session::{Session, block_on};
@@ -197,7 +198,7 @@ fn describe(node: &Node) -> String {
         "{}{title} ({}, {}{})",
         output::clean(&node.name),
         output::clean(&node.user),
-        output::time(node.created_ms),
+        clock::iso(node.created_ms),
         cost.unwrap_or_default()
     )
 }

@@ -191,30 +191,6 @@ pub(crate) fn ago(then_ms: i64, now_ms: i64) -> String {
     }
 }
 
-/// A time in full: `2026-11-21T05:00:00.000Z`.
-pub(crate) fn time(ms: i64) -> String {
-    let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // Days to a date of the civil calendar, in years that begin in March. Source: H. Hinnant, "chrono-compatible low-level date algorithms".
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        rest % 1_000
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,14 +234,6 @@ mod tests {
         assert_eq!(duration(-5), "0 s");
         assert_eq!(ago(0, 7_200_000), "2 h ago");
         assert_eq!(ago(10, 0), "now");
-    }
-
-    #[test]
-    fn times_are_dates_of_the_calendar() {
-        assert_eq!(time(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(time(951_827_696_789), "2000-02-29T12:34:56.789Z");
-        assert_eq!(time(1_795_237_199_999), "2026-11-21T04:59:59.999Z");
-        assert_eq!(time(-1), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use storage::{
 };
 
 use crate::{
+    clock,
     config::Config,
     output, progress,
     service::{self, DataFolder},
@@ -139,7 +140,7 @@ fn tell(folder: &DataFolder, restored: &Restored, json: bool) -> Result<()> {
     output::note(format!(
         "Restored to {} as it was at {}.",
         folder.path().display(),
-        output::time(restored.header.created_ms)
+        clock::iso(restored.header.created_ms)
     ));
     let settled = restored.settled;
     if settled.jobs + settled.workspaces > 0 {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::Call;
+use crate::clock;
 use crate::exit;
 use crate::output::{self, Table};
 use crate::session::{Session, block_on};
@@ -73,8 +74,8 @@ fn show(page: &Page) -> anyhow::Result<()> {
     for pass in &page.items {
         table.row([
             pass.number.to_string(),
-            output::time(pass.started_ms),
-            pass.ended_ms.map(output::time).unwrap_or_default(),
+            clock::iso(pass.started_ms),
+            pass.ended_ms.map(clock::iso).unwrap_or_default(),
             format!("{} %", pass.percent),
             pass.files.to_string(),
             output::bytes(pass.bytes),

@@ -104,7 +104,7 @@ async fn list(session: &Session, json: bool) -> anyhow::Result<()> {
             .map_or_else(|| "never".to_owned(), |then| output::ago(then, now_ms));
         let ends = token
             .expires_ms
-            .map_or_else(|| "never".to_owned(), output::time);
+            .map_or_else(|| "never".to_owned(), clock::iso);
         table.row([token.id, token.name, token.scopes.join(" "), used, ends]);
     }
     table.print("No tokens: `cairn token create --name N` makes one.")?;

@@ -1,28 +1,3 @@
 #!/usr/bin/env bash
 # Makes, or finds again, the Python environment whose real kernels the tests use, and prints its path (nothing else on stdout).
-# It lies in ${XDG_CACHE_HOME:-~/.cache}/cairn-testbed/kernels. A changed list of packages makes it anew.
-set -euo pipefail
-
-packages=(ipykernel papermill nbclient ipywidgets bash_kernel)
-root="${XDG_CACHE_HOME:-$HOME/.cache}/cairn-testbed"
-environment="$root/kernels"
-stamp="$environment/.cairn-testbed"
-mkdir -p "$root"
-
-# Two test runs at once make it once.
-exec 9>"$root/.kernels.lock"
-flock 9
-
-if [ "$(cat "$stamp" 2>/dev/null)" != "${packages[*]}" ]; then
-  rm -rf "$environment"
-  if command -v uv >/dev/null; then
-    uv venv --quiet "$environment" >&2
-    uv pip install --quiet --python "$environment/bin/python" "${packages[@]}" >&2
-  else
-    python3 -m venv "$environment" >&2
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}" >&2
-  fi
-  "$environment/bin/python" -m bash_kernel.install --sys-prefix >&2
-  echo "${packages[*]}" >"$stamp"
-fi
-echo "$environment"
+AFTER="python -m bash_kernel.install --sys-prefix" exec "$(dirname "$0")/environment.sh" kernels ipykernel papermill nbclient ipywidgets bash_kernel

@@ -115,6 +115,7 @@ mod tests {
     fn times_are_written_as_dates() {
         assert_eq!(iso(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(1_709_210_096_789), "2024-02-29T12:34:56.789Z");
+        assert_eq!(iso(-1), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]

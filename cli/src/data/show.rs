@@ -8,6 +8,7 @@ use super::args::{DatasetRef, Which};
 use super::{Place, Version};
 use crate::api::Call;
 use crate::api::types;
+use crate::clock;
 use crate::files::Listing;
 use crate::output::{self, Table};
 use crate::session::Session;
@@ -136,7 +137,7 @@ async fn versions(session: &Session, place: &Place, json: bool) -> anyhow::Resul
             version.files.to_string(),
             output::bytes(version.bytes),
             version.user,
-            output::time(version.created_ms),
+            clock::iso(version.created_ms),
             aliases.join(", "),
             output::shorten(&message, 60),
         ]);

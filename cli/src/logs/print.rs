@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::api::types::LogLine;
+use crate::clock;
 use crate::output;
 
 /// Prints the records of one log in their order.
@@ -64,7 +65,7 @@ impl Printer {
             self.begun[to] = false;
         }
         if self.timestamps && !self.begun[to] {
-            text.push_str(&output::time(line.ms));
+            text.push_str(&clock::iso(line.ms));
             text.push(' ');
         }
         if line.stream == "system" {

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::is_hopeless;
 use crate::api::types::{Hold, Job};
 use crate::api::{Call, Client};
+use crate::clock;
 use crate::output;
 use crate::session::Place;
 
@@ -16,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What to say of a job that is held: where, until when, and how it goes on.
 pub(crate) fn how_to_go_on(job: &str, hold: &Hold) -> String {
     let job = output::clean(job);
-    let until = output::time(hold.until_ms);
+    let until = clock::iso(hold.until_ms);
     let what = output::clean(&hold.message);
     let refused = hold.refused.as_deref().map_or_else(String::new, |why| {
         format!(

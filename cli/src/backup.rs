@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     exit, output,
     progress::{self, Spinner},
+    serve,
     service::{self, DataFolder},
 };
 
@@ -67,9 +68,23 @@ fn make(args: &Args, json: bool) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("no threads can be started")?;
-    let (written, homes) = runtime.block_on(write(&config, &folder, &place))?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = write(&config, &folder, &place) => done,
+            told = serve::told_to_stop() => {
+                told?;
+                bail!("it was stopped, and there is no backup")
+            }
+        }
+    });
+    // Work that cannot be stopped would be waited for.
+    runtime.shutdown_background();
+    let (written, homes) = done?;
     place.keep()?;
-    tell(&args.file, &written, &homes, json)?;
+    // It is made, whoever hears of it.
+    if let Err(error) = tell(&args.file, &written, &homes, json) {
+        output::note(format!("cairn: {error:#}"));
+    }
     let is_whole = written.totals.lost == 0 && homes.is_whole();
     Ok(if is_whole {
         ExitCode::SUCCESS
@@ -228,6 +243,13 @@ fn tell(file: &Path, written: &Written, homes: &SavedHomes, json: bool) -> Resul
         output::note(format!(
             "the home of {} is in it {when}: {}",
             home.name, home.why
+        ));
+    }
+    for home in &homes.lacking {
+        output::note(format!(
+            "{} of the home of {} could not be read when it was saved, and so are not in it",
+            count(home.files, "file"),
+            home.name
         ));
     }
     if written.totals.lost > 0 {

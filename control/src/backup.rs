@@ -5,6 +5,7 @@ use storage::{
     Store,
     homes::{self, HomePlace, HomeRun},
     ids::MachineId,
+    snapshot::Reason,
 };
 
 use crate::{Layout, Result, machine};
@@ -21,6 +22,17 @@ pub struct SavedHomes {
     pub saved: u64,
     /// The others.
     pub older: Vec<OlderHome>,
+    /// Those of which files could not be read when they were saved.
+    pub lacking: Vec<LackingHome>,
+}
+
+/// A home that is not saved whole.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct LackingHome {
+    /// The workspace: its owner and its name.
+    pub name: String,
+    /// How many files it lacks.
+    pub files: u64,
 }
 
 /// A home that is not saved as it is now.
@@ -37,10 +49,10 @@ pub struct OlderHome {
 }
 
 impl SavedHomes {
-    /// Whether each home is saved: as it is now, or, where it lies on another machine, as that machine saved it last.
+    /// Whether each home is saved with all that can be kept: as it is now, or, where it lies on another machine, as that machine saved it last.
     pub fn is_whole(&self) -> bool {
         let saved_there = |home: &OlderHome| home.elsewhere && home.saved_ms.is_some();
-        self.older.iter().all(saved_there)
+        self.older.iter().all(saved_there) && self.lacking.is_empty()
     }
 }
 
@@ -68,10 +80,11 @@ pub async fn save_homes(
                 None
             } else if !elsewhere {
                 let saved = save(store, layout, &home).await;
-                saved.err().map(|error| error.to_string())
+                saved.err().map(|error| chain(&error))
             } else {
                 Some("it lies on another machine".to_owned())
             };
+            done.lacking.extend(lacking(store, &home).await?);
             match why {
                 None => done.saved += 1,
                 Some(why) => done.older.push(OlderHome {
@@ -83,6 +96,31 @@ pub async fn save_homes(
             }
         }
     }
+}
+
+/// What the newest snapshot of a home lacks. What no home keeps, such as sockets, is not missed, nor what only changed while it was read.
+async fn lacking(store: &Store, home: &HomePlace) -> Result<Option<LackingHome>> {
+    let Some(newest) = homes::newest(store.db(), home.workspace_id).await? else {
+        return Ok(None);
+    };
+    let count = |reason, path: &str| match reason {
+        Reason::Unreadable | Reason::BadPath | Reason::NotUtf8 => 1,
+        Reason::More => path.parse().unwrap_or(1),
+        _ => 0,
+    };
+    let skipped = newest.skipped.iter();
+    let files = skipped.map(|one| count(one.reason, &one.path)).sum();
+    let name = home.name.clone();
+    Ok((files > 0).then_some(LackingHome { name, files }))
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Saves one. Its server may start, run and end meanwhile: the record of the copy says which run wrote it, and another one's snapshot is refused.
@@ -116,4 +154,36 @@ async fn save(store: &Store, layout: &Layout, home: &HomePlace) -> Result<()> {
     Err(crate::Error::conflict(
         "it moved while it was saved: make another backup",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn older(elsewhere: bool, saved_ms: Option<i64>) -> SavedHomes {
+        let home = OlderHome {
+            name: "ada/lab".to_owned(),
+            saved_ms,
+            elsewhere,
+            why: String::new(),
+        };
+        SavedHomes {
+            older: vec![home],
+            ..SavedHomes::default()
+        }
+    }
+
+    #[test]
+    fn only_what_another_machine_has_saved_may_be_older() {
+        assert!(SavedHomes::default().is_whole());
+        assert!(older(true, Some(1)).is_whole());
+        assert!(!older(true, None).is_whole());
+        assert!(!older(false, Some(1)).is_whole());
+        let name = "ada/lab".to_owned();
+        let lacking = SavedHomes {
+            lacking: vec![LackingHome { name, files: 1 }],
+            ..SavedHomes::default()
+        };
+        assert!(!lacking.is_whole());
+    }
 }

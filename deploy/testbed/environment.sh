@@ -15,7 +15,7 @@ mkdir -p "$root"
 exec 9>"$root/.$name.lock"
 flock 9
 
-if [ "$(cat "$stamp" 2>/dev/null)" != "$*" ]; then
+if [ "$(cat "$stamp" 2>/dev/null)" != "$* ${AFTER:-}" ]; then
   rm -rf "$environment"
   if command -v uv >/dev/null; then
     uv venv --quiet "$environment" >&2
@@ -25,6 +25,6 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$*" ]; then
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
   fi
   PATH="$environment/bin:$PATH" ${AFTER:-true} >&2
-  echo "$*" >"$stamp"
+  echo "$* ${AFTER:-}" >"$stamp"
 fi
 echo "$environment"

@@ -193,7 +193,10 @@ fn beside_others(rig: &Rig) -> PathBuf {
         });
         let (file, told) = backup(rig, "busy.tar.zst");
         drop(done);
-        assert_eq!(told["homes"], json!({"saved": 1, "older": []}));
+        assert_eq!(
+            told["homes"],
+            json!({"saved": 1, "older": [], "lacking": []})
+        );
         assert_eq!(told["lost"], 0);
         file
     })

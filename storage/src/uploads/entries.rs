@@ -141,7 +141,6 @@ static INSERT: Many = Many::new(
 );
 
 async fn insert(tx: &mut Tx, id: UploadId, entries: &[Declared]) -> Result<()> {
-    count(tx, id, entries.len()).await?;
     // Of a path that comes twice the last entry counts. In the order of the index, which is faster.
     let rows: BTreeMap<Hash, &Declared> = entries
         .iter()
@@ -159,6 +158,7 @@ async fn insert(tx: &mut Tx, id: UploadId, entries: &[Declared]) -> Result<()> {
             .bind(entry.target.clone())
     };
     INSERT.write(tx, &rows, bind).await?;
+    count(tx, id, entries.len()).await?;
     // From now on the upload holds what the project has of it: it need not be sent.
     let mut keys: Vec<Key> = entries
         .iter()
@@ -168,7 +168,7 @@ async fn insert(tx: &mut Tx, id: UploadId, entries: &[Declared]) -> Result<()> {
     revive(tx, &keys).await
 }
 
-/// Counts entries that are about to be declared. Only where they may be too many are those looked at that are there: once for a million.
+/// Counts entries that were declared just now. Only where they may be too many are those looked at that are there: once for a million.
 async fn count(tx: &mut Tx, id: UploadId, more: usize) -> Result<()> {
     let more = number(more as u64);
     let add = "UPDATE uploads SET entries = entries + $2 WHERE id = $1 RETURNING entries";
@@ -176,9 +176,9 @@ async fn count(tx: &mut Tx, id: UploadId, more: usize) -> Result<()> {
     if most <= MAX_ENTRIES {
         return Ok(());
     }
-    let exact = "UPDATE uploads SET entries = $2 + (SELECT COUNT(*) FROM upload_entries WHERE upload_id = $1) WHERE id = $1 RETURNING entries";
-    let most: i64 = required(&mut *tx, sql(exact).bind(id).bind(more)).await?;
-    if most > MAX_ENTRIES {
+    let exact = "UPDATE uploads SET entries = (SELECT COUNT(*) FROM upload_entries WHERE upload_id = $1) WHERE id = $1 RETURNING entries";
+    let there: i64 = required(&mut *tx, sql(exact).bind(id)).await?;
+    if there > MAX_ENTRIES {
         return Err(Error::invalid("the upload has more than a million entries"));
     }
     Ok(())

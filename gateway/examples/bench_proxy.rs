@@ -1,5 +1,6 @@
 //! Measures the proxy beside its peers, in one run on one machine: nginx and configurable-http-proxy (`CHP`, if given) for requests,
-//! a direct connection for tunnels. Prints `name ours peer ratio goal`, and the same as JSON with `--json`.
+//! a direct connection for tunnels. Prints `name ours peer ratio goal`, and the same as JSON with `--json`. `--only` and one of
+//! `requests`, `echo`, `frames` and `idle` measures that alone.
 //!
 //! The proxy under test has a core of its own (the first), with its access log on; backend and clients share the second.
 
@@ -34,18 +35,25 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("serve") => serve::run(argument(1)?, argument(2)?),
         Some("backend") => backend::run(argument(1)?),
-        _ => measure(arguments.iter().any(|argument| argument == "--json")),
+        _ => {
+            let only = arguments.iter().position(|argument| argument == "--only");
+            let part = only.and_then(|at| arguments.get(at + 1));
+            let json = arguments.iter().any(|argument| argument == "--json");
+            measure(json, |name| part.is_none_or(|part| part == name))
+        }
     }
 }
 
-fn measure(json: bool) -> Result<()> {
+fn measure(json: bool, wanted: impl Fn(&str) -> bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let stage = peers::Stage::set(folder.path())?;
     let mut report = report::Report::new(json);
-    requests::measure(&stage, &mut report)?;
+    if wanted("requests") {
+        requests::measure(&stage, &mut report)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(sockets::measure(&stage, &mut report))?;
+    runtime.block_on(sockets::measure(&stage, &mut report, wanted))?;
     report.finish()
 }

@@ -26,11 +26,22 @@ const IDLE: usize = 10_000;
 const ECHOES: usize = 4000;
 const FRAME: usize = 8 << 20;
 
-pub(crate) async fn measure(stage: &Stage, report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(
+    stage: &Stage,
+    report: &mut Report,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<()> {
     let most = gateway::listen::connections_for_open_files();
-    echo(stage, report).await?;
-    frames(stage, report).await?;
-    idle(stage, report, IDLE.min(most.saturating_sub(64))).await
+    if wanted("echo") {
+        echo(stage, report).await?;
+    }
+    if wanted("frames") {
+        frames(stage, report).await?;
+    }
+    if wanted("idle") {
+        idle(stage, report, IDLE.min(most.saturating_sub(64))).await?;
+    }
+    Ok(())
 }
 
 async fn open(stage: &Stage, peer: &Peer) -> Result<WebSocketStream<TcpStream>> {

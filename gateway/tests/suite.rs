@@ -17,6 +17,7 @@ mod suite {
     mod pages;
     mod people;
     mod proxy_access;
+    mod proxy_bulk;
     mod proxy_echo;
     mod proxy_fixture;
     mod proxy_limits;

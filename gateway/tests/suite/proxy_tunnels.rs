@@ -227,7 +227,7 @@ async fn case_44_subprotocols_and_extensions_are_what_both_sides_said() {
     assert!(!response.headers().contains_key("sec-websocket-protocol"));
 }
 
-fn noise(seed: u64, size: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, size: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {

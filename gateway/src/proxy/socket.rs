@@ -8,6 +8,7 @@ use std::{
 };
 
 use control::machine::Stream;
+use rustix::net::sockopt;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -18,6 +19,9 @@ use super::workspaces::Address;
 
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// Bytes on their way to a server on a unix socket. The system's 208 KiB are less than a read in bulk brings, so that every such read
+/// would wait for the server.
+const UNDER_WAY: usize = 1024 * 1024;
 
 /// A stream to a server.
 #[derive(Debug)]
@@ -49,7 +53,12 @@ impl Socket {
 
     async fn attempt(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
+            Address::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                // What the system allows at most is good too.
+                let _ = sockopt::set_socket_send_buffer_size(&stream, UNDER_WAY);
+                Ok(Self::Unix(stream))
+            }
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;

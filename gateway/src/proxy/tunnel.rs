@@ -18,8 +18,8 @@ use tokio::{
 
 use super::vigil::Vigil;
 
-/// Bytes moved at once.
-const CHUNK: usize = 128 * 1024;
+/// Bytes moved at once: more than a unix socket holds, so that one read empties it and its server can go on writing.
+const CHUNK: usize = 256 * 1024;
 /// How long the other direction may go on after one side has ended.
 const LINGER: Duration = Duration::from_secs(30);
 

@@ -27,7 +27,6 @@ pub(super) fn values<'a>(
     name: &'a str,
 ) -> impl Iterator<Item = &'a str> {
     headers
-        .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
         .filter_map(move |pair| pair.trim_ascii().strip_prefix(name.as_bytes()))
         .filter_map(|rest| rest.strip_prefix(b"="))
@@ -130,6 +129,13 @@ mod tests {
         let header = HeaderValue::from_static("c=1; c=2; d=3; c=; c=4");
         let values: Vec<_> = values([&header].into_iter(), "c").collect();
         assert_eq!(values, ["1", "2", "4"]);
+    }
+
+    #[test]
+    fn another_cookie_may_have_bytes_beyond_ascii() {
+        let header = HeaderValue::from_bytes("name=Jörg; c=1; c=ü".as_bytes()).unwrap();
+        let values: Vec<_> = values([&header].into_iter(), "c").collect();
+        assert_eq!(values, ["1", "ü"]);
     }
 
     #[test]

@@ -75,11 +75,15 @@ fn is_page_visit(attempt: &Attempt<'_>) -> bool {
 }
 
 fn referer_is_ours(attempt: &Attempt<'_>) -> bool {
-    attempt
-        .headers
-        .get(header::REFERER)
-        .and_then(|value| attempt.after_origin(value))
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let Some(referer) = attempt.headers.get(header::REFERER) else {
+        return false;
+    };
+    // What is beyond ASCII may be in a path, never in the origin.
+    let all = referer.as_bytes();
+    let ascii = all.iter().position(|byte| !byte.is_ascii());
+    let start = std::str::from_utf8(&all[..ascii.unwrap_or(all.len())]).ok();
+    let rest = start.and_then(|start| (attempt.after_origin)(start));
+    rest.is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && ascii.is_none()))
 }
 
 /// The one value of a header; a second one is an attempt to confuse.

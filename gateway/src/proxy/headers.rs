@@ -225,14 +225,19 @@ fn is_unwanted(name: &str) -> bool {
 }
 
 fn write_referer(referer: &HeaderValue, line: &mut Vec<u8>) {
-    let text = referer.to_str().unwrap_or_default();
-    let page = match text.split_once('?') {
-        Some((page, query)) if credentials::has_token(query) || query.contains("code=") => {
-            page.as_bytes()
-        }
-        _ => referer.as_bytes(),
+    let all = referer.as_bytes();
+    let page = all.iter().position(|byte| *byte == b'?');
+    let shown = match page.map(|at| all.split_at(at)) {
+        // Bytes beyond ASCII, which browsers do not send but others do, tell nothing of what is looked for.
+        Some((page, query)) if is_secret(&String::from_utf8_lossy(&query[1..])) => page,
+        _ => all,
     };
-    field(line, "referer", page);
+    field(line, "referer", shown);
+}
+
+/// Whether a query has what lets its holder in.
+fn is_secret(query: &str) -> bool {
+    credentials::has_token(query) || query.contains("code=")
 }
 
 fn write_forwarded(headers: &HeaderMap, said: &Said<'_>, line: &mut Vec<u8>) {
@@ -279,7 +284,7 @@ mod tests {
     fn sent(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let authorization = HeaderValue::from_static("token server");
         let said = Said {
@@ -363,5 +368,18 @@ mod tests {
         assert_eq!(headers["referer"], "http://a/w/1/lab");
         let headers = sent(&[("host", "a"), ("referer", "http://a/w/1/lab?x=1")]);
         assert_eq!(headers["referer"], "http://a/w/1/lab?x=1");
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_pass_and_hide_no_token() {
+        let headers = sent(&[
+            ("host", "a"),
+            ("referer", "http://a/w/1/ü?token=secret&x=ü"),
+            ("x-name", "Jörg"),
+        ]);
+        assert_eq!(headers["referer"], "http://a/w/1/ü".as_bytes());
+        assert_eq!(headers["x-name"], "Jörg".as_bytes());
+        let headers = sent(&[("host", "a"), ("referer", "http://a/ü?x=ü")]);
+        assert_eq!(headers["referer"], "http://a/ü?x=ü".as_bytes());
     }
 }

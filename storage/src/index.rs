@@ -101,6 +101,12 @@ pub(crate) fn open(store: &Store, name: &str, project: ProjectId) -> Result<Inde
 }
 
 impl Index {
+    /// Whether what a capture recorded before is in the store as it is now.
+    pub(crate) fn believes(&self, past: &Past) -> bool {
+        let at = self.header.len() + DIGEST_BYTES;
+        field(&past.bytes, at).is_some() && field(&past.bytes, at) == field(&self.fresh.body, at)
+    }
+
     /// Returns the hashes of those files whose status is the one recorded. `found` is in the order of paths, as the index is.
     pub(crate) fn known(&self, found: &[Found]) -> Vec<Option<Hash>> {
         let mut records = Records {
@@ -236,7 +242,7 @@ fn records(bytes: &[u8], header_bytes: usize) -> &[u8] {
     bytes.get(fields..).unwrap_or_default()
 }
 
-/// What the last capture of a folder recorded.
+/// What the last capture of a folder recorded: what the files were then, whether the store has them still or not.
 pub(crate) struct Past {
     bytes: Vec<u8>,
     header_bytes: usize,

@@ -45,7 +45,9 @@ pub async fn set_aside(store: &Store, report: &Report, pace: &Pace) -> Result<As
         let owned = store.clone();
         let begun = blocking(move || {
             let failed = |error| io_error("cannot begin another epoch of the store", error);
-            begin_epoch(&owned).map_err(failed)
+            begin_epoch(&owned).map_err(failed)?;
+            // Before it is on record that it may come in again: a power cut must bring neither it nor the epoch back.
+            owned.files().sync().map_err(failed)
         });
         if let Err(error) = begun.await {
             tracing::warn!(%error, "what is damaged could not be let go of");

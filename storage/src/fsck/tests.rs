@@ -10,7 +10,7 @@ use crate::manifest::{self, Manifest};
 use crate::objects::CRASH_AT;
 use crate::snapshot::{self, Options};
 
-async fn snap(store: &Store, fixture: &Fixture, folder: &str) -> Hash {
+pub(super) async fn snap(store: &Store, fixture: &Fixture, folder: &str) -> Hash {
     let folder = fixture.folder(folder);
     let pending = snapshot::take(store, &folder, Options::new(fixture.project).index("ws"))
         .await
@@ -158,7 +158,7 @@ async fn damaged_parts_of_a_manifest_are_healed_by_the_same_files() {
 }
 
 /// Puts something in a file's place that the system opens but cannot read. It has 14 bytes, by its status.
-fn unreadable(path: &PathBuf) {
+pub(super) fn unreadable(path: &PathBuf) {
     std::fs::remove_file(path).unwrap();
     std::os::unix::fs::symlink("/proc/self/mem", path).unwrap();
 }
@@ -231,6 +231,39 @@ async fn a_capture_reads_again_what_was_lost_since_the_one_before() {
     aside(store, &report).await;
     let then = std::fs::read(store.within("epoch")).unwrap();
     assert_eq!(then, now, "what is known to be lost changes nothing");
+}
+
+#[tokio::test]
+async fn a_restored_home_does_not_vouch_for_what_was_put_aside() {
+    let fixture = Fixture::new().await;
+    let (store, home) = (&fixture.store, fixture.folder("home"));
+    write(&home, "a", "a");
+    let take = async |folder: &std::path::Path, index: &str| {
+        let taken = crate::homes::take(store, fixture.project, folder, index).await;
+        taken.unwrap().commit(store).await.unwrap()
+    };
+    let taken = take(&home, "home-a").await;
+    let target = fixture.dir.path().join("restored");
+    let how = crate::homes::Restore {
+        project: fixture.project,
+        index: "home-b".into(),
+        manifest_digest: taken.summary.manifest_digest,
+        attributes_hash: taken.attributes_hash,
+        owner: None,
+        keep_aside: None,
+    };
+    let restore = async || crate::homes::restore(store, &target, how.clone()).await.unwrap();
+    restore().await;
+    std::fs::remove_file(store.objects().path(&Hash::of(b"a")).unwrap()).unwrap();
+    let digest = taken.summary.manifest_digest;
+    let report = verify(store, digest, Mode::Full).await.unwrap();
+    aside(store, &report).await;
+    // It has the file still, by a link to the older copy.
+    restore().await;
+    assert_eq!(std::fs::read(target.join("a")).unwrap(), b"a");
+    assert_eq!(take(&target, "home-b").await.summary.manifest_digest, digest);
+    let report = verify(store, digest, Mode::Full).await.unwrap();
+    assert!(report.is_sound(), "{:?}", report.findings);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::attributes::{self, Node, What};
 use super::tree::Tree;
 use super::{Restore, step};
 use crate::capture::{Kept, Root, Stat};
-use crate::index::{self, Past};
+use crate::index::{self, Index, Past};
 use crate::manifest::{Manifest, Node as Content};
 use crate::objects::{Hash, Store, corrupt, io_error, random_name, read_whole, remove_tree};
 use crate::{Error, Result};
@@ -87,19 +87,23 @@ pub(super) fn restore_now(store: &Store, target: &Path, how: &Restore) -> Result
     }
     let nodes = read_attributes(store, &how.attributes_hash)?;
     let past = index::past(store.files(), &how.index, how.project);
+    // Begun before the store is read: what is put aside from now on it does not vouch for.
+    let index = index::open(store, &how.index, how.project)?;
+    let past = (&past, index.believes(&past));
     let fresh = Fresh(places.fresh());
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&fresh.0)
         .map_err(|error| io_error("cannot make a folder for the home", error))?;
     step("begun");
-    let files = fill(store, how, &nodes, &past, (&fresh.0, target))?;
+    let files = fill(store, how, &nodes, past, (&fresh.0, target))?;
     step("filled");
     store_sync(&fresh.0)?;
     swap(&places, &fresh.0, how.keep_aside.as_deref())?;
     drop(fresh);
     settle(&places)?;
-    remember(store, how, target, &files)
+    remember(index, how, target, &files);
+    Ok(())
 }
 
 /// Brings an interrupted swap to its end and removes what an interrupted one left.
@@ -164,11 +168,12 @@ struct Restored<'a> {
     size: u64,
 }
 
+/// Fills the new home, with links to files of the old one that are the same. Gives those that the store is known to have.
 fn fill<'a>(
     store: &Store,
     how: &Restore,
     nodes: &'a [Node],
-    past: &Past,
+    (past, is_stored): (&Past, bool),
     (fresh, old): (&Path, &Path),
 ) -> Result<Vec<Restored<'a>>> {
     let manifest = Manifest::open(store.objects().clone(), &how.manifest_digest)?
@@ -203,7 +208,9 @@ fn fill<'a>(
                 if !reused {
                     tree.file(store, node, (&hash, size))?;
                 }
-                files.push(Restored { node, hash, size });
+                if is_stored || !reused {
+                    files.push(Restored { node, hash, size });
+                }
             }
         }
     }
@@ -295,10 +302,9 @@ fn store_sync(fresh: &Path) -> Result<()> {
 }
 
 /// Records what the files hash to, so that the next snapshot reads only what changes from now on. A cache: nothing here fails the restore.
-fn remember(store: &Store, how: &Restore, target: &Path, files: &[Restored<'_>]) -> Result<()> {
-    let mut index = index::open(store, &how.index, how.project)?;
+fn remember(mut index: Index, how: &Restore, target: &Path, files: &[Restored<'_>]) {
     let Ok(root) = Root::open(target) else {
-        return Ok(());
+        return;
     };
     let mut kept: Vec<(String, Kept)> = Vec::with_capacity(files.len());
     for Restored { node, hash, size } in files {
@@ -328,7 +334,6 @@ fn remember(store: &Store, how: &Restore, target: &Path, files: &[Restored<'_>])
         index.add(path, kept);
     }
     index.finish().keep(&how.manifest_digest);
-    Ok(())
 }
 
 /// A folder that goes away with the value: half-made, or the old home after the swap.

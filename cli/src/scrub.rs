@@ -34,6 +34,8 @@ struct Damage {
     files: Vec<File>,
     more: u64,
     concerns: Vec<Concern>,
+    #[serde(default)]
+    more_concerns: u64,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +113,9 @@ fn lines(damage: &Damage) -> Vec<String> {
             }
         })
         .collect();
+    if damage.more_concerns > 0 {
+        lines.push(format!("and {} more", damage.more_concerns));
+    }
     if lines.is_empty() {
         lines.push("nothing that is on record".to_owned());
     }

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use storage::{
     Tx, datasets,
-    fsck::{self, Fault, Finding, Holder, Integrity, Mode, Pace, Report, Verdict},
+    fsck::{self, Fault, Finding, Held, Holder, Integrity, Mode, Pace, Report, Verdict},
     objects::Hash,
-    scrub::{Damage, DamagedFile},
+    scrub::{Damage, DamagedFile, News},
 };
 
 use crate::{Control, Result};
 
 /// The most files, and the most that have to do with it, that are told of one manifest.
 const TOLD: usize = 100;
+/// The most manifests and objects that are told of at one time.
+const TOLD_AT_ONCE: usize = 100;
 
 /// A manifest that has part of what is damaged, and what was on record of it before.
 type Known = (Holder, Verdict);
@@ -22,21 +24,30 @@ type Known = (Holder, Verdict);
 pub(crate) struct Hit {
     /// Every manifest that has part of it.
     pub(crate) known: Vec<Known>,
+    /// The one that was checked, as far as its check found it damaged.
+    itself: Option<Holder>,
+    /// What came of looking through all; none where nothing called for it.
+    held: Option<Held>,
     /// The objects that there is no good copy of.
     gone: BTreeSet<Hash>,
-    /// Those of them that a manifest has.
-    held: BTreeSet<Hash>,
     /// Those that can come in again.
     let_go: BTreeSet<Hash>,
 }
 
-/// Records what follows, in the transaction that tells of it.
-pub(crate) async fn keep(tx: &mut Tx, hit: &Hit) -> storage::Result<()> {
+/// Records what follows, in the transaction that tells of it. False, and nothing, where a manifest was recorded since all were looked through: see
+/// [`Control::look_again`].
+pub(crate) async fn keep(tx: &mut Tx, hit: &Hit) -> storage::Result<bool> {
+    if let Some(held) = &hit.held
+        && !held.is_complete(tx).await?
+    {
+        return Ok(false);
+    }
     for (holder, before) in &hit.known {
         let found = (holder.integrity, Mode::Full);
         fsck::record(tx, &holder.manifest_digest, found, *before).await?;
     }
-    fsck::let_go(tx, &hit.let_go).await
+    fsck::let_go(tx, &hit.let_go).await?;
+    Ok(true)
 }
 
 impl Control {
@@ -44,36 +55,53 @@ impl Control {
     /// then to be recorded, see [`keep`]: a crash before leaves files that are missing, which the next check finds.
     pub(crate) async fn hit_by(&self, report: &Report, pace: &Pace) -> Result<Hit> {
         let aside = fsck::set_aside(self.store(), report, pace).await?;
-        let mut holders = Vec::new();
+        let itself = itself(report, &aside.gone);
+        let mut newly_broken = false;
+        if let Some(holder) = &itself
+            && holder.integrity == Integrity::Broken
+        {
+            let before = fsck::verdict(self.db(), &holder.manifest_digest).await?;
+            newly_broken = before.is_some_and(|before| before.integrity != Integrity::Broken);
+        }
         let mut hit = Hit {
+            itself,
             gone: aside.gone,
             let_go: aside.let_go,
             ..Hit::default()
         };
-        if !hit.gone.is_empty() {
-            let held = fsck::holders(self.store(), hit.gone.clone(), pace).await?;
-            holders = held.holders;
-            hit.held = held.objects;
-            if !held.is_complete {
-                // Met again by the next check, which then looks for all of them again.
-                hit.let_go.clear();
-            }
+        // Others may have the same files, or the same part of a list.
+        if newly_broken || !hit.gone.is_empty() {
+            hit.held = Some(Held::default());
         }
-        for broken in broken(report) {
-            if !holders.iter().any(|one| one.manifest_digest == broken) {
-                holders.push(Holder {
-                    manifest_digest: broken,
-                    integrity: Integrity::Broken,
-                    files: Vec::new(),
-                    more: 0,
-                });
-            }
+        self.look_again(&mut hit, pace).await?;
+        Ok(hit)
+    }
+
+    /// Looks through the manifests that were recorded since.
+    ///
+    /// What one holds that the system cannot read now is not known. That keeps nobody from sending again what is damaged: the next passes find what
+    /// it lacks, see [`storage::scrub::step`].
+    pub(crate) async fn look_again(&self, hit: &mut Hit, pace: &Pace) -> Result<()> {
+        if let Some(held) = hit.held.take() {
+            hit.held = Some(held.look(self.store(), &hit.gone, pace).await?);
         }
+        let mut holders = hit
+            .held
+            .as_ref()
+            .map_or_else(Vec::new, |held| held.holders.clone());
+        if let Some(itself) = &hit.itself
+            && !holders
+                .iter()
+                .any(|one| one.manifest_digest == itself.manifest_digest)
+        {
+            holders.push(itself.clone());
+        }
+        hit.known.clear();
         for holder in holders {
             let before = fsck::verdict(self.db(), &holder.manifest_digest).await?;
             hit.known.extend(before.map(|before| (holder, before)));
         }
-        Ok(hit)
+        Ok(())
     }
 
     /// The same without what is missing and was let go of before: that is on record already.
@@ -88,63 +116,107 @@ impl Control {
         self.hit_by(&new, pace).await
     }
 
-    /// What is to be told of damage: what was not known before. A file that is missing was known where all that has it was known to be
-    /// damaged.
-    pub(crate) async fn news(&self, report: &Report, hit: &Hit) -> Result<Vec<Damage>> {
+    /// What is to be told of damage: files that were there, or thought whole, until now, and manifests that are worse than was known.
+    pub(crate) async fn news(&self, report: &Report, hit: &Hit) -> Result<News> {
         let faults: BTreeMap<Hash, Fault> = report
             .findings
             .iter()
             .map(|found| (found.hash, found.fault))
             .collect();
-        // What is beyond those that a report names is not known to be there.
-        let fault = |hash: &Hash| faults.get(hash).copied().unwrap_or(Fault::Missing);
-        let mut news = Vec::new();
+        let mut news = News::default();
         for (holder, before) in &hit.known {
-            let is_news = |(_, hash): &(String, Hash)| fault(hash) == Fault::Damaged;
-            let is_worse = holder.integrity > before.integrity;
-            if !is_worse && !holder.files.iter().any(is_news) {
+            let is_new = |(_, hash): &(String, Hash)| hit.gone.contains(hash);
+            if holder.integrity <= before.integrity && !holder.files.iter().any(is_new) {
                 continue;
             }
-            let digest = holder.manifest_digest;
-            let mut uses = datasets::uses(self.db(), &[digest]).await?;
-            uses.truncate(TOLD);
-            let more = holder.more + holder.files.len().saturating_sub(TOLD) as u64;
-            let files = holder.files.iter().take(TOLD).cloned();
-            let file = |(path, hash)| DamagedFile {
-                path,
-                hash,
-                fault: fault(&hash),
-            };
-            news.push(Damage {
-                manifest_digest: Some(digest),
-                integrity: holder.integrity,
-                files: files.map(file).collect(),
-                more,
-                uses,
-            });
+            if news.told.len() < TOLD_AT_ONCE {
+                news.told.push(self.damage_to(holder, &faults).await?);
+            } else {
+                news.more += 1;
+            }
         }
         // What is in no manifest has no verdict: it is news until it is let go of.
-        for hash in hit.gone.difference(&hit.held) {
-            let hash = *hash;
-            let mut uses = datasets::object_uses(self.db(), &[hash]).await?;
-            uses.truncate(TOLD);
-            let (path, fault) = (String::new(), fault(&hash));
-            news.push(Damage {
-                manifest_digest: None,
-                integrity: Integrity::Broken,
-                files: vec![DamagedFile { path, hash, fault }],
-                more: 0,
-                uses,
-            });
+        let is_held = |hash: &&Hash| {
+            let held = hit.held.as_ref();
+            held.is_some_and(|held| held.objects.contains(*hash))
+        };
+        for hash in hit.gone.iter().filter(|hash| !is_held(hash)) {
+            if news.told.len() < TOLD_AT_ONCE {
+                news.told.push(self.damage_to_object(*hash, &faults).await?);
+            } else {
+                news.more += 1;
+            }
         }
         Ok(news)
     }
+
+    async fn damage_to(&self, holder: &Holder, faults: &BTreeMap<Hash, Fault>) -> Result<Damage> {
+        let mut uses = datasets::uses(self.db(), &[holder.manifest_digest]).await?;
+        let file = |(path, hash): &(String, Hash)| DamagedFile {
+            path: path.clone(),
+            hash: *hash,
+            fault: fault(faults, hash),
+        };
+        Ok(Damage {
+            manifest_digest: Some(holder.manifest_digest),
+            integrity: holder.integrity,
+            files: holder.files.iter().take(TOLD).map(file).collect(),
+            more: holder.more + beyond(holder.files.len()),
+            more_uses: cut(&mut uses),
+            uses,
+        })
+    }
+
+    async fn damage_to_object(&self, hash: Hash, faults: &BTreeMap<Hash, Fault>) -> Result<Damage> {
+        let mut uses = datasets::object_uses(self.db(), &[hash]).await?;
+        let (path, fault) = (String::new(), fault(faults, &hash));
+        Ok(Damage {
+            manifest_digest: None,
+            integrity: Integrity::Broken,
+            files: vec![DamagedFile { path, hash, fault }],
+            more: 0,
+            more_uses: cut(&mut uses),
+            uses,
+        })
+    }
 }
 
-/// The manifests whose list of files is at fault.
-fn broken(report: &Report) -> BTreeSet<Hash> {
-    let lists = report.findings.iter().filter(|found| found.path.is_none());
-    lists.filter_map(|found| found.manifest_digest).collect()
+/// What is beyond those that a report names is not known to be there.
+fn fault(faults: &BTreeMap<Hash, Fault>, hash: &Hash) -> Fault {
+    faults.get(hash).copied().unwrap_or(Fault::Missing)
+}
+
+/// How many of so many are not told.
+fn beyond(count: usize) -> u64 {
+    count.saturating_sub(TOLD) as u64
+}
+
+/// Leaves no more uses than are told; how many it took away.
+fn cut(uses: &mut Vec<datasets::Use>) -> u64 {
+    let more = beyond(uses.len());
+    uses.truncate(TOLD);
+    more
+}
+
+/// The manifest that a report is of, as far as it is damaged now: what turned out to be whole is not.
+fn itself(report: &Report, gone: &BTreeSet<Hash>) -> Option<Holder> {
+    let lacks = |found: &&Finding| found.fault == Fault::Missing || gone.contains(&found.hash);
+    let file = |found: &Finding| Some((found.path.clone()?, found.hash));
+    let holder = Holder {
+        manifest_digest: report
+            .findings
+            .iter()
+            .find_map(|found| found.manifest_digest)?,
+        integrity: report.integrity(),
+        files: report
+            .findings
+            .iter()
+            .filter(lacks)
+            .filter_map(file)
+            .collect(),
+        more: report.more,
+    };
+    (holder.integrity == Integrity::Broken || !holder.files.is_empty()).then_some(holder)
 }
 
 fn is_damaged_file(found: &Finding) -> bool {

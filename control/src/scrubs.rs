@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use storage::{
     fsck::{self, Mode, Pace},
-    scrub::{self, Damage, Pass},
+    scrub::{self, Damage, News, Pass},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -82,28 +82,45 @@ impl Control {
     /// Takes a step of a pass and brings about what follows; how much of it the system could not read.
     async fn scrub_on(&self, pass: &Pass, pace: &Pace) -> Result<u64> {
         let step = &scrub::step(self.store(), pass, pace).await?;
-        let (mut hit, mut news) = (Hit::default(), Vec::new());
+        let mut hit = Hit::default();
         if !step.report.is_sound() {
             hit = self.newly_hit_by(&step.report, pace).await?;
-            news = self.news(&step.report, &hit).await?;
         }
-        let (found, new) = (&hit, &news);
-        let told = self.db().write(move |mut tx| async move {
-            if let Some((digest, integrity, before)) = &step.again {
-                let found = (*integrity, Mode::Full);
-                fsck::record(&mut tx, digest, found, *before).await?;
+        loop {
+            let news = self.news(&step.report, &hit).await?;
+            let (found, new) = (&hit, &news);
+            let told = self.db().write(move |mut tx| async move {
+                if !damage::keep(&mut tx, found).await? {
+                    return Ok(false);
+                }
+                if let Some((digest, integrity, before)) = &step.again {
+                    let found = (*integrity, Mode::Full);
+                    fsck::record(&mut tx, digest, found, *before).await?;
+                }
+                scrub::advance(&mut tx, pass, step, new).await?;
+                Ok(true)
+            });
+            if told.await? {
+                tell(&news);
+                return Ok(step.report.unread);
             }
-            damage::keep(&mut tx, found).await?;
-            scrub::advance(&mut tx, pass, step, new).await
-        });
-        told.await?;
-        news.iter().for_each(tell);
-        Ok(step.report.unread)
+            self.look_again(&mut hit, pace).await?;
+        }
     }
 }
 
 /// Tells the log of damage.
-fn tell(damage: &Damage) {
+fn tell(news: &News) {
+    news.told.iter().for_each(tell_one);
+    if news.more > 0 {
+        tracing::error!(
+            more = news.more,
+            "more lists of files are damaged than are told of at one time"
+        );
+    }
+}
+
+fn tell_one(damage: &Damage) {
     let some = |all: Vec<String>, more: usize| {
         let more = more + all.len().saturating_sub(NAMED);
         let named = all[..all.len().min(NAMED)].join(", ");
@@ -126,7 +143,7 @@ fn tell(damage: &Damage) {
         manifest.digest = digest.as_deref().unwrap_or("none"),
         integrity = %damage.integrity,
         files = some(files.collect(), more),
-        concerns = some(uses.collect(), 0),
+        concerns = some(uses.collect(), usize::try_from(damage.more_uses).unwrap_or(usize::MAX)),
         "what is stored is damaged: send the same files again"
     );
 }

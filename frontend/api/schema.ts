@@ -1647,6 +1647,11 @@ export interface components {
              * @description How many more there are.
              */
             more: number;
+            /**
+             * Format: int64
+             * @description How many more there are, at least.
+             */
+            more_concerns: number;
         };
         /** @description Something that is wrong. */
         DamagedFile: {
@@ -2663,7 +2668,7 @@ export interface components {
                  * @description How many files it has read.
                  */
                 files: number;
-                /** @description What it found that was not known; at most 100. The audit record has all. */
+                /** @description What it found that was not known; at most 100. The audit record has more: of each time at most 100, and how many more. */
                 found: components["schemas"]["Damage"][];
                 /**
                  * Format: int64
@@ -3549,7 +3554,7 @@ export interface components {
              * @description How many files it has read.
              */
             files: number;
-            /** @description What it found that was not known; at most 100. The audit record has all. */
+            /** @description What it found that was not known; at most 100. The audit record has more: of each time at most 100, and how many more. */
             found: components["schemas"]["Damage"][];
             /**
              * Format: int64

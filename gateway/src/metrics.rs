@@ -215,6 +215,12 @@ pub(crate) fn print_store(out: &mut String, damaged: i64, pass: Option<&Pass>) {
     gauge(name, "How much of it is done.", pass.percent());
     let name = "cairn_scrub_damaged";
     gauge(name, "What it found missing or damaged.", pass.damaged);
+    let name = "cairn_scrub_unread";
+    gauge(
+        name,
+        "What the system could not read for it: the disk may be failing.",
+        pass.unread,
+    );
 }
 
 fn header(out: &mut String, name: &str, kind: &str, help: &str) {

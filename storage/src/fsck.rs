@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::db::{Record, Row, all, optional, sql};
-use crate::objects::{Hash, Store, blocking};
+use crate::db::{Db, Record, Row, Tx, all, optional, sql};
+use crate::objects::{Hash, Objects, Store, blocking};
 use crate::{Error, Result};
 
 mod aside;
@@ -18,7 +19,7 @@ mod verdict;
 mod tests;
 
 pub use aside::{Aside, counted, let_go, set_aside};
-pub use holders::{Held, Holder, holders};
+pub use holders::{Held, Holder};
 pub use pace::Pace;
 use run::Run;
 
@@ -151,7 +152,7 @@ impl Record for Object {
 /// Only when the check itself cannot go on; damage is told in the report.
 pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
     // What is in the store now; what the rows name afterwards is durable before its row, so it cannot be missing for being new.
-    let roots = roots(store).await?;
+    let roots = roots(store.db()).await?;
     let recorded = objects(store).await?;
     let objects = store.objects().clone();
     let report = blocking(move || {
@@ -222,6 +223,33 @@ pub(crate) async fn verify_at(
     .await
 }
 
+/// Sees of every recorded manifest whether all its files are there, and records of those where they are not what that makes of them. Gives how many
+/// these are. Nobody may use the store meanwhile; safe to repeat.
+pub(crate) async fn judge(db: &Db, objects: &Arc<dyn Objects>) -> Result<u64> {
+    let mut damaged = 0;
+    for root in roots(db).await? {
+        let (objects, digest) = (Arc::clone(objects), root.digest);
+        let checked = blocking(move || {
+            let mut run = Run::new(objects, Mode::Quick, Pace::default());
+            run.manifest(&root)?;
+            Ok(run.report)
+        });
+        let found = checked.await?.integrity();
+        let Some(before) = verdict(db, &digest).await? else {
+            continue;
+        };
+        if found == Integrity::Ok {
+            continue;
+        }
+        damaged += 1;
+        let work = |mut tx: Tx| async move {
+            record(&mut tx, &digest, (found, Mode::Quick), before).await
+        };
+        db.write(work).await?;
+    }
+    Ok(damaged)
+}
+
 /// Reads and hashes the next recorded objects in the order of their hashes, at least one and at most so many, or so many bytes. Also gives the hash
 /// of the last one; none where there are no more.
 pub(crate) async fn check_objects(
@@ -261,7 +289,12 @@ pub(crate) fn unread(error: Error, hash: &Hash) -> Result<u64> {
     if error.retryable() || is_stop(&error) {
         return Err(error);
     }
-    tracing::warn!(%hash, %error, "the system could not read it: nothing is known of it");
+    // Not damage as far as is known, but a disk that gives errors will not get better.
+    tracing::error!(
+        %hash,
+        error = &error as &dyn std::error::Error,
+        "the system could not read what is stored: look at the disk. Nothing is known of it"
+    );
     Ok(1)
 }
 
@@ -270,7 +303,7 @@ fn is_stop(error: &Error) -> bool {
     matches!(error, Error::Conflict(_))
 }
 
-async fn roots(store: &Store) -> Result<Vec<Root>> {
+async fn roots(db: &Db) -> Result<Vec<Root>> {
     let text = "SELECT digest, content_digest, files, bytes FROM manifest_roots WHERE digest > $1 ORDER BY digest LIMIT $2";
     let mut roots: Vec<Root> = Vec::new();
     loop {
@@ -278,7 +311,7 @@ async fn roots(store: &Store) -> Result<Vec<Root>> {
             .last()
             .map(|root| root.digest.to_hex())
             .unwrap_or_default();
-        let page: Vec<Root> = all(store.db(), sql(text).bind(after).bind(PAGE)).await?;
+        let page: Vec<Root> = all(db, sql(text).bind(after).bind(PAGE)).await?;
         if page.is_empty() {
             return Ok(roots);
         }

@@ -36,6 +36,18 @@ pub struct Damage {
     pub more: u64,
     /// Whom it concerns, at most 100.
     pub uses: Vec<Use>,
+    /// How many more there are, at least.
+    #[serde(default)]
+    pub more_uses: u64,
+}
+
+/// What was found damaged at one time and was not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// What is told of it.
+    pub told: Vec<Damage>,
+    /// How many more manifests and objects there are, of which it is only on record that they are damaged.
+    pub more: u64,
 }
 
 /// A file that is missing or damaged.
@@ -61,6 +73,8 @@ pub struct Step {
 
 /// Reads a little more of a pass: one manifest, or some objects. Changes nothing; see [`advance`].
 ///
+/// Once anything was found damaged, every manifest is also asked whether all its files are there: one that nobody knew to hold what is lost.
+///
 /// Dropping the future lets it run to its end; [`Pace::stop`] ends it soon.
 ///
 /// # Errors
@@ -80,7 +94,7 @@ pub async fn step(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
     }
 }
 
-/// The next manifest: whether it can be read; and one that was found damaged before, whether it is whole again.
+/// The next manifest: whether it can be read, and one that was found damaged before, whether it is whole again.
 async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
     let Some((digest, before)) = fsck::verdict_after(store.db(), &pass.after).await? else {
         return Ok(Step {
@@ -90,7 +104,12 @@ async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
         });
     };
     let is_known = before.integrity != Integrity::Ok;
-    let mut report = match look(store, digest, is_known, pace).await {
+    let mode = if is_known || records::is_suspect(store.db()).await? {
+        Mode::Quick
+    } else {
+        Mode::Lists
+    };
+    let mut report = match look(store, digest, (is_known, mode), pace).await {
         Ok(report) => report,
         Err(error) => {
             let report = Report {
@@ -117,8 +136,12 @@ async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
 }
 
 /// What is wrong with a manifest. All of it is read only where it was damaged and nothing is missing any more.
-async fn look(store: &Store, digest: Hash, is_known: bool, pace: &Pace) -> Result<Report> {
-    let mode = if is_known { Mode::Quick } else { Mode::Lists };
+async fn look(
+    store: &Store,
+    digest: Hash,
+    (is_known, mode): (bool, Mode),
+    pace: &Pace,
+) -> Result<Report> {
     let report = fsck::verify_at(store, digest, mode, pace).await?;
     match report {
         Some(report) if is_known && report.is_sound() => {

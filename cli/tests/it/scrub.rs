@@ -1,6 +1,6 @@
 //! What is stored is read again in the background; damage is told, is taken only by who allows it, and heals.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
@@ -21,13 +21,18 @@ fn passes(rig: &Rig) -> (i64, Vec<Value>) {
     )
 }
 
-/// Turns a bit of what was pushed with this text.
-fn spoil(rig: &Rig, text: &str) {
+/// Removes what was pushed with this text; gives its place.
+fn lose(rig: &Rig, text: &str) -> PathBuf {
     let hash = blake3::hash(text.as_bytes()).to_hex();
     let place = format!("store/objects/{}/{}", &hash[..2], &hash[2..]);
     let place = rig.data().join(place);
     fs::remove_file(&place).unwrap();
-    fs::write(place, text.to_uppercase()).unwrap();
+    place
+}
+
+/// Turns a bit of what was pushed with this text.
+fn spoil(rig: &Rig, text: &str) {
+    fs::write(lose(rig, text), text.to_uppercase()).unwrap();
 }
 
 #[test]
@@ -62,6 +67,12 @@ fn damage_is_found_by_itself_and_heals_when_the_same_is_sent_again() {
     assert!(said.out.contains("damaged bad.txt"), "{}", said.out);
     used_only_where_it_is_allowed(&rig);
 
+    lose(&rig, "good");
+    let more = rig.until("more damage to the same version is told", |rig| {
+        let found = passes(rig).1.into_iter();
+        found.filter(|one| one["files"][0]["path"] == "good.txt").next_back()
+    });
+    assert_eq!(more["integrity"], "partial");
     assert_eq!(rig.cairn(&push).code, 0);
     rig.until("a pass finds it whole again", |rig| {
         let version = rig.cairn(&["data", "ls", "digits", "--json"]).json();

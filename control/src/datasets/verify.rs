@@ -84,12 +84,21 @@ impl Control {
         if !report.is_sound() {
             hit = self.hit_by(&report, &Pace::default()).await?;
         }
-        let (found, others) = ((report.integrity(), mode), &hit);
-        let kept = self.db().write(move |mut tx| async move {
-            damage::keep(&mut tx, others).await?;
-            fsck::record(&mut tx, &digest, found, before).await
-        });
-        kept.await?;
+        let found = (report.integrity(), mode);
+        loop {
+            let others = &hit;
+            let kept = self.db().write(move |mut tx| async move {
+                let is_kept = damage::keep(&mut tx, others).await?;
+                if is_kept {
+                    fsck::record(&mut tx, &digest, found, before).await?;
+                }
+                Ok(is_kept)
+            });
+            if kept.await? {
+                break;
+            }
+            self.look_again(&mut hit, &Pace::default()).await?;
+        }
         let mut concerned: Vec<Hash> = hit
             .known
             .iter()

@@ -44,7 +44,7 @@ pub(crate) struct Scrub {
     damaged: i64,
     /// How many of them the system could not read, so that nothing is known of them; the log says why.
     unread: i64,
-    /// What it found that was not known; at most 100. The audit record has all.
+    /// What it found that was not known; at most 100. The audit record has more: of each time at most 100, and how many more.
     found: Vec<Damage>,
     /// Milliseconds since 1970, UTC.
     started_ms: i64,
@@ -65,6 +65,8 @@ pub(crate) struct Damage {
     more: u64,
     /// Whom it concerns, at most 100.
     concerns: Vec<ScrubConcern>,
+    /// How many more there are, at least.
+    more_concerns: u64,
 }
 
 /// A file that is missing or damaged.
@@ -107,6 +109,7 @@ impl From<scrub::Damage> for Damage {
             files: damage.files.into_iter().map(file).collect(),
             more: damage.more,
             concerns: damage.uses.into_iter().map(concern).collect(),
+            more_concerns: damage.more_uses,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Damage, Step};
+use super::{Damage, News, Step};
 use crate::audit;
 use crate::db::{Db, Read, Record, Row, Tx, execute, optional, required, sql};
 use crate::error::{Error, Result};
@@ -30,9 +30,11 @@ named! {
     }
 }
 
+/// What the audit record calls it.
+const FIND: &str = "find_damage";
 /// How many passes stay on record.
 const KEPT: i64 = 100;
-/// The most that one pass tells of, in number; the audit record has all.
+/// The most that one pass tells of, in number; the audit record has more.
 const MOST_FOUND: usize = 100;
 /// The most bytes that this has, as JSON.
 const MOST_FOUND_BYTES: usize = 1 << 20;
@@ -160,11 +162,11 @@ pub async fn begin(db: &Db) -> Result<Pass> {
     db.write(work).await
 }
 
-/// Records how far a pass has come with a step, and what damage it found that was not known; each is in the audit record too.
+/// Records how far a pass has come with a step, and what damage it found that was not known; the audit record has it too.
 ///
 /// # Errors
 /// `Conflict` where the pass is not where it was when the step began.
-pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> Result<()> {
+pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, news: &News) -> Result<()> {
     let mut next = pass.clone();
     next.unread += number(step.report.unread);
     if pass.part == Part::Manifests {
@@ -181,19 +183,7 @@ pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> R
         (None, Part::Manifests) => (next.part, next.after) = (Part::Objects, String::new()),
         (None, Part::Objects) => (next.state, next.ended_ms) = (State::Done, Some(tx.now_ms())),
     }
-    for one in new {
-        let detail = json(one)?;
-        let subject = one.manifest_digest.map_or_else(
-            || {
-                one.files
-                    .first()
-                    .map(|file| file.hash.to_hex())
-                    .unwrap_or_default()
-            },
-            |digest| digest.to_hex(),
-        );
-        audit::record(tx, None, "find_damage", &subject, &detail).await?;
-    }
+    note(tx, news).await?;
     let text = "UPDATE scrubs SET state = $4, part = $5, after = $6, files = $7, bytes = $8, damaged = $9, ended_ms = $10, unread = $11 \
          WHERE number = $1 AND part = $2 AND after = $3 AND state = 'running'";
     let query = sql(text)
@@ -210,10 +200,26 @@ pub async fn advance(tx: &mut Tx, pass: &Pass, step: &Step, new: &[Damage]) -> R
     if execute(&mut *tx, query).await? == 0 {
         return Err(Error::conflict("somebody else scrubs this store"));
     }
-    if new.is_empty() {
+    if news.told.is_empty() {
         return Ok(());
     }
-    find(tx, pass.number, new).await
+    find(tx, pass.number, &news.told).await
+}
+
+/// Adds to the audit record.
+async fn note(tx: &mut Tx, news: &News) -> Result<()> {
+    for one in &news.told {
+        let subject = match (one.manifest_digest, one.files.first()) {
+            (Some(digest), _) => digest.to_hex(),
+            (None, file) => file.map(|file| file.hash.to_hex()).unwrap_or_default(),
+        };
+        audit::record(tx, None, FIND, &subject, &json(one)?).await?;
+    }
+    if news.more > 0 {
+        let detail = serde_json::json!({"more": news.more});
+        audit::record(tx, None, FIND, "", &detail).await?;
+    }
+    Ok(())
 }
 
 /// Adds to what a pass has found, as long as there is room.
@@ -237,6 +243,17 @@ async fn find(tx: &mut Tx, number: i64, new: &[Damage]) -> Result<()> {
 
 fn json(value: &impl Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::internal("a record is not JSON", error))
+}
+
+/// Whether anything was ever found damaged, or could not be read, as far as there are records of it: a list that is thought whole may lack a file
+/// then, because it could not be read when that was looked for, or was being recorded.
+pub(super) async fn is_suspect(db: &Db) -> Result<bool> {
+    let text = "SELECT number FROM scrubs WHERE damaged > 0 OR unread > 0 LIMIT 1";
+    if optional::<i64>(db, sql(text)).await?.is_some() {
+        return Ok(true);
+    }
+    let text = "SELECT digest FROM manifest_roots WHERE integrity <> 'ok' LIMIT 1";
+    Ok(optional::<String>(db, sql(text)).await?.is_some())
 }
 
 /// The passes, newest first.

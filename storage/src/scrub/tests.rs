@@ -22,7 +22,8 @@ async fn snap(fixture: &Fixture, names: &[&str]) -> Hash {
 }
 
 async fn told(store: &Store, pass: &Pass, step: &Step) -> Result<()> {
-    let work = |mut tx: crate::Tx| async move { advance(&mut tx, pass, step, &[]).await };
+    let news = &News::default();
+    let work = |mut tx: crate::Tx| async move { advance(&mut tx, pass, step, news).await };
     store.db().write(work).await
 }
 
@@ -159,4 +160,41 @@ async fn a_lost_list_is_counted_once_and_its_files_with_the_objects() {
     }
     begin(store.db()).await.unwrap();
     assert_eq!(to_end(store).await.0.damaged, 2);
+}
+
+#[tokio::test]
+async fn once_there_was_damage_lists_that_seem_whole_are_asked_for_their_files() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let digest = snap(&fixture, &["a", "b"]).await;
+    let lost = Hash::of(b"a");
+    std::fs::remove_file(store.objects().path(&lost).unwrap()).unwrap();
+    let pass = begin(store.db()).await.unwrap();
+    let lists = step(store, &pass, &Pace::default()).await.unwrap();
+    assert!(lists.report.is_sound(), "its list is read, not its files");
+    assert_eq!(to_end(store).await.0.damaged, 1);
+    let pass = begin(store.db()).await.unwrap();
+    let files = step(store, &pass, &Pace::default()).await.unwrap().report;
+    assert_eq!(files.faulty, BTreeSet::from([lost]));
+    assert_eq!(files.findings[0].manifest_digest, Some(digest));
+}
+
+#[tokio::test]
+async fn what_is_beyond_those_told_of_is_counted_in_the_audit_record() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    snap(&fixture, &["a"]).await;
+    let pass = begin(store.db()).await.unwrap();
+    let step = step(store, &pass, &Pace::default()).await.unwrap();
+    let news = &News {
+        told: Vec::new(),
+        more: 7,
+    };
+    let (pass, step) = (&pass, &step);
+    let work = |mut tx: crate::Tx| async move { advance(&mut tx, pass, step, news).await };
+    store.db().write(work).await.unwrap();
+    let page = crate::list::Page::default();
+    let audit = crate::audit::list(store.db(), &page).await.unwrap();
+    let noted = audit.items.iter().find(|one| one.action == "find_damage");
+    assert_eq!(noted.unwrap().detail["more"], 7);
 }

@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 use super::{changed, lock, missing};
 use crate::db::{Db, Read, Record, Row, Tx, all, execute, optional, select_in, sql};
 use crate::error::{Error, Result};
-use crate::fsck::Integrity;
+use crate::fsck::{self, Integrity, Mode};
 use crate::ids::{DatasetId, JobId, UserId, VersionId};
 use crate::list::{List, Page};
 use crate::manifest::Summary;
 use crate::names::{self, named};
 use crate::objects::{self, number as count};
+
+#[cfg(test)]
+mod tests;
 
 const MESSAGE_BYTES: usize = 10_000;
 const METADATA_BYTES: usize = 16 * 1024;
@@ -197,10 +200,23 @@ pub async fn add(tx: &mut Tx, dataset_id: DatasetId, new: &NewVersion) -> Result
     let text = "UPDATE datasets SET next_version = next_version + 1 WHERE id = $1";
     execute(tx, sql(text).bind(dataset_id)).await?;
     add_sources(tx, id, new).await?;
+    doubt(tx, new).await?;
     changed(tx, held.project_id, dataset_id);
     let version = version(tx, id).await?.ok_or_else(missing)?;
     let is_new = true;
     Ok(Made { version, is_new })
+}
+
+/// Says of what is made of something that was found damaged meanwhile that it is too, for all that is known: a check finds out.
+async fn doubt(tx: &mut Tx, new: &NewVersion) -> Result<()> {
+    for source in &new.sources {
+        let found = fsck::verdict(&mut *tx, &source.manifest_digest.parse()?).await?;
+        if let Some(found) = found.filter(|found| found.integrity != Integrity::Ok) {
+            let partial = (Integrity::Partial, Mode::Lists);
+            fsck::record(tx, &new.summary.manifest_digest, partial, found).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds what a version is made of to what is known of that.

@@ -159,6 +159,12 @@ fn tell(folder: &DataFolder, restored: &Restored, json: bool) -> Result<()> {
             "Objects that were lost when the backup was made: {lost}. `cairn data verify` tells what that concerns."
         ));
     }
+    if settled.damaged > 0 {
+        output::note(format!(
+            "Versions, outputs and saved homes that lack files, and are marked as damaged: {}.",
+            settled.damaged
+        ));
+    }
     output::note("Everybody signs in again. Start the server with `cairn serve` or `cairn up`.");
     Ok(())
 }

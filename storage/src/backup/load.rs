@@ -52,6 +52,15 @@ pub(super) async fn state(db: &Db, id: &str) -> Result<State> {
     Ok(State::Empty)
 }
 
+/// Whether the backup that the restore `id` has loaded lacked anything, or does not say.
+pub(super) async fn has_lost(db: &Db, id: &str) -> Result<bool> {
+    let text = "SELECT detail FROM audit WHERE action = $1 AND subject = $2";
+    let loaded = sql(text).bind(ACTION).bind(id.to_owned());
+    let detail: Option<String> = optional(db, loaded).await?;
+    let detail = detail.and_then(|detail| serde_json::from_str::<Value>(&detail).ok());
+    Ok(detail.is_none_or(|detail| detail["lost"] != 0))
+}
+
 /// Forgets which store the database belongs to: that of a restore that was given up. Only for one that is empty.
 pub(super) async fn untie(db: &Db) -> Result<()> {
     let work = |mut tx: Tx| async move { execute(&mut tx, sql("DELETE FROM own_store")).await };
@@ -80,12 +89,12 @@ pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> R
             let loaded = table(&mut tx, (name, &columns[name.as_str()]), folder).await;
             loaded.map_err(|error| misfit(name, error))?;
         }
-        forget_lost(&mut tx, folder).await?;
+        let lost = forget_lost(&mut tx, folder).await?;
         let text = "UPDATE counters SET value = value + $1 WHERE name = 'events'";
         execute(&mut tx, sql(text).bind(JUMP)).await?;
         let text = "UPDATE workspaces SET fence = fence + $1 WHERE fence > 0";
         execute(&mut tx, sql(text).bind(FENCE_JUMP)).await?;
-        let detail = json!({"created_ms": header.created_ms, "cairn": header.cairn});
+        let detail = json!({"created_ms": header.created_ms, "cairn": header.cairn, "lost": lost});
         audit::record(&mut tx, None, ACTION, id, &detail).await
     };
     db.write(work).await
@@ -126,10 +135,12 @@ async fn refer(tx: &mut Tx, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes back that contents are there which are not: whoever has them shall be asked for them again.
-async fn forget_lost(tx: &mut Tx, folder: &Path) -> Result<()> {
+/// Takes back that contents are there which are not: whoever has them shall be asked for them again. Gives how much is lost.
+async fn forget_lost(tx: &mut Tx, folder: &Path) -> Result<u64> {
+    let mut count = 0;
     for lost in Lines::<Lost>::open(&folder.join(LOST))? {
         let lost = lost?;
+        count += 1;
         if lost.space != super::folder(crate::objects::Space::Objects) {
             continue;
         }
@@ -139,7 +150,7 @@ async fn forget_lost(tx: &mut Tx, folder: &Path) -> Result<()> {
         let text = "DELETE FROM objects WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM home_snapshots WHERE attributes_hash = $1)";
         execute(tx, sql(text).bind(hash)).await?;
     }
-    Ok(())
+    Ok(count)
 }
 
 fn misfit(table: &str, error: Error) -> Error {

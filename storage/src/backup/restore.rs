@@ -16,6 +16,7 @@ use super::settle::{Settled, settle};
 use super::{Header, Incoming, Totals};
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::fsck;
 use crate::objects::{Hash, Objects, Space, Store, blocking, io_error, random_name};
 use crate::{Error, Result};
 
@@ -153,7 +154,10 @@ impl Begun {
         }
         db.close().await;
         let db = Db::open(&target.url, Arc::clone(&target.clock)).await?;
-        let settled = settle(&db, header.machine_id).await?;
+        let mut settled = settle(&db, header.machine_id).await?;
+        if load::has_lost(&db, &marker.restore).await? {
+            settled.damaged = fsck::judge(&db, store.objects()).await?;
+        }
         db.close().await;
         super::step("settled");
         remove(&target.marker).map_err(unmarked)?;

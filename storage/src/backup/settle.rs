@@ -12,13 +12,15 @@ use crate::{Error, Result};
 
 const RAN: &str = "It ran when the backup was made from which this server was restored.";
 
-/// What did not run any more.
+/// What is not as it was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Settled {
     /// Jobs whose attempt was lost: they ended, or wait for another one if they may have it.
     pub jobs: u64,
     /// Workspaces that are stopped now.
     pub workspaces: u64,
+    /// Lists of files that the backup did not have all of.
+    pub damaged: u64,
 }
 
 /// Brings the records to what is true after a restore of what was on the machine `from`. Safe to repeat.

@@ -101,6 +101,10 @@ async fn what_the_store_has_lost_is_told_and_not_said_to_be_there_afterwards() {
     let place = tempfile::tempdir().unwrap();
     let (restored, store) = restore_into(bytes, place.path()).await.unwrap();
     assert_eq!(restored.totals.unwrap().lost, 2);
+    assert_eq!(restored.settled.damaged, 1);
+    let text = "SELECT r.integrity FROM manifest_roots r JOIN dataset_versions v ON v.manifest_digest = r.digest";
+    let of: String = crate::db::required(store.db(), sql(text)).await.unwrap();
+    assert_eq!(of, "partial", "it is not said to be whole");
     assert!(has(&store, "c") && !has(&store, "a"));
     let text = "SELECT COUNT(*) FROM objects o WHERE o.hash = $1";
     let count = crate::db::required::<i64>(store.db(), sql(text).bind(small.to_hex()));

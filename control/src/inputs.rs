@@ -14,10 +14,11 @@ use storage::{
 use crate::{
     Control, Error, Result,
     reference::{Reference, check_input_name},
-    whole::left_out,
+    whole::{left_out, nothing_left},
 };
 
 const TAKEN_BACK: &str = "the version was taken back";
+const DELETED: &str = "it was deleted: name what you want as an input of a new job";
 const ANOTHER: &str = "the name means something else by now than it did then: name what you want as an input of a new job";
 
 /// An input that is asked for.
@@ -99,9 +100,10 @@ impl Control {
                     .without(project_id, &reference, (digest, report))
                     .await?;
                 let all = self.extent(&reference, digest).await?;
-                let left = self.extent(&reference, rest).await?;
+                let left = self.measure(&reference, rest).await?;
+                let left = left.ok_or_else(|| nothing_left(&reference))?;
                 let less = (all.0 - left.0, all.1 - left.1);
-                (rest, Some(left_out(&reference, report, less)))
+                (rest, left_out(&reference, report, less))
             }
         };
         let (files, bytes) = match (reference.path(), &left_out) {
@@ -160,15 +162,54 @@ impl Control {
         }
     }
 
-    /// The references of those inputs that would be found anew if they were used again: whoever asks for that has to be allowed to read them.
-    pub async fn found_anew(&self, inputs: &[Input]) -> Result<Vec<String>> {
+    /// The references of those inputs that would be found anew if they were used again, by the names of now: whoever asks for that has to be allowed
+    /// to read them.
+    ///
+    /// # Errors
+    /// `Invalid`, naming one that was deleted.
+    pub async fn found_anew(
+        &self,
+        project_id: ProjectId,
+        inputs: &[Input],
+    ) -> Result<Vec<Reference>> {
         let mut anew = Vec::new();
         for input in inputs {
             if self.is_found_anew(input).await? {
-                anew.push(input.reference.clone());
+                anew.push(self.named_now(project_id, input).await?);
             }
         }
         Ok(anew)
+    }
+
+    /// What an input of an earlier time was made of, by the names that it has now: datasets and projects may be called something else by then, and
+    /// others what they were called.
+    async fn named_now(&self, project_id: ProjectId, input: &Input) -> Result<Reference> {
+        let reference: Reference = input.reference.parse()?;
+        let path = reference.path().map(str::to_owned);
+        let deleted = || cannot(&reference, DELETED);
+        if let Some(id) = input.version_id {
+            let version = datasets::version(self.db(), id).await?;
+            let version = version.ok_or_else(deleted)?;
+            let dataset = datasets::get(self.db(), version.dataset_id).await?;
+            let dataset = dataset.ok_or_else(deleted)?;
+            return Ok(Reference::Version {
+                project: (dataset.project_id != project_id).then_some(dataset.project),
+                dataset: dataset.name,
+                which: version.number.to_string(),
+                path,
+            });
+        }
+        if let Some(id) = input.source_job_id {
+            let job = jobs::get(self.db(), id).await?.ok_or_else(deleted)?;
+            let project = projects::get(self.db(), job.project_id).await?;
+            let project = project.ok_or_else(deleted)?;
+            return Ok(Reference::Outputs {
+                project: (project.id != project_id).then_some(project.name),
+                number: job.number,
+                path,
+            });
+        }
+        Ok(reference)
     }
 
     /// Whether an input was or is damaged.
@@ -177,10 +218,10 @@ impl Control {
         Ok(input.left_out.is_some() || self.is_damaged(&digest).await?)
     }
 
-    /// Inputs of an earlier time as they can be used again: the same, but those that were or are damaged are found anew.
+    /// Inputs of an earlier time as they can be used again: the same, but of those that were or are damaged all that is whole by now.
     ///
     /// # Errors
-    /// `Invalid`, naming one whose version was taken back, whose reference means something else by now, or that is damaged where that is not allowed.
+    /// `Invalid`, naming one whose version was taken back or deleted, or that is damaged where that is not allowed.
     pub(crate) async fn again(
         &self,
         project_id: ProjectId,
@@ -200,14 +241,15 @@ impl Control {
                 again.push(input);
                 continue;
             }
+            let reference = self.named_now(project_id, &input).await?;
             let found = self.find(project_id, &reference).await?;
-            // A dataset that was deleted may have left its name to another.
+            // Names may change at any moment.
             if found.of.ids() != (input.version_id, input.source_job_id) {
                 return Err(cannot(&reference, ANOTHER));
             }
             let new = NewInput {
                 name: Some(input.name),
-                reference: input.reference,
+                reference: reference.to_string(),
                 allow_damaged,
             };
             again.push(self.input_of(project_id, &new, found).await?);
@@ -275,13 +317,22 @@ impl Control {
 
     /// How many files and bytes a manifest has, or what lies at the reference's path in it.
     async fn extent(&self, reference: &Reference, manifest_digest: Hash) -> Result<(i64, i64)> {
-        let Some(path) = reference.path() else {
-            let summary = manifest::summary(self.store(), manifest_digest).await?;
-            let summary = summary.ok_or_else(|| cannot(reference, "its files are gone"))?;
-            return Ok((count(summary.files), count(summary.bytes)));
-        };
-        let part = self.part(manifest_digest, path).await?;
-        part.ok_or_else(|| cannot(reference, "there is no such file or folder in it"))
+        let found = self.measure(reference, manifest_digest).await?;
+        found.ok_or_else(|| cannot(reference, "there is no such file or folder in it"))
+    }
+
+    /// The same; none where nothing is at the path.
+    async fn measure(
+        &self,
+        reference: &Reference,
+        manifest_digest: Hash,
+    ) -> Result<Option<(i64, i64)>> {
+        if let Some(path) = reference.path() {
+            return self.part(manifest_digest, path).await;
+        }
+        let summary = manifest::summary(self.store(), manifest_digest).await?;
+        let summary = summary.ok_or_else(|| cannot(reference, "its files are gone"))?;
+        Ok(Some((count(summary.files), count(summary.bytes))))
     }
 
     /// How many files and bytes lie at `path` of a manifest: a file, or all that is in a folder.

@@ -75,13 +75,26 @@ impl Control {
     }
 }
 
-/// What the record of an input keeps: `files` and `bytes` are how much less there is at its path.
+/// What the record of an input keeps: `files` and `bytes` are how much less there is at its path. None where the path lacks nothing.
 pub(crate) fn left_out(
     reference: &Reference,
     report: &Report,
     (files, bytes): (i64, i64),
-) -> LeftOut {
-    let lies_in = |path: &String| {
+) -> Option<LeftOut> {
+    // Where all is there again, it is kept that no check has said yet that it is whole.
+    (files > 0 || report.faulty.is_empty()).then(|| LeftOut {
+        files,
+        bytes,
+        paths: lost(reference, report)
+            .take(KEPT)
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// The damaged files at the path of a reference.
+fn lost<'a>(reference: &'a Reference, report: &'a Report) -> impl Iterator<Item = &'a str> {
+    let lies_in = move |path: &&str| {
         reference.path().is_none_or(|folder| {
             let rest = path.strip_prefix(folder);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -90,59 +103,75 @@ pub(crate) fn left_out(
     let paths = report
         .findings
         .iter()
-        .filter_map(|found| found.path.clone())
-        .filter(lies_in);
-    LeftOut {
-        files,
-        bytes,
-        paths: paths.take(KEPT).collect(),
+        .filter_map(|found| found.path.as_deref());
+    paths.filter(lies_in)
+}
+
+/// Why what is damaged cannot be used, and what to do.
+fn refusal(reference: &Reference, report: &Report) -> Error {
+    let again = again(reference);
+    let lost: Vec<&str> = lost(reference, report).collect();
+    let why = if report.is_broken {
+        format!("the list of its files is damaged, so that nothing of it can be read: {again}")
+    } else if report.is_sound() {
+        format!(
+            "files of it were missing or damaged; all are there again, and a full check (`cairn data verify … --full`) says whether they are \
+             whole. To use it before that, {ALLOW}"
+        )
+    } else if reference.path().is_some_and(|path| lost.contains(&path)) {
+        format!("it is missing or damaged itself: {again}")
+    } else if lost.is_empty() && report.more == 0 {
+        format!(
+            "none of its files, but others beside them are missing or damaged. Either {again}; or {ALLOW}: nothing of it is left out"
+        )
+    } else {
+        format!(
+            "{}. Either {again}; or {ALLOW}: they are left out then, and the record says so",
+            count(&lost, report.more)
+        )
+    };
+    cannot(reference, &why)
+}
+
+/// Why what is damaged cannot be used although that is allowed: nothing of it is whole.
+pub(crate) fn nothing_left(reference: &Reference) -> Error {
+    let again = again(reference);
+    cannot(
+        reference,
+        &format!("all of it is missing or damaged, so that nothing is left without that: {again}"),
+    )
+}
+
+/// What brings it back.
+fn again(reference: &Reference) -> &'static str {
+    match reference {
+        Reference::Version { .. } => {
+            "send the same files again, and let `cairn data verify … --full` look at it"
+        }
+        Reference::Outputs { .. } => "run the job again",
     }
 }
 
-fn refusal(reference: &Reference, report: &Report) -> Error {
-    let paths: Vec<String> = report
-        .findings
-        .iter()
-        .filter_map(|found| found.path.as_ref())
-        .map(|path| format!("{path:?}"))
-        .collect();
-    let again = match reference {
-        Reference::Version { .. } => {
-            "send the same files again, and let `cairn data verify … --full` look at it".to_owned()
-        }
-        Reference::Outputs { .. } => "run the job again".to_owned(),
-    };
-    if report.is_broken {
-        return cannot(
-            reference,
-            &format!(
-                "the list of its files is damaged, so that nothing of it can be read: {again}"
-            ),
-        );
-    }
-    if paths.is_empty() {
-        let why = "files of it were missing or damaged; all are there again, and a full check (`cairn data verify … --full`) says whether they are \
-             whole. To use it before that, allow it with `--allow-damaged` (`allow_damaged` in the API)";
-        return cannot(reference, why);
-    }
-    let count = paths.len() as u64 + report.more;
-    let named = paths[..paths.len().min(NAMED)].join(", ");
-    let more = count.saturating_sub(NAMED as u64);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    let (files, are) = if count == 1 {
+/// How it is allowed.
+const ALLOW: &str = "allow it as it is with `--allow-damaged` (`allow_damaged` in the API)";
+
+/// How many files are damaged, and the first of them.
+fn count(lost: &[&str], more: u64) -> String {
+    let all = lost.len() as u64 + more;
+    let (files, are) = if all == 1 {
         ("file", "is")
     } else {
         ("files", "are")
     };
-    cannot(
-        reference,
-        &format!(
-            "{count} {files} of it {are} missing or damaged: {named}{more}. Either {again}; or allow it as it is with `--allow-damaged` \
-             (`allow_damaged` in the API): they are left out then, and the record says so"
-        ),
-    )
+    let named: Vec<String> = lost
+        .iter()
+        .take(NAMED)
+        .map(|path| format!("{path:?}"))
+        .collect();
+    let rest = match all - named.len() as u64 {
+        0 => String::new(),
+        rest => format!(" and {rest} more"),
+    };
+    let named = named.join(", ");
+    format!("{all} {files} of it {are} missing or damaged: {named}{rest}")
 }

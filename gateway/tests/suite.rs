@@ -7,6 +7,7 @@ mod suite {
     mod batches;
     mod client;
     mod content;
+    mod damage;
     mod datasets;
     mod devices;
     mod exports;

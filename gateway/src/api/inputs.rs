@@ -109,8 +109,22 @@ pub(super) async fn readable_reference(
     text: &str,
 ) -> Result<Reference, ApiError> {
     let reference: Reference = text.parse()?;
+    may_read(app, principal, home, &reference).await?;
+    Ok(reference)
+}
+
+/// The same for one that was read.
+///
+/// # Errors
+/// Those of [`readable`].
+pub(super) async fn may_read(
+    app: &App,
+    principal: &Principal,
+    home: &str,
+    reference: &Reference,
+) -> Result<(), ApiError> {
     let project = reference.project().unwrap_or(home);
-    match &reference {
+    match reference {
         Reference::Outputs { number, .. } => {
             let number = number.to_string();
             authz::job(app, principal, Action::ReadJob, (project, &number)).await?;
@@ -119,7 +133,7 @@ pub(super) async fn readable_reference(
             authz::dataset(app, principal, Action::ReadDataset, (project, dataset)).await?;
         }
     }
-    Ok(reference)
+    Ok(())
 }
 
 /// Like [`readable`], for one input.

@@ -308,8 +308,9 @@ pub(crate) async fn rerun_job(
 ) -> Result<(StatusCode, Json<Job>), ApiError> {
     let job = authz::job(&app, &principal, Action::SubmitJob, (&project, &number)).await?;
     let rerun = body.map(|Json(rerun)| rerun).unwrap_or_default();
-    for reference in app.control().found_anew(&job.inputs).await? {
-        inputs::readable_reference(&app, &principal, &project, &reference).await?;
+    let anew = app.control().found_anew(job.project_id, &job.inputs);
+    for reference in anew.await? {
+        inputs::may_read(&app, &principal, &project, &reference).await?;
     }
     let again = control::jobs::Again {
         parameters: rerun.parameters,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    datasets::{digits, family},
+    datasets::{digits, family, sent},
     world::World,
 };
 
@@ -211,6 +211,81 @@ async fn an_export_tells_of_nothing_that_one_may_not_see_but_how_much_that_is() 
         }
         assert!(said.contains("hidden\":3"), "{format}: {said}");
     }
+}
+
+/// Names of things that a document tells of, and names that it only refers to.
+fn names(document: &Value) -> (Vec<String>, Vec<String>) {
+    let (mut told, mut meant) = (Vec::new(), Vec::new());
+    for (part, things) in document.as_object().unwrap() {
+        let things = things.as_object().unwrap();
+        match part.as_str() {
+            "prefix" => {}
+            "entity" | "activity" | "agent" => told.extend(things.keys().cloned()),
+            _ => {
+                let values = things.values().flat_map(|one| one.as_object().unwrap().values());
+                let names = values.filter_map(Value::as_str);
+                meant.extend(names.filter(|name| name.starts_with("cairn:")).map(str::to_owned));
+            }
+        }
+    }
+    (told, meant)
+}
+
+#[tokio::test]
+async fn an_export_that_ends_at_its_depth_says_so_and_refers_to_nothing_beyond() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    family(&world).await;
+    let path = "/api/v1/projects/vision/lineage?ref=digits:3&depth=1&format=";
+    let events = editor.get(&format!("{path}openlineage")).await.expect(200);
+    judge("openlineage", &events);
+    let text = events.to_string();
+    assert!(text.contains("\"more\":true"), "{text}");
+    assert!(!text.contains("vision#2"), "two steps away: {text}");
+    let document = editor.get(&format!("{path}prov")).await.expect(200);
+    judge("prov", &document);
+    assert!(document.to_string().contains("\"cairn:more\":true"));
+    let (told, meant) = names(&document);
+    for name in &meant {
+        assert!(told.contains(name), "{name} is not told of");
+    }
+    let whole = lineage(editor, "digits:3", "prov").await;
+    assert!(names(&whole).0.len() > told.len());
+}
+
+#[tokio::test]
+async fn odd_characters_come_through_exports_as_they_are() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    let odd = "\"naïve\" </script> \\ 雪\u{2028}'%#?&\tx";
+    let upload = sent(editor, "outputs", &[("odd \"雪\" #%.txt", "1")]).await;
+    digits(editor).await;
+    let version = json!({"upload_id": upload, "message": format!("{odd}\nsecond line")});
+    let versions = "/api/v1/projects/vision/datasets/digits/versions";
+    editor.post(versions, version).await.expect(201);
+    let job = json!({
+        "name": odd, "command": ["true", odd], "parameters": {"text": odd}, "snapshot_id": world.snapshot.to_string(),
+        "inputs": [{"ref": "digits:2"}],
+    });
+    let jobs = "/api/v1/projects/vision/jobs";
+    editor.post(jobs, job).await.expect(201);
+
+    let events = lineage(editor, "digits:2", "openlineage").await;
+    judge("openlineage", &events);
+    let events = events.as_array().unwrap();
+    let run = events.iter().find(|one| one.get("run").is_some()).unwrap();
+    assert_eq!(run["job"]["name"], format!("vision/{odd}"));
+    let facets = &run["run"]["facets"];
+    assert_eq!(facets["cairn_run"]["command"][1], odd);
+    assert_eq!(facets["executionParameters"]["parameters"][0]["value"], odd);
+    let sent = events.iter().find(|one| one.get("dataset").is_some());
+    let told = &sent.unwrap()["dataset"]["facets"]["documentation"]["description"];
+    assert_eq!(*told, format!("{odd}\nsecond line"));
+
+    let document = lineage(editor, "digits:2", "prov").await;
+    judge("prov", &document);
+    let activities = document["activity"].as_object().unwrap();
+    assert!(activities.values().any(|one| one["cairn:name"] == odd));
 }
 
 #[tokio::test]

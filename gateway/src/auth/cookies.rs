@@ -66,6 +66,14 @@ mod tests {
     }
 
     #[test]
+    fn another_cookie_may_have_bytes_beyond_ascii() {
+        let mut headers = HeaderMap::new();
+        let line = HeaderValue::from_bytes(b"name=J\xf6rg; cairn_session=yes");
+        headers.append(header::COOKIE, line.unwrap());
+        assert_eq!(single(&headers, "cairn_session"), Some("yes"));
+    }
+
+    #[test]
     fn a_tossed_second_cookie_makes_both_worthless() {
         let tossed = headers(&["cairn_session=evil; cairn_session=mine"]);
         assert_eq!(single(&tossed, "cairn_session"), None);

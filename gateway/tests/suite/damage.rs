@@ -35,7 +35,8 @@ fn unreadable(path: &Path) {
 
 async fn run(world: &World, reference: &str, allow: bool) -> Reply {
     let input = json!({"ref": reference, "allow_damaged": allow});
-    let job = json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [input]});
+    let job =
+        json!({"command": ["true"], "snapshot_id": world.snapshot.to_string(), "inputs": [input]});
     world.client("editor").post(JOBS, job).await
 }
 
@@ -118,7 +119,10 @@ async fn what_is_said_of_an_input_with_a_path_is_of_what_lies_there() {
     says(&beside, "none of its files, but others");
     let taken = run(&world, "digits:2/a", true).await.expect(201);
     let input = &taken["inputs"][0];
-    assert_eq!((&input["left_out"], &input["files"]), (&Value::Null, &json!(1)));
+    assert_eq!(
+        (&input["left_out"], &input["files"]),
+        (&Value::Null, &json!(1))
+    );
 }
 
 #[tokio::test]

@@ -222,9 +222,15 @@ fn names(document: &Value) -> (Vec<String>, Vec<String>) {
             "prefix" => {}
             "entity" | "activity" | "agent" => told.extend(things.keys().cloned()),
             _ => {
-                let values = things.values().flat_map(|one| one.as_object().unwrap().values());
+                let values = things
+                    .values()
+                    .flat_map(|one| one.as_object().unwrap().values());
                 let names = values.filter_map(Value::as_str);
-                meant.extend(names.filter(|name| name.starts_with("cairn:")).map(str::to_owned));
+                meant.extend(
+                    names
+                        .filter(|name| name.starts_with("cairn:"))
+                        .map(str::to_owned),
+                );
             }
         }
     }

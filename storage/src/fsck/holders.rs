@@ -171,10 +171,16 @@ mod tests {
         write(&fixture.folder("two"), "b", "b");
         let one = snap(store, &fixture, "one").await;
         let two = snap(store, &fixture, "two").await;
-        let place = |digest| store.files().place(crate::objects::Space::Manifests, digest);
+        let place = |digest| {
+            store
+                .files()
+                .place(crate::objects::Space::Manifests, digest)
+        };
         unreadable(&place(&one));
         let damaged = BTreeSet::from([Hash::of(b"a"), Hash::of(b"b")]);
-        let held = Held::default().look(store, &damaged, &Pace::default()).await;
+        let held = Held::default()
+            .look(store, &damaged, &Pace::default())
+            .await;
         let held = held.unwrap();
         assert_eq!((held.unread, held.holders.len()), (1, 1));
         assert_eq!(held.holders[0].manifest_digest, two);

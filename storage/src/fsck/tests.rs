@@ -252,7 +252,11 @@ async fn a_restored_home_does_not_vouch_for_what_was_put_aside() {
         owner: None,
         keep_aside: None,
     };
-    let restore = async || crate::homes::restore(store, &target, how.clone()).await.unwrap();
+    let restore = async || {
+        crate::homes::restore(store, &target, how.clone())
+            .await
+            .unwrap()
+    };
     restore().await;
     std::fs::remove_file(store.objects().path(&Hash::of(b"a")).unwrap()).unwrap();
     let digest = taken.summary.manifest_digest;
@@ -261,7 +265,10 @@ async fn a_restored_home_does_not_vouch_for_what_was_put_aside() {
     // It has the file still, by a link to the older copy.
     restore().await;
     assert_eq!(std::fs::read(target.join("a")).unwrap(), b"a");
-    assert_eq!(take(&target, "home-b").await.summary.manifest_digest, digest);
+    assert_eq!(
+        take(&target, "home-b").await.summary.manifest_digest,
+        digest
+    );
     let report = verify(store, digest, Mode::Full).await.unwrap();
     assert!(report.is_sound(), "{:?}", report.findings);
 }

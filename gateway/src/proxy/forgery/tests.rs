@@ -5,7 +5,7 @@ const OURS: &str = "http://a.localhost:8000";
 fn judge(method: &Method, upgrade: bool, file: bool, pairs: &[(&'static str, &str)]) -> bool {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
-        headers.append(*name, value.parse().unwrap());
+        headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     check(&Attempt {
         method,
@@ -158,4 +158,20 @@ fn a_file_needs_a_page_of_its_own_or_the_address_bar() {
     ));
     assert!(!judge(&Method::GET, false, true, &[]));
     assert!(judge(&Method::GET, false, false, &[]));
+}
+
+#[test]
+fn a_page_of_ours_may_have_an_address_beyond_ascii() {
+    for (referer, is_ours) in [
+        ("http://a.localhost:8000/w/1/ü", true),
+        ("http://a.localhost:8000ü", false),
+        ("http://a.localhost:8000ü/w/1/", false),
+    ] {
+        let said = [("referer", referer)];
+        assert_eq!(
+            judge(&Method::GET, false, true, &said),
+            is_ours,
+            "{referer}"
+        );
+    }
 }

@@ -1,6 +1,6 @@
-use crate::datasets::{NewDataset, Visibility, create};
 use super::*;
 use crate::capture::testing::{Fixture, write};
+use crate::datasets::{NewDataset, Visibility, create};
 use crate::snapshot::{self, Options};
 
 async fn summary(fixture: &Fixture, name: &str) -> Summary {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use control::Layout;
 use storage::{
-    backup::{self, Incoming, Restored, Target},
+    backup::{self, AbsentHome, Incoming, Restored, Target},
     clock::System,
 };
 
@@ -50,46 +50,48 @@ pub(crate) struct Args {
 /// Restores the backup: all of it, or, when it is cut off, to where the same command goes on.
 pub(crate) fn run(args: &Args, json: bool) -> Result<ExitCode> {
     let source = source(&args.file)?;
-    let incoming = Incoming::open(source)
-        .with_context(|| format!("{} cannot be restored", args.file.display()))?;
-    let folder = DataFolder::open(args.data_dir.as_deref())?;
-    let config = Config::load(args.config.as_deref(), folder.path(), None)?;
-    let _lock = folder.lock()?;
-    let marker = folder.path().join(service::RESTORING);
-    if !backup::is_begun(&marker) {
-        check_empty(folder.path())?;
+    let cannot = || format!("{} cannot be restored", args.file.display());
+    let incoming = Incoming::open(source).with_context(cannot)?;
+    let data = args.data_dir.as_deref();
+    // Where nobody ever served it there is nothing to lock, and nothing is made before it is known that the backup may be restored there.
+    let served = DataFolder::find(data)?;
+    let lock = served.map(|folder| folder.lock()).transpose()?;
+    let place = DataFolder::place(data)?;
+    let target = target(args, &place)?;
+    if !backup::is_begun(&target.marker) {
+        check_empty(&place)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("no threads can be started")?;
-    let restored = runtime.block_on(restore(&config, &folder, marker, incoming))?;
-    tell(&folder, &restored, json)?;
+    let check = backup::check(&target, &incoming);
+    runtime.block_on(check).with_context(cannot)?;
+    let folder = DataFolder::open(data)?;
+    let _lock = lock.map_or_else(|| folder.lock(), Ok)?;
+    let restored = runtime.block_on(restore(&folder, target, incoming));
+    tell(&folder, &restored.with_context(cannot)?, json)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn restore(
-    config: &Config,
-    folder: &DataFolder,
-    marker: PathBuf,
-    incoming: Incoming,
-) -> Result<Restored> {
-    let machine_id = incoming.header().machine_id;
-    let target = Target {
-        url: config.database_url(folder.path())?,
+fn target(args: &Args, data: &Path) -> Result<Target> {
+    let config = Config::load(args.config.as_deref(), data, None)?;
+    Ok(Target {
+        url: config.database_url(data)?,
         clock: Arc::new(System),
-        marker,
-    };
+        store: Layout::new(data).store(),
+        marker: data.join(service::RESTORING),
+    })
+}
+
+async fn restore(folder: &DataFolder, target: Target, incoming: Incoming) -> Result<Restored> {
+    let machine_id = incoming.header().machine_id;
     let begun = backup::begin(target, incoming).await?;
-    let layout = Layout::new(folder.path());
-    let store = service::open_store(config, &layout, begun.db().clone())
-        .await
-        .context("the object store cannot be opened")?;
     // Homes and jobs are recorded as being on it.
     if let Some(id) = machine_id {
         folder.write("machine-id", &format!("{id}\n"))?;
     }
-    begun.fill(&store).await.context("it is not restored")
+    Ok(begun.fill().await?)
 }
 
 fn check_empty(data: &Path) -> Result<()> {
@@ -97,7 +99,12 @@ fn check_empty(data: &Path) -> Result<()> {
         let path = data.join(name);
         let is_empty = match fs::read_dir(&path) {
             Ok(mut there) => there.next().is_none(),
-            Err(_) => !path.exists(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            // Not a folder.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => false,
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot be read", path.display()));
+            }
         };
         ensure!(
             is_empty,
@@ -142,7 +149,7 @@ fn tell(folder: &DataFolder, restored: &Restored, json: bool) -> Result<()> {
         folder.path().display(),
         clock::iso(restored.header.created_ms)
     ));
-    let settled = restored.settled;
+    let settled = &restored.settled;
     if settled.jobs + settled.workspaces > 0 {
         output::note(format!(
             "What ran then does not run any more: jobs: {}, workspaces: {}.",
@@ -165,6 +172,26 @@ fn tell(folder: &DataFolder, restored: &Restored, json: bool) -> Result<()> {
             settled.damaged
         ));
     }
+    for home in &settled.homes {
+        output::note(absent(home));
+    }
     output::note("Everybody signs in again. Start the server with `cairn serve` or `cairn up`.");
     Ok(())
+}
+
+/// What is to be known of a home before its workspace starts.
+fn absent(home: &AbsentHome) -> String {
+    let name = &home.name;
+    let saved = home.saved_ms.map(clock::iso);
+    match (&home.machine, saved) {
+        (Some(machine), Some(saved)) => format!(
+            "The home of {name} lies on {machine}, and is in the backup as it was saved at {saved}. It comes from there once that worker is back."
+        ),
+        (Some(machine), None) => format!(
+            "The home of {name} lies on {machine}, and is not in the backup: without that worker it cannot be had."
+        ),
+        (None, _) => format!(
+            "The home of {name} was never saved, and is not in the backup: the workspace begins with an empty one."
+        ),
+    }
 }

@@ -69,9 +69,8 @@ fn whole(config: &Config, folder: &DataFolder) -> Result<String> {
 /// Puts control together over a data directory.
 pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Control> {
     let data = folder.path();
-    let layout = Layout::new(data);
     let db = open_db(config, folder).await?;
-    let store = open_store(config, &layout, db.clone())
+    let store = Store::open(&Layout::new(data).store(), db.clone())
         .await
         .context("the object store cannot be opened")?;
     let key_file = config
@@ -90,11 +89,6 @@ pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Cont
         parts,
         settings(config, data, &runtimes(config, folder)?)?,
     ))
-}
-
-/// Opens the store of a data directory.
-pub(crate) async fn open_store(_config: &Config, layout: &Layout, db: Db) -> Result<Store> {
-    Ok(Store::open(&layout.store(), db).await?)
 }
 
 /// This host as a machine; `api_url` is where work reaches the API, if not at the public address.

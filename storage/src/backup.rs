@@ -3,7 +3,7 @@
 //! A backup is a tar archive that any tar can read (`docs/operations.md` describes it):
 //!
 //! ```text
-//! backup.json                      what it is: the format, the version of Cairn and of its tables, how much comes
+//! backup.json                      what it is: the format, the version of Cairn and of its tables, how many rows come
 //! database/TABLE.jsonl             the rows of a table, one JSON object a line; tables that others refer to come first
 //! store/manifests/HH/…             nodes of manifests, by their digests, as the store has them
 //! store/objects/HH/…               contents, by their hashes
@@ -26,6 +26,7 @@ use crate::objects::{Hash, Space};
 mod archive;
 mod contents;
 mod incoming;
+mod lines;
 mod load;
 mod receive;
 mod restore;
@@ -37,13 +38,16 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use crate::homes::AbsentHome;
 pub use incoming::Incoming;
-pub use restore::{Begun, Restored, Target, begin, is_begun};
+pub use restore::{Begun, Restored, Target, begin, check, is_begun};
 pub use settle::Settled;
 pub use write::{Options, Written, write};
 
 /// The format that this program writes, and the only one that it reads.
 pub const FORMAT: u32 = 1;
+/// The tables of the first version of Cairn that made backups.
+const OLDEST_SCHEMA: i64 = 10;
 
 const HEADER: &str = "backup.json";
 const ROWS: &str = "database/";
@@ -85,10 +89,6 @@ pub struct Header {
     pub machine_id: Option<MachineId>,
     /// The tables in the order in which they come.
     pub tables: Vec<Table>,
-    /// How many nodes of manifests the records name.
-    pub manifests: u64,
-    /// How many contents the records name.
-    pub objects: u64,
 }
 
 /// How much of a table there is.

@@ -79,24 +79,42 @@ impl Db {
         Self::over(url, clock, open::existing(url).await?).await
     }
 
+    /// Opens a database to look at, whoever's it is: nothing is made or changed, nor told of what others write. None where its file is missing.
+    pub(crate) async fn look(url: &str, clock: Arc<dyn Clock>) -> Result<Option<Self>> {
+        let Some(pools) = open::look(url).await? else {
+            return Ok(None);
+        };
+        let (news, _) = channel::channel(0);
+        let watcher = tokio::spawn(std::future::ready(()));
+        Ok(Some(Self::of(pools, clock, (news, watcher))))
+    }
+
     async fn over(url: &str, clock: Arc<dyn Clock>, pools: open::Pools) -> Result<Self> {
         let newest = watch::newest(&pools.readers).await?;
         let (news, _) = channel::channel(newest);
         let listen = (pools.backend == Backend::Postgres).then(|| url.to_owned());
         let watcher = tokio::spawn(watch::watch(pools.readers.clone(), news.clone(), listen));
+        Ok(Self::of(pools, clock, (news, watcher)))
+    }
+
+    fn of(
+        pools: open::Pools,
+        clock: Arc<dyn Clock>,
+        (news, watcher): (channel::Sender<i64>, tokio::task::JoinHandle<()>),
+    ) -> Self {
         let open::Pools {
             backend,
             readers,
             writer,
         } = pools;
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             backend,
             readers,
             writer,
             clock,
             news,
             watcher,
-        })))
+        }))
     }
 
     /// The URL of the SQLite database in the file `path`.

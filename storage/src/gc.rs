@@ -34,6 +34,7 @@ mod roots;
 mod stuck;
 mod sweep;
 mod tie;
+mod walk;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,7 +46,8 @@ pub use report::{Age, Report, Tally};
 pub(crate) use holders::{HELD_OBJECTS, ROOTS};
 pub(crate) use marks::{Marked, Marks, Need};
 pub(crate) use records::newest as newest_cycle;
-pub(crate) use tie::{belongs, tie};
+pub(crate) use tie::{belongs, tie, tie_anew};
+pub(crate) use walk::Walk;
 
 /// How a cycle goes about it.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ mod attributes;
 mod places;
 mod records;
 mod restore;
+mod restored;
 mod retention;
 mod take;
 #[cfg(test)]
@@ -30,11 +31,12 @@ mod view;
 mod walk;
 
 pub use places::{HomePlace, place, places};
-pub(crate) use records::restored;
 pub use records::{
     HomeConflict, HomeCopy, HomeRecord, HomeRun, HomeSnapshot, accept, add_conflict, adopt, begin,
     copies, forget_all, forget_copy, get, leftover, measured, newest, record, save, snapshots,
 };
+pub use restored::AbsentHome;
+pub(crate) use restored::{absent, make_room, restored};
 pub use usage::{Usage, measure};
 pub use view::{HomeView, views};
 

@@ -253,10 +253,38 @@ fn a_restore_that_is_killed_keeps_servers_away_until_it_is_finished() {
         assert_eq!(said.code, 1);
         assert!(said.err.contains("was cut off"), "{words:?}: {}", said.err);
     }
-    let done = restore(folder.path(), &file).output().unwrap();
+    let mut done = restore(folder.path(), &file);
+    let done = done.arg("--json").output().unwrap();
     assert!(done.status.success(), "{done:?}");
+    let told = String::from_utf8(done.stdout).unwrap();
+    for key in ["manifests", "objects", "homes"] {
+        assert_eq!(told.matches(&format!("\"{key}\":")).count(), 1, "{told}");
+    }
     let users = rig.cairn(&["user", "ls", "--json", "--data-dir", data]);
     assert_eq!(users.json()["items"][0]["name"], "admin");
+}
+
+#[test]
+fn what_is_not_in_a_backup_is_told_by_its_status() {
+    let rig = Rig::signed_in();
+    rig.write("../scans/a.txt", "the only one");
+    assert_eq!(rig.cairn(&["data", "push", "digits", "../scans"]).code, 0);
+    let hash = blake3::hash(b"the only one").to_hex();
+    let object = rig
+        .data()
+        .join("store/objects")
+        .join(&hash[..2])
+        .join(&hash[2..]);
+    fs::remove_file(object).unwrap();
+    let data = rig.data();
+    let said = rig.cairn(&["backup", "x.tar", "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert!(
+        said.err.contains("1 object of what is in use"),
+        "{}",
+        said.err
+    );
+    assert!(rig.path("x.tar").exists());
 }
 
 #[test]
@@ -295,7 +323,22 @@ fn what_cannot_be_is_refused_with_what_to_do() {
         &["restore", file, "--data-dir", "used"],
         "homes is not empty",
     );
-    assert!(!rig.path("new").exists(), "nothing is made for rubbish");
+    rig.write("used.toml", &format!("database = {:?}\n", rig.database()));
+    let into_used = [
+        "restore",
+        file,
+        "--data-dir",
+        "new",
+        "--config",
+        "used.toml",
+    ];
+    refused(&into_used, "the database is not empty");
+    assert!(
+        !rig.path("new").exists(),
+        "nothing is made for what is refused"
+    );
+    let there = fs::read_dir(rig.path("used")).unwrap().count();
+    assert_eq!(there, 1, "nothing is made beside what is there");
 
     // Whoever takes it may go away, or have no room.
     let mut gone = rig.command(&["backup", "-", "--data-dir", data]);

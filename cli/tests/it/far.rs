@@ -1,7 +1,7 @@
 //! A second machine for tests: a worker with a data directory of its own, beside the server's.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -42,20 +42,8 @@ impl Worker {
         // As the supervisors' command lines say it.
         let data = data.canonicalize().unwrap();
         std::fs::write(data.join("cairn.toml"), config).unwrap();
-        let token = data.join("token");
-        std::fs::write(&token, added.json()["token"].as_str().unwrap()).unwrap();
-        let mut command = rig.command(&[
-            "worker",
-            "--url",
-            &rig.url(),
-            "--token-file",
-            token.to_str().unwrap(),
-            "--label",
-            "far",
-            "--data-dir",
-            data.to_str().unwrap(),
-        ]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        std::fs::write(data.join("token"), added.json()["token"].as_str().unwrap()).unwrap();
+        let mut command = command(rig, &data);
         let process = command.spawn().unwrap();
         let mut down = rig.command(&["down", "--data-dir", data.to_str().unwrap()]);
         down.stderr(Stdio::null());
@@ -74,6 +62,14 @@ impl Worker {
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Goes on as the same machine of another server, one that was restored from a backup.
+    pub(crate) fn follow(&mut self, rig: &Rig) {
+        self.kill();
+        (self.url, self.command) = (rig.url(), command(rig, &self.data));
+        self.start_again();
+        self.is_online(rig, true);
     }
 
     /// Starts it after it was killed.
@@ -99,6 +95,23 @@ impl Worker {
             ((found["state"] == "online") == online).then_some(())
         });
     }
+}
+
+/// The worker with its data in a directory, for a server.
+fn command(rig: &Rig, data: &Path) -> Command {
+    let mut command = rig.command(&[
+        "worker",
+        "--url",
+        &rig.url(),
+        "--token-file",
+        data.join("token").to_str().unwrap(),
+        "--label",
+        "far",
+        "--data-dir",
+        data.to_str().unwrap(),
+    ]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 /// The worker's machine in what `cairn machines` prints.

@@ -124,13 +124,7 @@ fn a_move_off_a_machine_that_is_out_of_reach_asks_first_and_keeps_what_comes_bac
     });
     bed.move_to("far");
     assert_eq!(bed.read("latest"), "written meanwhile");
-    let home = bed.home();
-    let kept: Vec<PathBuf> = (fs::read_dir(&home).unwrap().flatten())
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("conflict-"))
-        .map(|entry| entry.path().join("work/latest"))
-        .collect();
-    assert_eq!(kept.len(), 1, "{kept:?}");
-    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), "not saved");
+    assert_eq!(bed.kept("latest"), ["not saved"]);
 }
 
 /// What people may ask, in any order and at the same time.
@@ -219,6 +213,54 @@ fn a_home_that_is_gone_from_its_machine_is_restored() {
     bed.is_furnished();
 }
 
+#[test]
+fn a_home_on_a_worker_that_is_newer_than_the_backup_is_moved_as_it_is_there() {
+    let Some(mut bed) = Bed::new() else { return };
+    bed.start_on("far");
+    bed.write("latest", "in the backup");
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    let backup = bed.backup();
+    bed.start_on("far");
+    bed.write("latest", "since");
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    let _first = bed.restore(&backup);
+    bed.start_on("local");
+    assert_eq!(bed.read("latest"), "since");
+}
+
+#[test]
+fn a_home_that_went_to_a_worker_after_the_backup_is_kept_there() {
+    let Some(mut bed) = Bed::new() else { return };
+    bed.start_on("local");
+    bed.write("latest", "in the backup");
+    let backup = bed.backup();
+    bed.move_to("far");
+    bed.write("latest", "since");
+    assert_eq!(bed.rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    let _first = bed.restore(&backup);
+    bed.start_on("local");
+    assert_eq!(bed.read("latest"), "in the backup");
+    bed.move_to("far");
+    assert_eq!(bed.read("latest"), "in the backup");
+    assert_eq!(bed.kept("latest"), ["since"]);
+}
+
+#[test]
+fn a_home_that_was_never_saved_and_is_gone_keeps_no_workspace_from_starting_elsewhere() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in_with(TYPES);
+    let id = create(&rig);
+    // With one machine nothing is saved.
+    let start = ["ws", "start", "lab", "--machine", "local", "--wait"];
+    assert_eq!(rig.cairn(&start).code, 0);
+    assert_eq!(rig.cairn(&["ws", "stop", "lab", "--wait"]).code, 0);
+    fs::remove_dir_all(rig.data().join("homes").join(&id)).unwrap();
+    let worker = Worker::start_with(&rig, CARD);
+    Bed { worker, rig, id }.start_on("far");
+}
+
 /// A server, a second machine, and a workspace that was never started.
 struct Bed {
     // Dropped before what it stands on.
@@ -235,9 +277,7 @@ impl Bed {
         }
         let rig = Rig::signed_in_with(TYPES);
         let worker = Worker::start_with(&rig, CARD);
-        let made = rig.cairn(&["ws", "create", "lab", "--env", "lab", "--json"]);
-        assert_eq!(made.code, 0, "{}", made.err);
-        let id = made.json()["id"].as_str().unwrap().to_owned();
+        let id = create(&rig);
         Some(Self { worker, rig, id })
     }
 
@@ -289,6 +329,35 @@ impl Bed {
         fs::read_to_string(self.home().join("work").join(name)).unwrap()
     }
 
+    /// What a file was in each home that lay where this one came to.
+    fn kept(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.home()).unwrap().flatten();
+        entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("conflict-"))
+            .map(|entry| fs::read_to_string(entry.path().join("work").join(name)).unwrap())
+            .collect()
+    }
+
+    fn backup(&self) -> PathBuf {
+        let file = self.rig.path("../backup.tar");
+        let data = self.rig.data();
+        let said = self.rig.cairn(&[
+            "backup",
+            file.to_str().unwrap(),
+            "--data-dir",
+            data.to_str().unwrap(),
+        ]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        file
+    }
+
+    /// Goes on with a server that is restored from a backup, and the same worker. Returns the server before, on whose disk the worker is.
+    fn restore(&mut self, backup: &Path) -> Rig {
+        let first = std::mem::replace(&mut self.rig, Rig::restored(backup, TYPES, false));
+        self.worker.follow(&self.rig);
+        first
+    }
+
     /// A program, a link and a name that is no text: what a plain copy might lose.
     fn furnish(&self) {
         let work = self.home().join("work");
@@ -324,6 +393,13 @@ impl Bed {
     fn supervisors_of(&self, id: &str) -> usize {
         super::rig::supervisors(&[&self.rig.data(), &self.worker.data], id)
     }
+}
+
+/// Makes the workspace; returns its id.
+fn create(rig: &Rig) -> String {
+    let made = rig.cairn(&["ws", "create", "lab", "--env", "lab", "--json"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    made.json()["id"].as_str().unwrap().to_owned()
 }
 
 /// As `CAIRN_TEST_SEED` says, to do again what went wrong.

@@ -213,6 +213,12 @@ impl Rig {
         self.folder.path().join("data")
     }
 
+    /// The URL of the database of a server that was not restored.
+    pub(crate) fn database(&self) -> String {
+        let file = || format!("sqlite://{}", self.data().join("cairn.db").display());
+        Schema::of(self.folder.path()).map_or_else(file, |schema| schema.url())
+    }
+
     /// The command line's own folder.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home/cairn")

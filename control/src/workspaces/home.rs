@@ -70,17 +70,26 @@ pub(super) async fn ready(
 ) -> Result<()> {
     let (db, id) = (control.db(), workspace.id);
     let mut copies = homes::copies(db, id).await?;
-    let accepted = accepted(control, &copies, id).await?;
+    let mut accepted = accepted(control, &copies, id).await?;
     let mut next = plan(&copies, accepted, machine.id());
     if let Plan::Save(source, fence) = next {
-        start::phase(control, workspace, Phase::Saving).await?;
         let source = source_of(control, source)?;
-        save(control, &*source, workspace, (fence, true)).await?;
-        copies = homes::copies(db, id).await?;
+        if source.has_home(id).await? {
+            start::phase(control, workspace, Phase::Saving).await?;
+            save(control, &*source, workspace, (fence, true)).await?;
+            copies = homes::copies(db, id).await?;
+        } else {
+            accepted = left(control, id).await?;
+            if accepted.is_none() {
+                copies.clear();
+            }
+        }
         next = plan(&copies, accepted, machine.id());
     }
     if next == Plan::Use
-        && let Some(from) = lost(control, machine, &copies, id).await?
+        && !copies.is_empty()
+        && !machine.has_home(id).await?
+        && let Some(from) = left(control, id).await?
     {
         next = Plan::Restore(from, None);
     }
@@ -107,16 +116,9 @@ pub(super) async fn ready(
     }
 }
 
-/// The newest snapshot of a home that should be on this machine and is not: somebody removed it, or its disk is another one.
-async fn lost(
-    control: &Control,
-    machine: &dyn Machine,
-    copies: &[HomeCopy],
-    id: WorkspaceId,
-) -> Result<Option<HomeSnapshotId>> {
-    if copies.is_empty() || machine.has_home(id).await? {
-        return Ok(None);
-    }
+/// What is left of a home that should be on a machine and is not: somebody removed it, its disk is another one, or it was not in the backup from
+/// which the server was restored. Its newest snapshot; without one the workspace begins anew.
+async fn left(control: &Control, id: WorkspaceId) -> Result<Option<HomeSnapshotId>> {
     let newest = homes::newest(control.db(), id).await?;
     tracing::warn!(workspace.id = %id, restored = newest.is_some(), "a home is gone from its machine");
     Ok(newest.map(|newest| newest.id))
@@ -171,9 +173,17 @@ async fn restore(
     control: &Control,
     machine: &dyn Machine,
     workspace: &Workspace,
-    (from, keep_aside): (HomeSnapshotId, Option<String>),
+    (from, mut keep_aside): (HomeSnapshotId, Option<String>),
 ) -> Result<()> {
     start::phase(control, workspace, Phase::Moving).await?;
+    if let Some(name) = &keep_aside {
+        // After a restore of the server it is not known whether anything lies there.
+        if machine.has_home(workspace.id).await? {
+            note_conflict(control, machine, workspace, name).await?;
+        } else {
+            keep_aside = None;
+        }
+    }
     let snapshot = homes::get(control.db(), from)
         .await?
         .ok_or_else(|| Error::not_found("the snapshot of the home is not there"))?;
@@ -182,16 +192,23 @@ async fn restore(
         manifest_digest: snapshot.manifest_digest,
         attributes_hash: snapshot.attributes_hash,
         uid_slot: Some(control.uid_slot(workspace.user_id).await?),
-        keep_aside: keep_aside.clone(),
+        keep_aside,
     };
     machine.restore_home(workspace.id, &source).await?;
     crash::point("move: restored");
-    let Some(name) = keep_aside else {
-        return Ok(());
-    };
-    tracing::warn!(workspace.id = %workspace.id, name, "files that were not saved when their machine was given up were put into the home");
+    Ok(())
+}
+
+/// Records that what lies on a machine, and may not be saved, is put into the home under a name: before it is done, so that it is told whatever happens.
+async fn note_conflict(
+    control: &Control,
+    machine: &dyn Machine,
+    workspace: &Workspace,
+    name: &str,
+) -> Result<()> {
+    tracing::warn!(workspace.id = %workspace.id, name, "files that were not saved when their machine was given up are put into the home");
     let conflict = &HomeConflict {
-        name,
+        name: name.to_owned(),
         machine_id: machine.id(),
         created_ms: control.db().now_ms(),
     };

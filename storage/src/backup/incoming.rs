@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
-use super::{FORMAT, HEADER, Header};
+use super::{FORMAT, HEADER, Header, OLDEST_SCHEMA};
 use crate::db::newest_version;
 use crate::objects::{Hash, io_error};
 use crate::{Error, Result};
@@ -53,6 +53,12 @@ impl Incoming {
             )));
         }
         let header: Header = serde_json::from_value(said).map_err(|_| no_backup())?;
+        if header.schema < OLDEST_SCHEMA {
+            return Err(Error::invalid(format!(
+                "this backup is of tables of version {}, from before there were backups: it is damaged. Take another copy of it, or an older backup",
+                header.schema
+            )));
+        }
         if header.schema > newest_version() {
             return Err(Error::invalid(format!(
                 "this backup is of Cairn {} with tables of version {}; this one, {}, knows those up to {}: restore with a newer Cairn",
@@ -201,11 +207,13 @@ fn unread(error: io::Error) -> Error {
 }
 
 pub(super) fn cut_short() -> Error {
-    Error::invalid("the backup is cut short: its end is missing. Nothing was restored of it")
+    Error::invalid(
+        "the backup is cut short: its end is missing. Nothing was restored of it. Take another copy of it, or an older backup",
+    )
 }
 
 pub(super) fn damaged(what: &str) -> Error {
     Error::invalid(format!(
-        "the backup is damaged: {what}. Nothing was restored of it"
+        "the backup is damaged: {what}. Nothing was restored of it. Take another copy of it, or an older backup"
     ))
 }

@@ -1,23 +1,23 @@
 //! Puts rows that came with a backup into an empty database, in one transaction.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::lines::Lines;
 use super::rows::file;
 use super::tables::OWN;
 use super::{Header, LOST, Lost, Table};
 use crate::audit;
 use crate::db::{Column, Db, Tx, execute, insert, optional, sql};
-use crate::objects::io_error;
+use crate::homes;
 use crate::{Error, Result};
 
-/// Rows that one statement inserts.
+/// Rows that one statement inserts, unless they are long.
 const ROWS: usize = 64;
+/// Rows of so many bytes together are not held any longer.
+const ROWS_BYTES: usize = 4 << 20;
 /// How far numbers of events jump: those that were given out after the backup are none that a follower could take for newer ones.
 const JUMP: i64 = 1 << 32;
 /// How far the fencing numbers of workspaces jump: a run that was begun after the backup has none that is given out again.
@@ -37,14 +37,21 @@ pub(super) enum State {
     Other(String),
 }
 
-/// What there is, seen by the restore `id`.
+/// What there is, seen by the restore `id`; in whoever's database.
 pub(super) async fn state(db: &Db, id: &str) -> Result<State> {
-    let text = "SELECT CAST(1 AS BIGINT) FROM audit WHERE action = $1 AND subject = $2";
-    let loaded = sql(text).bind(ACTION).bind(id.to_owned());
-    if optional::<i64>(db, loaded).await?.is_some() {
-        return Ok(State::Loaded);
+    let tables = db.tables().await?;
+    if db.version().await?.is_none() {
+        let first = tables.into_iter().next();
+        return Ok(first.map_or(State::Empty, State::Other));
     }
-    for table in db.tables().await? {
+    if tables.iter().any(|table| table == "audit") {
+        let text = "SELECT CAST(1 AS BIGINT) FROM audit WHERE action = $1 AND subject = $2";
+        let loaded = sql(text).bind(ACTION).bind(id.to_owned());
+        if optional::<i64>(db, loaded).await?.is_some() {
+            return Ok(State::Loaded);
+        }
+    }
+    for table in tables {
         if !OF_ITSELF.contains(&table.as_str()) && db.has_rows(&table).await? {
             return Ok(State::Other(table));
         }
@@ -61,12 +68,6 @@ pub(super) async fn has_lost(db: &Db, id: &str) -> Result<bool> {
     Ok(detail.is_none_or(|detail| detail["lost"] != 0))
 }
 
-/// Forgets which store the database belongs to: that of a restore that was given up. Only for one that is empty.
-pub(super) async fn untie(db: &Db) -> Result<()> {
-    let work = |mut tx: Tx| async move { execute(&mut tx, sql("DELETE FROM own_store")).await };
-    db.write(work).await.map(|_| ())
-}
-
 /// Loads the rows in `folder`: all of them, or none.
 ///
 /// # Errors
@@ -77,7 +78,8 @@ pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> R
     for Table { name, .. } in &header.tables {
         if !known.contains(name) {
             return Err(Error::invalid(format!(
-                "the backup has a table {name}, which this version of Cairn does not know"
+                "the backup has a table {name}, which this version of Cairn does not know: restore with Cairn {}, which made it. Nothing was restored",
+                header.cairn
             )));
         }
         columns.insert(name.as_str(), db.columns(name).await?);
@@ -89,11 +91,13 @@ pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> R
             let loaded = table(&mut tx, (name, &columns[name.as_str()]), folder).await;
             loaded.map_err(|error| misfit(name, error))?;
         }
-        let lost = forget_lost(&mut tx, folder).await?;
+        let lost = forget_lost(&mut tx, folder).await;
+        let lost = lost.map_err(|error| misfit(LOST, error))?;
         let text = "UPDATE counters SET value = value + $1 WHERE name = 'events'";
         execute(&mut tx, sql(text).bind(JUMP)).await?;
         let text = "UPDATE workspaces SET fence = fence + $1 WHERE fence > 0";
         execute(&mut tx, sql(text).bind(FENCE_JUMP)).await?;
+        homes::make_room(&mut tx).await?;
         let detail = json!({"created_ms": header.created_ms, "cairn": header.cairn, "lost": lost});
         audit::record(&mut tx, None, ACTION, id, &detail).await
     };
@@ -102,25 +106,39 @@ pub(super) async fn load(db: &Db, header: &Header, folder: &Path, id: &str) -> R
 
 async fn table(tx: &mut Tx, (name, columns): (&str, &[Column]), folder: &Path) -> Result<()> {
     let own = OWN.iter().find(|(table, _)| *table == name);
-    let mut rows = Vec::with_capacity(ROWS);
-    for row in Lines::<Map<String, Value>>::open(&file(folder, name))? {
+    let (mut rows, mut bytes) = (Vec::with_capacity(ROWS), 0);
+    let mut lines = Lines::<Map<String, Value>>::open(&file(folder, name))?;
+    while let Some(row) = lines.next() {
         let mut row = row?;
         if let Some((_, column)) = own {
             row.insert((*column).to_owned(), Value::Null);
         }
         rows.push(row);
-        if rows.len() == ROWS {
-            insert(tx, (name, columns), &rows).await?;
-            rows.clear();
+        bytes += lines.length();
+        if rows.len() == ROWS || bytes >= ROWS_BYTES {
+            put(tx, (name, columns), &mut rows).await?;
+            bytes = 0;
         }
     }
-    for row in &rows {
-        insert(tx, (name, columns), std::slice::from_ref(row)).await?;
-    }
+    put(tx, (name, columns), &mut rows).await?;
     match own {
         Some(_) => refer(tx, &file(folder, name)).await,
         None => Ok(()),
     }
+}
+
+/// Inserts rows: by one statement, or, where they are not as many as usual, each by its own, so that there are two statements of a table.
+async fn put(
+    tx: &mut Tx,
+    table: (&str, &[Column]),
+    rows: &mut Vec<Map<String, Value>>,
+) -> Result<()> {
+    let at_once = if rows.len() == ROWS { ROWS } else { 1 };
+    for rows in rows.chunks(at_once) {
+        insert(tx, table, rows).await?;
+    }
+    rows.clear();
+    Ok(())
 }
 
 /// Fills in what jobs refer to among themselves.
@@ -153,50 +171,13 @@ async fn forget_lost(tx: &mut Tx, folder: &Path) -> Result<u64> {
     Ok(count)
 }
 
-fn misfit(table: &str, error: Error) -> Error {
+fn misfit(what: &str, error: Error) -> Error {
     match error {
-        Error::Conflict(why) | Error::NotFound(why) | Error::Invalid(why) => Error::invalid(
-            format!("the rows of {table} in the backup do not fit: {why}. Nothing was restored"),
-        ),
+        Error::Conflict(why) | Error::NotFound(why) | Error::Invalid(why) => {
+            Error::invalid(format!(
+                "the rows of {what} in the backup do not fit, and nothing was restored: {why}. Take another copy of it, or an older backup"
+            ))
+        }
         other => other,
     }
-}
-
-/// A file of JSON, one value a line, of which one is in memory.
-struct Lines<T> {
-    file: BufReader<File>,
-    line: Vec<u8>,
-    of: std::marker::PhantomData<T>,
-}
-
-impl<T> Lines<T> {
-    fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(unread)?;
-        Ok(Self {
-            file: BufReader::new(file),
-            line: Vec::new(),
-            of: std::marker::PhantomData,
-        })
-    }
-}
-
-impl<T: DeserializeOwned> Iterator for Lines<T> {
-    type Item = Result<T>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.line.clear();
-        match self.file.read_until(b'\n', &mut self.line) {
-            Ok(0) => None,
-            Ok(_) => Some(serde_json::from_slice(&self.line).map_err(|error| {
-                Error::invalid(format!(
-                    "a line of the backup is not what it should be: {error}"
-                ))
-            })),
-            Err(error) => Some(Err(unread(error))),
-        }
-    }
-}
-
-fn unread(error: std::io::Error) -> Error {
-    io_error("the records that came cannot be read", error)
 }

@@ -10,7 +10,7 @@ use super::incoming::{Reader, cut_short, damaged};
 use super::{END, Header, Incoming, LOST, MAX_NODE_BYTES, ROWS, ROWS_END, Totals, folder, rows};
 use crate::Result;
 use crate::manifest::is_node;
-use crate::objects::{Batch, Hash, Objects, Scratch, Space, io_error};
+use crate::objects::{Batch, Hash, Objects, Scratch, Space};
 
 /// What one batch brings into the store, at most, but for the last thing.
 const BATCH: usize = 2000;
@@ -71,6 +71,11 @@ impl Receiving<'_> {
             }
             let hash = match what {
                 What::Rows(table) => {
+                    if !header.tables.iter().any(|known| known.name == table) {
+                        return Err(damaged(&format!(
+                            "it has rows of {table}, and does not say so at its beginning"
+                        )));
+                    }
                     let (hash, rows) = self.spool(&rows::file(self.folder, table))?;
                     self.rows.insert(table.to_owned(), rows);
                     hash
@@ -103,7 +108,7 @@ impl Receiving<'_> {
 
     /// Copies the present file to a place; returns its hash and how many lines it has.
     fn spool(&mut self, path: &Path) -> Result<(Hash, u64)> {
-        let failed = |error| io_error("the records that come in cannot be written down", error);
+        let failed = |error| super::rows::unspooled(path, error);
         let file = File::create_new(path);
         let file = file.map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => damaged("it holds the same rows twice"),

@@ -1,7 +1,8 @@
 //! Restores a backup into a database and a store that are empty: all of it, or, when it is cut off, nothing that a server would serve.
 //!
-//! A marker says that a restore is under way. Contents come into the store first. Rows wait in its staging folder until the end of the backup has been
-//! seen and is right; then one transaction takes them all. A restore that was cut off is begun again, and goes on from what is there.
+//! Before anything is written it is known that the place may take it. A marker then says that a restore is under way. Contents come into the store
+//! first. Rows wait in its staging folder until the end of the backup has been seen and is right; then one transaction takes them all. A restore that
+//! was cut off is begun again, and goes on from what is there.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -17,7 +18,7 @@ use super::{Header, Incoming, Totals};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::fsck;
-use crate::objects::{Hash, Objects, Space, Store, blocking, io_error, random_name};
+use crate::objects::{Files, Hash, Store, blocking, io_error, random_name};
 use crate::{Error, Result};
 
 /// Where a backup is restored to.
@@ -27,6 +28,8 @@ pub struct Target {
     pub url: String,
     /// The clock of that database.
     pub clock: Arc<dyn Clock>,
+    /// The folder of the store, see [`Store::open`].
+    pub store: PathBuf,
     /// The file that is there while a restore is under way or was cut off.
     pub marker: PathBuf,
 }
@@ -49,31 +52,55 @@ pub struct Restored {
     /// What it came to; none where an earlier restore, which was cut off, had come so far.
     #[serde(flatten)]
     pub totals: Option<Totals>,
-    /// What had run.
+    /// What could not be as it was.
     #[serde(flatten)]
     pub settled: Settled,
 }
 
-/// A restore whose database is open and may take it.
+/// A restore that is marked and whose database and store are open.
 pub struct Begun {
     target: Target,
     marker: Marker,
-    /// An earlier restore of the same backup was cut off.
-    again: bool,
     db: Db,
+    store: Store,
     incoming: Incoming,
 }
 
-/// Whether a restore is under way or was cut off, by the file that says so.
+/// Whether a restore is under way or was cut off, by the file that says so; also where it cannot be known.
 pub fn is_begun(marker: &Path) -> bool {
-    marker.exists()
+    !matches!(marker.try_exists(), Ok(false))
 }
 
-/// Opens the database, and sees whether it may take the backup. Nobody else may use it, or the store, until the restore has ended.
+/// Sees whether a place may take a backup, and changes nothing there.
 ///
 /// # Errors
-/// `Conflict` where the database is not empty, or a restore of another backup was cut off here.
+/// `Conflict` where the database or the store is not empty, or a restore of another backup was cut off here.
+pub async fn check(target: &Target, incoming: &Incoming) -> Result<()> {
+    look(target, incoming).await.map(|_| ())
+}
+
+/// Marks that the restore is under way, and opens what it is to fill. Nobody else may use the place until it has ended.
+///
+/// # Errors
+/// As [`check`], with nothing changed.
 pub async fn begin(target: Target, incoming: Incoming) -> Result<Begun> {
+    let marker = look(&target, &incoming).await?;
+    write(&target.marker, &marker).map_err(|error| unmarked(&target.marker, error))?;
+    super::step("marked");
+    let schema = incoming.header.schema;
+    let db = Db::open_at(&target.url, Arc::clone(&target.clock), schema).await?;
+    let store = Store::open(&target.store, db.clone()).await?;
+    Ok(Begun {
+        target,
+        marker,
+        db,
+        store,
+        incoming,
+    })
+}
+
+/// What the marker is to say, where the backup may be restored.
+async fn look(target: &Target, incoming: &Incoming) -> Result<Marker> {
     let found = read(&target.marker)?;
     let again = found.is_some();
     let marker = found.unwrap_or_else(|| Marker {
@@ -81,86 +108,82 @@ pub async fn begin(target: Target, incoming: Incoming) -> Result<Begun> {
         backup: incoming.id,
     });
     if marker.backup != incoming.id {
-        return Err(Error::conflict(
-            "the restore of another backup was cut off here: finish that one, or begin with an empty data directory and an empty database",
-        ));
-    }
-    let schema = incoming.header.schema;
-    let db = Db::open_at(&target.url, Arc::clone(&target.clock), schema).await?;
-    let state = load::state(&db, &marker.restore).await?;
-    if let State::Other(table) = &state {
         return Err(Error::conflict(format!(
-            "the database is not empty: there are {table}. A backup is restored into an empty one only; name another with `database`"
+            "the restore of another backup was cut off here, as {} says: finish that one, or begin with an empty data directory and an empty database",
+            target.marker.display()
         )));
     }
-    let version = db.version().await?;
+    if let Some(db) = Db::look(&target.url, Arc::clone(&target.clock)).await? {
+        let seen = seen(&db, incoming.header.schema, &marker.restore).await;
+        db.close().await;
+        seen?;
+    }
+    let folder = target.store.clone();
+    if !again && !blocking(move || Files::is_empty(&folder)).await? {
+        return Err(Error::conflict(format!(
+            "the store in {} is not empty: a backup is restored into an empty data directory only. Give another --data-dir",
+            target.store.display()
+        )));
+    }
+    Ok(marker)
+}
+
+/// What is in the database: nothing, or what this restore has loaded.
+async fn seen(db: &Db, schema: i64, restore: &str) -> Result<State> {
+    let state = load::state(db, restore).await?;
+    if let State::Other(table) = &state {
+        return Err(Error::conflict(format!(
+            "the database is not empty: it has a table {table} in use. A backup is restored into an empty one only; name another with `database`"
+        )));
+    }
+    let version = db.version().await?.unwrap_or_default();
     if version > schema && state == State::Empty {
         return Err(Error::conflict(format!(
             "the database is empty, but its tables are of version {version}, newer than the backup's, {schema}: give it one without tables"
         )));
     }
-    if !again && state == State::Empty {
-        load::untie(&db).await?;
-    }
-    Ok(Begun {
-        target,
-        marker,
-        again,
-        db,
-        incoming,
-    })
+    Ok(state)
 }
 
 impl Begun {
-    /// The database, with its tables as they were when the backup was made: to open the store with, and for nothing else.
-    pub fn db(&self) -> &Db {
-        &self.db
-    }
-
     /// Brings everything in. When this returns all of it is durable, and a server may begin.
     ///
     /// Cut off at any point, it leaves the marker, and may be begun again.
     ///
     /// # Errors
-    /// `Conflict` where the store is not empty, `Invalid` where the backup is damaged or cut short, `Unavailable` when a disk is full.
-    pub async fn fill(self, store: &Store) -> Result<Restored> {
+    /// `Invalid` where the backup is damaged or cut short, `Unavailable` when a disk is full.
+    pub async fn fill(self) -> Result<Restored> {
         let Self {
             target,
             marker,
-            again,
             db,
+            store,
             incoming,
         } = self;
         let header = incoming.header.clone();
         let mut totals = None;
-        if load::state(&db, &marker.restore).await? == State::Empty {
-            let objects = Arc::clone(store.objects());
-            let place = target.marker.clone();
-            let (mark, files) = (marker.clone(), store.files().clone());
-            let received = blocking(move || {
-                if !again {
-                    check_empty(&*objects)?;
-                    write(&place, &mark).map_err(unmarked)?;
-                }
-                super::step("marked");
-                Received::receive(&objects, files.scratch()?, incoming)
-            });
-            let received = received.await?;
+        if seen(&db, header.schema, &marker.restore).await? == State::Empty {
+            let (objects, files) = (Arc::clone(store.objects()), store.files().clone());
+            let receive = move || Received::receive(&objects, files.scratch()?, incoming);
+            let received = blocking(receive).await?;
             super::step("received");
             let folder = received.scratch.path();
             load::load(&db, &header, folder, &marker.restore).await?;
             super::step("loaded");
             totals = Some(received.totals);
         }
+        // What is in each came from the one backup. Which they were of before does not matter: they were empty.
+        crate::gc::tie_anew(&store).await?;
+        super::step("tied");
         db.close().await;
         let db = Db::open(&target.url, Arc::clone(&target.clock)).await?;
-        let mut settled = settle(&db, header.machine_id).await?;
+        let mut settled = settle(&db, &header).await?;
         if load::has_lost(&db, &marker.restore).await? {
             settled.damaged = fsck::judge(&db, store.objects()).await?;
         }
         db.close().await;
         super::step("settled");
-        remove(&target.marker).map_err(unmarked)?;
+        remove(&target.marker).map_err(|error| unmarked(&target.marker, error))?;
         Ok(Restored {
             header,
             totals,
@@ -169,27 +192,19 @@ impl Begun {
     }
 }
 
-fn check_empty(objects: &dyn Objects) -> Result<()> {
-    let taken = || {
-        Error::conflict(
-            "the store is not empty: a backup is restored into an empty data directory only",
+fn read(path: &Path) -> Result<Option<Marker>> {
+    let unread = || {
+        format!(
+            "{} cannot be read, which says that a restore was cut off here: begin with an empty data directory and an empty database",
+            path.display()
         )
     };
-    for space in [Space::Objects, Space::Manifests] {
-        for prefix in 0..=u8::MAX {
-            objects.list(space, prefix, &mut |_, _| Err(taken()))?;
-        }
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<Option<Marker>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
-            .map_err(|error| Error::internal("the marker of a restore cannot be read", error)),
+            .map_err(|error| Error::internal(unread(), error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io_error("the marker of a restore cannot be read", error)),
+        Err(error) => Err(io_error(unread(), error)),
     }
 }
 
@@ -218,6 +233,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-fn unmarked(error: io::Error) -> Error {
-    io_error("it cannot be marked that a restore is under way", error)
+fn unmarked(path: &Path, error: io::Error) -> Error {
+    let what = "which says that a restore is under way, cannot be written or removed";
+    io_error(format!("{}, {what}", path.display()), error)
 }

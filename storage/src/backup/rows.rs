@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::lines::MAX_LINE_BYTES;
 use super::tables::{KEPT, Kept};
 use super::{ROWS_END, Table};
 use crate::Result;
@@ -16,14 +17,9 @@ use crate::objects::{Hash, Space, Store, io_error, wait_for};
 
 /// Rows read at a time.
 const PAGE: i64 = 10_000;
-/// The longest row that can be read back.
-pub(super) const MAX_ROW_BYTES: usize = 64 << 20;
-
 /// What was read.
 pub(super) struct Taken {
     pub(super) tables: Vec<Table>,
-    /// The version of the tables.
-    pub(super) schema: i64,
     /// The objects that rows name, marked by how much they are needed.
     pub(super) marks: Marks,
     /// The manifests on record, in the same way.
@@ -58,19 +54,26 @@ pub(super) fn file(folder: &Path, table: &str) -> PathBuf {
     folder.join(format!("{table}{ROWS_END}"))
 }
 
+/// What is written down on the way could not be.
+pub(super) fn unspooled(path: &Path, error: std::io::Error) -> Error {
+    io_error(
+        format!("the records cannot be written down in {}", path.display()),
+        error,
+    )
+}
+
 /// Reads everything into `folder`. Blocks.
 pub(super) fn take(store: &Store, folder: &Path) -> Result<Taken> {
     let db = store.db();
     let schema = wait_for(db.version())?;
-    if schema != newest_version() {
+    if schema != Some(newest_version()) {
         return Err(Error::conflict(
-            "the database has newer tables than this version of Cairn knows: use the one that the server is of",
+            "the tables of the database are not of this version of Cairn: use the `cairn` that the server runs",
         ));
     }
     let mut snapshot = wait_for(db.snapshot())?;
     let mut taken = Taken {
         tables: Vec::with_capacity(KEPT.len()),
-        schema,
         marks: Marks::create(store.files())?,
         roots: Marks::create(store.files())?,
         bytes: 0,
@@ -88,8 +91,9 @@ pub(super) fn take(store: &Store, folder: &Path) -> Result<Taken> {
 
 impl Taken {
     fn table(&mut self, snapshot: &mut Snapshot, folder: &Path, table: &Kept) -> Result<()> {
-        let failed = |error| io_error("the records cannot be written down", error);
-        let fresh = File::create_new(file(folder, table.name)).map_err(failed)?;
+        let path = file(folder, table.name);
+        let failed = |error| unspooled(&path, error);
+        let fresh = File::create_new(&path).map_err(failed)?;
         let mut out = BufWriter::new(fresh);
         let mut rows = 0;
         let each = &mut |row: Map<String, Value>| {
@@ -97,10 +101,11 @@ impl Taken {
                 self.object(&row)?;
             }
             let line = super::json(&row)?;
-            if line.len() > MAX_ROW_BYTES {
+            if line.len() > MAX_LINE_BYTES {
                 let name = table.name;
                 return Err(Error::fault(format!(
-                    "a row of {name} is too long for a backup"
+                    "a row of {name} has {} bytes, more than a backup can hold",
+                    line.len()
                 )));
             }
             rows += 1;

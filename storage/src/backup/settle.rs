@@ -1,19 +1,19 @@
-//! Says of everything that ran when a backup was made that it does not run any more.
+//! Says of everything that ran when a backup was made that it does not run any more, and of homes which are not as the backup has them.
 
 use serde::Serialize;
 
+use super::Header;
 use crate::attempts;
 use crate::db::{Db, Tx};
-use crate::homes;
-use crate::ids::MachineId;
+use crate::homes::{self, AbsentHome};
 use crate::jobs::{self, Ending, Job};
 use crate::workspaces::{self, Desired, Note, State};
 use crate::{Error, Result};
 
 const RAN: &str = "It ran when the backup was made from which this server was restored.";
 
-/// What is not as it was.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// What could not be as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Settled {
     /// Jobs whose attempt was lost: they ended, or wait for another one if they may have it.
     pub jobs: u64,
@@ -21,15 +21,19 @@ pub struct Settled {
     pub workspaces: u64,
     /// Lists of files that the backup did not have all of.
     pub damaged: u64,
+    /// Homes whose newest files did not come with the backup.
+    pub homes: Vec<AbsentHome>,
 }
 
-/// Brings the records to what is true after a restore of what was on the machine `from`. Safe to repeat.
-pub(super) async fn settle(db: &Db, from: Option<MachineId>) -> Result<Settled> {
-    if let Some(machine_id) = from {
-        db.write(move |mut tx| async move { homes::restored(&mut tx, machine_id).await })
-            .await?;
-    }
-    let mut settled = Settled::default();
+/// Brings the records to what is true after a restore of this backup. Safe to repeat.
+pub(super) async fn settle(db: &Db, header: &Header) -> Result<Settled> {
+    let (here, created_ms) = (header.machine_id, header.created_ms);
+    db.write(move |mut tx| async move { homes::restored(&mut tx, here, created_ms).await })
+        .await?;
+    let mut settled = Settled {
+        homes: homes::absent(db, here).await?,
+        ..Settled::default()
+    };
     for attempt in attempts::live(db).await? {
         let Some(job) = jobs::get(db, attempt.job_id).await? else {
             continue;

@@ -13,8 +13,10 @@ use crate::objects::Store;
 mod beside;
 mod content;
 mod damage;
+mod homes;
 mod killed;
 mod schema;
+mod tied;
 mod truth;
 mod wrong;
 
@@ -60,16 +62,19 @@ async fn restore_into(bytes: Vec<u8>, data: &Path) -> Result<(Restored, Store)> 
     restore_to(bytes, data, url).await
 }
 
-async fn restore_to(bytes: Vec<u8>, data: &Path, url: String) -> Result<(Restored, Store)> {
-    let target = Target {
-        url: url.clone(),
+fn target(data: &Path, url: String) -> Target {
+    Target {
+        url,
         clock: System::shared(),
+        store: data.join("store"),
         marker: data.join("restoring"),
-    };
+    }
+}
+
+async fn restore_to(bytes: Vec<u8>, data: &Path, url: String) -> Result<(Restored, Store)> {
     let incoming = Incoming::open(Box::new(Cursor::new(bytes)))?;
-    let begun = begin(target, incoming).await?;
-    let store = Store::open(&data.join("store"), begun.db().clone()).await?;
-    let restored = begun.fill(&store).await?;
+    let begun = begin(target(data, url.clone()), incoming).await?;
+    let restored = begun.fill().await?;
     assert!(!is_begun(&data.join("restoring")));
     let db = Db::open(&url, System::shared()).await?;
     Ok((restored, Store::open(&data.join("store"), db).await?))

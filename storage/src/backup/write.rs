@@ -1,23 +1,25 @@
 //! Makes a backup: reads the rows, finds what they name, and writes it all out.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::archive::Writer;
-use super::rows::{self, Taken};
+use super::contents::{self, Found as Contents};
+use super::rows::{self, Taken, unspooled};
 use super::{
     END, FORMAT, HEADER, Header, LOST, Lost, MAX_NODE_BYTES, Output, Progress, ROWS, ROWS_END,
-    SMALL_BYTES, Totals, Watch, contents, folder, json, place,
+    SMALL_BYTES, Totals, Watch, folder, json, place,
 };
-use crate::gc::{Marked, Need};
+use crate::db::newest_version;
+use crate::gc::Need;
 use crate::ids::MachineId;
 use crate::manifest::is_node;
-use crate::objects::{
-    Hash, Key, Objects, Scratch, Source, Space, Store, blocking, io_error, read_small,
-};
+use crate::objects::{Hash, Key, Objects, Source, Space, Store, blocking, io_error, read_small};
 use crate::{Error, Result};
 
 /// How a backup is made.
@@ -62,31 +64,29 @@ fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Re
     let created_ms = store.db().now_ms();
     let Taken {
         tables,
-        schema,
         marks,
         roots,
         bytes,
     } = rows::take(store, scratch.path())?;
     super::step("rows taken");
-    let marked = contents::mark(store.objects(), marks, &roots.finish()?)?;
+    let Contents { marked, unread } = contents::mark(store.objects(), marks, &roots.finish()?)?;
     super::step("contents marked");
-    let (manifests, objects) = count(&marked)?;
     let header = Header {
         format: FORMAT,
         cairn: env!("CARGO_PKG_VERSION").to_owned(),
-        schema,
+        schema: newest_version(),
         created_ms,
         machine_id: options.machine_id,
         tables,
-        manifests,
-        objects,
     };
     watch(Progress::Total(bytes));
+    let lost = scratch.path().join(LOST);
     let mut backup = Backup {
         objects: Arc::clone(store.objects()),
         out: Writer::new(out, options.packed, created_ms)?,
         watch,
-        lost: BufWriter::new(File::create_new(scratch.path().join(LOST)).map_err(unspooled)?),
+        unread,
+        lost: BufWriter::new(File::create_new(&lost).map_err(|error| unspooled(&lost, error))?),
         totals: Totals {
             manifests: 0,
             objects: 0,
@@ -106,22 +106,8 @@ fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Re
             super::step("content written");
         }
     }
-    let totals = backup.finish(&scratch)?;
+    let totals = backup.finish(&lost)?;
     Ok(Written { header, totals })
-}
-
-/// How many nodes and contents are marked.
-fn count(marked: &Marked) -> Result<(u64, u64)> {
-    let (mut manifests, mut objects) = (0, 0);
-    for prefix in 0..=u8::MAX {
-        for ((space, _), _) in marked.needs(prefix)?.iter() {
-            match space {
-                Space::Manifests => manifests += 1,
-                Space::Objects => objects += 1,
-            }
-        }
-    }
-    Ok((manifests, objects))
 }
 
 /// A backup on its way out.
@@ -129,14 +115,19 @@ struct Backup<'a> {
     objects: Arc<dyn Objects>,
     out: Writer,
     watch: &'a Watch,
+    unread: HashSet<Hash>,
     lost: BufWriter<File>,
     totals: Totals,
 }
 
 impl Backup<'_> {
-    fn spooled(&mut self, name: &str, path: &std::path::Path) -> Result<()> {
-        let mut file = File::open(path).map_err(unspooled)?;
-        let size = file.metadata().map_err(unspooled)?.len();
+    fn spooled(&mut self, name: &str, path: &Path) -> Result<()> {
+        let failed = |error| {
+            let what = format!("the records cannot be read from {}", path.display());
+            io_error(what, error)
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
         let copied = self.out.copy(name, size, &mut file)?;
         if copied.whole {
             return Ok(());
@@ -164,6 +155,10 @@ impl Backup<'_> {
 
     fn find(&self, key: Key) -> Result<Option<Found>> {
         let (space, hash) = key;
+        // It may be readable by now, but what it names was not found.
+        if space == Space::Manifests && self.unread.contains(&hash) {
+            return Ok(None);
+        }
         let Some(size) = self.objects.size(space, &hash)? else {
             return Ok(None);
         };
@@ -222,12 +217,13 @@ impl Backup<'_> {
             needed,
         })?;
         line.push(b'\n');
-        self.lost.write_all(&line).map_err(unspooled)
+        let failed = |error| unspooled(Path::new(LOST), error);
+        self.lost.write_all(&line).map_err(failed)
     }
 
-    fn finish(mut self, scratch: &Scratch) -> Result<Totals> {
-        self.lost.flush().map_err(unspooled)?;
-        self.spooled(LOST, &scratch.path().join(LOST))?;
+    fn finish(mut self, lost: &Path) -> Result<Totals> {
+        self.lost.flush().map_err(|error| unspooled(lost, error))?;
+        self.spooled(LOST, lost)?;
         super::step(END);
         let totals = self.totals;
         self.out.finish(|digest| Totals { digest, ..totals })
@@ -252,8 +248,4 @@ impl Read for Watched<'_> {
         (self.watch)(Progress::Done(read as u64));
         Ok(read)
     }
-}
-
-fn unspooled(error: std::io::Error) -> Error {
-    io_error("the records cannot be written down", error)
 }

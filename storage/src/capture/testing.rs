@@ -155,7 +155,7 @@ pub(crate) async fn migrated(url: &str, version: i64, text: String) {
     statement(url, text).await;
 }
 
-async fn statement(server: &str, text: String) {
+pub(crate) async fn statement(server: &str, text: String) {
     use sqlx::{AssertSqlSafe, Connection};
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(server).await.unwrap();

@@ -64,12 +64,12 @@ pub(super) async fn pools(url: &str, version: i64) -> Result<Pools> {
 
 /// Opens a database that is there, and whose tables are of this program.
 pub(super) async fn existing(url: &str) -> Result<Pools> {
-    let pools = connect(url, "rw").await.map_err(|error| match error {
-        Error::Unavailable {
-            source: Some(source),
-            ..
-        } if is_missing(&*source) => Error::not_found("there is no such database"),
-        error => error,
+    let pools = connect(url, "rw").await.map_err(|error| {
+        if is_missing(&error) {
+            Error::not_found("there is no such database")
+        } else {
+            error
+        }
     })?;
     let text = "SELECT MAX(version) FROM _sqlx_migrations";
     let version: Option<i64> = sqlx::query_scalar(text)
@@ -88,9 +88,25 @@ pub(super) async fn existing(url: &str) -> Result<Pools> {
     )))
 }
 
-fn is_missing(source: &(dyn std::error::Error + 'static)) -> bool {
-    let refusal = source.downcast_ref::<sqlx::Error>();
-    refusal.and_then(code).is_some_and(|code| code == "14")
+/// Opens a database to look at: nothing is made or changed. None where its file is missing.
+pub(super) async fn look(url: &str) -> Result<Option<Pools>> {
+    sqlx::any::install_default_drivers();
+    if !url.starts_with("sqlite:") {
+        return connect(url, "").await.map(Some);
+    }
+    let readers = match sqlite_readers(sqlite_options(url, "rw")?).await {
+        Err(error) if is_missing(&error) => return Ok(None),
+        opened => opened?,
+    };
+    Ok(Some(Pools {
+        backend: Backend::Sqlite,
+        writer: readers.clone(),
+        readers,
+    }))
+}
+
+fn is_missing(error: &Error) -> bool {
+    database_code(error).is_some_and(|code| code == "14")
 }
 
 async fn connect(url: &str, mode: &str) -> Result<Pools> {
@@ -119,15 +135,8 @@ pub(crate) async fn migrate_to(url: &str, version: i64) -> Result<()> {
 }
 
 async fn sqlite(url: &str, mode: &str) -> Result<Pools> {
-    let and = if url.contains('?') { '&' } else { '?' };
-    let options = options(&format!("{url}{and}mode={mode}"))?;
-    let pool = || {
-        AnyPoolOptions::new()
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .max_lifetime(None)
-    };
-    let writer = pool()
+    let options = sqlite_options(url, mode)?;
+    let writer = sqlite_pool()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
@@ -137,19 +146,34 @@ async fn sqlite(url: &str, mode: &str) -> Result<Pools> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    let readers = pool()
+    Ok(Pools {
+        backend: Backend::Sqlite,
+        readers: sqlite_readers(options).await?,
+        writer,
+    })
+}
+
+fn sqlite_options(url: &str, mode: &str) -> Result<AnyConnectOptions> {
+    let and = if url.contains('?') { '&' } else { '?' };
+    options(&format!("{url}{and}mode={mode}"))
+}
+
+fn sqlite_pool() -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .max_lifetime(None)
+}
+
+async fn sqlite_readers(options: AnyConnectOptions) -> Result<AnyPool> {
+    sqlite_pool()
         .max_connections(SQLITE_READERS)
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SQLITE_READER).await.map(|_| ()) })
         })
         .connect_with(options)
         .await
-        .map_err(failed)?;
-    Ok(Pools {
-        backend: Backend::Sqlite,
-        readers,
-        writer,
-    })
+        .map_err(failed)
 }
 
 async fn postgres(url: &str) -> Result<Pools> {
@@ -199,17 +223,19 @@ pub(super) fn sqlite_url(path: &Path) -> Result<String> {
 
 /// Whether the database gave the transaction up in favour of another, so that the same work may succeed.
 pub(super) fn gave_way(error: &Error) -> bool {
+    database_code(error).is_some_and(|code| matches!(&*code, "40001" | "40P01" | "517"))
+}
+
+/// The database's own code for what may pass.
+fn database_code(error: &Error) -> Option<String> {
     let Error::Unavailable {
         source: Some(source),
         ..
     } = error
     else {
-        return false;
+        return None;
     };
-    source
-        .downcast_ref::<sqlx::Error>()
-        .and_then(code)
-        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "517"))
+    source.downcast_ref::<sqlx::Error>().and_then(code)
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {

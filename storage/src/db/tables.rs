@@ -6,6 +6,9 @@ use sqlx::AssertSqlSafe;
 use super::{Backend, Db, Record, Row, Tx, all, execute, optional, sql};
 use crate::error::{Error, Result};
 
+/// Where the migrations are on record.
+const MIGRATIONS: &str = "_sqlx_migrations";
+
 /// A column of a table.
 #[derive(Debug)]
 pub(crate) struct Column {
@@ -26,13 +29,19 @@ impl Record for Column {
 impl Db {
     /// The names of all tables but that of the migrations.
     pub(crate) async fn tables(&self) -> Result<Vec<String>> {
+        let mut names = self.names().await?;
+        names.retain(|name| name != MIGRATIONS);
+        Ok(names)
+    }
+
+    async fn names(&self) -> Result<Vec<String>> {
         let text = match self.0.backend {
             Backend::Sqlite => {
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' ORDER BY name"
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
             }
             Backend::Postgres => {
                 "SELECT CAST(tablename AS TEXT) AS name FROM pg_catalog.pg_tables \
-                 WHERE schemaname = current_schema() AND tablename <> '_sqlx_migrations' ORDER BY tablename"
+                 WHERE schemaname = current_schema() ORDER BY tablename"
             }
         };
         all(self, sql(text)).await
@@ -52,16 +61,20 @@ impl Db {
 
     /// Whether a table, one of [`Db::tables`], has any row.
     pub(crate) async fn has_rows(&self, table: &str) -> Result<bool> {
-        // Safe: the name of a table of ours.
-        let text = AssertSqlSafe(format!("SELECT CAST(1 AS BIGINT) FROM {table} LIMIT 1"));
+        let table = table.replace('"', "\"\"");
+        // Safe: a name in quotes, whoever's the table is.
+        let text = AssertSqlSafe(format!("SELECT CAST(1 AS BIGINT) FROM \"{table}\" LIMIT 1"));
         let found: Option<i64> = optional(self, sqlx::query(text)).await?;
         Ok(found.is_some())
     }
 
-    /// Up to which migration the tables are.
-    pub(crate) async fn version(&self) -> Result<i64> {
-        let text = "SELECT MAX(version) FROM _sqlx_migrations";
-        super::required(self, sql(text)).await
+    /// Up to which migration the tables are; none where there was none.
+    pub(crate) async fn version(&self) -> Result<Option<i64>> {
+        if !self.names().await?.iter().any(|name| name == MIGRATIONS) {
+            return Ok(None);
+        }
+        let text = "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
+        optional(self, sql(text)).await
     }
 }
 

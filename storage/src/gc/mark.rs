@@ -3,22 +3,19 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
-use std::sync::Arc;
 
 use super::Stop;
 use super::holders::HELD_OBJECTS;
 use super::marks::{Marked, Marks, Need};
 use super::roots::{Root, Roots};
+use super::walk::Walk;
 use crate::Result;
 use crate::db::{Record, Row, all, sql};
 use crate::error::Error;
-use crate::manifest::{Manifest, Node};
-use crate::objects::{Hash, Objects, Space, Store, io_error, is_lost, wait_for};
+use crate::objects::{Hash, Space, Store, io_error, is_lost, wait_for};
 
 /// Rows read at a time.
 const PAGE: i64 = 10_000;
-/// The most leaves remembered as read; reading one again costs time only.
-const SEEN: usize = 1_000_000;
 
 /// What was found.
 pub(super) struct Found {
@@ -44,15 +41,11 @@ pub(super) fn mark(
     (gone, seen): (&HashSet<Hash>, Option<&HashSet<Hash>>),
     stop: &Stop,
 ) -> Result<Found> {
-    let mut walk = Walk {
-        objects: Arc::clone(store.objects()),
-        marks: Marks::create(store.files())?,
-        seen: HashSet::new(),
-        stop,
-    };
+    let mut marks = Marks::create(store.files())?;
     for text in HELD_OBJECTS.iter() {
-        walk.held_objects(store, text)?;
+        held_objects(store, text, (&mut marks, stop))?;
     }
+    let mut walk = Walk::new(store.objects(), marks, stop);
     super::step("objects marked");
     let (mut unheld, mut unreadable) = (Vec::new(), Vec::new());
     for page in Roots::new(store.db()) {
@@ -61,7 +54,7 @@ pub(super) fn mark(
                 continue;
             }
             if root.held {
-                walk.held(&root.digest, &mut unreadable)?;
+                held(&mut walk, &root.digest, &mut unreadable)?;
             } else {
                 unheld.push(root);
             }
@@ -72,16 +65,14 @@ pub(super) fn mark(
     let shown = shown(store, seen)?;
     for root in &unheld {
         if shown.contains(&root.digest) {
-            walk.held(&root.digest, &mut unreadable)?;
+            held(&mut walk, &root.digest, &mut unreadable)?;
         }
     }
     unheld.retain(|root| !shown.contains(&root.digest));
     for root in &unheld {
-        match walk.manifest(&root.digest, Need::Fading) {
-            // What is missing or damaged of it nobody can use either; anything else may be readable in a moment.
-            Err(error) if !is_lost(&error) => return Err(error),
-            _ => {}
-        }
+        // What is missing or damaged of it nobody can use either; anything else may be readable in a moment.
+        let unread = &mut |_: Hash, error: Error| if is_lost(&error) { Ok(()) } else { Err(error) };
+        walk.manifest(&root.digest, Need::Fading, unread)?;
     }
     Ok(Found {
         marked: walk.marks.finish()?,
@@ -113,71 +104,35 @@ pub(super) fn mounted(store: &Store) -> Result<BTreeSet<Hash>> {
     Ok(mounted)
 }
 
-/// Whether the cycle was told to stop.
-fn is_stop(error: &Error) -> bool {
-    matches!(error, Error::Conflict(_))
-}
-
-struct Walk<'a> {
-    objects: Arc<dyn Objects>,
-    marks: Marks,
-    /// Leaves whose files are marked as held, or, once those are all done, as fading.
-    seen: HashSet<Hash>,
-    stop: &'a Stop,
-}
-
-impl Walk<'_> {
-    fn held_objects(&mut self, store: &Store, text: &'static str) -> Result<()> {
-        let mut after = String::new();
-        loop {
-            self.stop.check()?;
-            let query = sql(text).bind(after).bind(PAGE);
-            let page: Vec<Object> = wait_for(all(store.db(), query))?;
-            let Some(Object(last)) = page.last() else {
-                return Ok(());
-            };
-            after = last.to_hex();
-            for Object(hash) in page {
-                self.marks.add((Space::Objects, hash), Need::Held)?;
-            }
+fn held_objects(
+    store: &Store,
+    text: &'static str,
+    (marks, stop): (&mut Marks, &Stop),
+) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        stop.check()?;
+        let query = sql(text).bind(after).bind(PAGE);
+        let page: Vec<Object> = wait_for(all(store.db(), query))?;
+        let Some(Object(last)) = page.last() else {
+            return Ok(());
+        };
+        after = last.to_hex();
+        for Object(hash) in page {
+            marks.add((Space::Objects, hash), Need::Held)?;
         }
     }
+}
 
-    fn held(&mut self, digest: &Hash, unreadable: &mut Vec<Hash>) -> Result<()> {
-        match self.manifest(digest, Need::Held) {
-            Err(error) if !error.retryable() && !is_stop(&error) => {
-                tracing::warn!(manifest = %digest, %error, "a manifest that is needed cannot be read");
-                unreadable.push(*digest);
-                Ok(())
-            }
-            read => read,
+fn held(walk: &mut Walk<'_>, digest: &Hash, unreadable: &mut Vec<Hash>) -> Result<()> {
+    walk.manifest(digest, Need::Held, &mut |node, error| {
+        if error.retryable() {
+            return Err(error);
         }
-    }
-
-    fn manifest(&mut self, digest: &Hash, need: Need) -> Result<()> {
-        self.stop.check()?;
-        self.marks.add((Space::Manifests, *digest), need)?;
-        let manifest = Manifest::open(Arc::clone(&self.objects), digest)?
-            .ok_or_else(|| Error::fault(format!("the manifest {digest} is missing")))?;
-        for number in 0..manifest.leaves() {
-            self.stop.check()?;
-            let Some(leaf) = manifest.leaf_digest(number) else {
-                continue;
-            };
-            self.marks.add((Space::Manifests, leaf), need)?;
-            if self.seen.contains(&leaf) {
-                continue;
-            }
-            for entry in manifest.leaf(number)? {
-                if let Node::File { hash, .. } = entry.node {
-                    self.marks.add((Space::Objects, hash), need)?;
-                }
-            }
-            if self.seen.len() >= SEEN {
-                self.seen.clear();
-            }
-            self.seen.insert(leaf);
+        tracing::warn!(manifest = %digest, %node, %error, "a manifest that is needed cannot be read");
+        if unreadable.last() != Some(digest) {
+            unreadable.push(*digest);
         }
         Ok(())
-    }
+    })
 }

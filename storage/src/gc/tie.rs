@@ -2,7 +2,7 @@
 //! and take away everything.
 //!
 //! They are tied when a store is first opened with a database and neither is another's: both must be new, or what the database has on record must be
-//! in the store. Else an operator has to say so, with a file `adopt` in the store.
+//! in the store. A restore ties what it has filled. Else an operator has to say so, with a file `adopt` in the store.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -47,11 +47,14 @@ impl Record for Object {
 
 /// Ties a store that is being opened to its database, where that may be.
 pub(crate) async fn tie(store: &Store) -> Result<()> {
-    let adopt = store.within(ADOPT);
-    let wanted = adopt.exists();
+    if store.within(ADOPT).exists() {
+        tracing::warn!(
+            "the store and the database belong together from now on, because an operator said so"
+        );
+        return tie_anew(store).await;
+    }
     let id = store.files().id().to_owned();
     let of_store = match (recorded(store).await?, named(store)?) {
-        _ if wanted => Some(id),
         (None, None) => is_its_own(store).await?.then_some(id),
         // Begun, and cut off.
         (
@@ -62,28 +65,43 @@ pub(crate) async fn tie(store: &Store) -> Result<()> {
         ) if own == id => Some(id),
         _ => return Ok(()),
     };
-    let tie = record(store, of_store, wanted).await?;
-    if tie.store.as_deref() != Some(store.files().id()) {
-        return Ok(());
-    }
-    let files = store.files().clone();
-    let name = move || {
-        // Another process may be about to do the same.
-        let (_gate, _) = files.shut_out()?;
-        if wanted || read(&files.root().join(NAME))?.is_none() {
-            let failed = |error| io_error("cannot name the database in the store", error);
-            write(files.root(), &tie.database).map_err(failed)?;
-        }
-        Ok(())
-    };
-    blocking(name).await?;
-    if wanted {
-        tracing::warn!(
-            "the store and the database belong together from now on, because an operator said so"
-        );
-        fs::remove_file(adopt).map_err(|error| io_error("cannot remove adopt", error))?;
+    let tie = record(store, of_store, false).await?;
+    if tie.store.as_deref() == Some(store.files().id()) {
+        name(store, tie.database, false).await?;
     }
     Ok(())
+}
+
+/// Ties a store and its database, whosever they were: where all that is in the one is known to be of the other. Safe to repeat.
+pub(crate) async fn tie_anew(store: &Store) -> Result<()> {
+    let tie = record(store, Some(store.files().id().to_owned()), true).await?;
+    name(store, tie.database, true).await?;
+    // It has been done, whoever asked for it.
+    match fs::remove_file(store.within(ADOPT)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let adopt = store.within(ADOPT);
+            Err(io_error(
+                format!("cannot remove {}", adopt.display()),
+                error,
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names the database in the store, in place of another one where that is to go.
+async fn name(store: &Store, database: String, anew: bool) -> Result<()> {
+    let files = store.files().clone();
+    blocking(move || {
+        // Another process may be about to do the same.
+        let (_gate, _) = files.shut_out()?;
+        if anew || read(&files.root().join(NAME))?.is_none() {
+            let failed = |error| io_error("cannot name the database in the store", error);
+            write(files.root(), &database).map_err(failed)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Refuses a store and a database of which one names another. Changes nothing.
@@ -101,7 +119,7 @@ pub(crate) async fn belongs(store: &Store) -> Result<()> {
         return Ok(());
     };
     Err(Error::conflict(format!(
-        "{why}: give the same `database_url` and the same data folder as the server has"
+        "{why}: give the same `database` and the same --data-dir as the server has"
     )))
 }
 
@@ -127,7 +145,7 @@ pub(super) async fn check(store: &Store) -> Result<()> {
         _ => "the store is of another database",
     };
     Err(Error::conflict(format!(
-        "nothing is collected: {why}. Correct `database_url` or the data folder. Only if both are right: `touch {}` and start the server again",
+        "nothing is collected: {why}. Correct `database` or --data-dir. Only if both are right: `touch {}` and start the server again",
         store.within(ADOPT).display()
     )))
 }
@@ -137,7 +155,7 @@ async fn recorded(store: &Store) -> Result<Option<Tie>> {
     optional(store.db(), sql(text)).await
 }
 
-/// Records whose the database is, unless that is on record; returns what is then.
+/// Records whose the database is, unless that is on record and not to be `anew`; returns what is then.
 async fn record(store: &Store, of_store: Option<String>, anew: bool) -> Result<Tie> {
     let (of_store, fresh) = (&of_store, &random_name());
     let text = if anew {

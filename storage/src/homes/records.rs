@@ -273,15 +273,6 @@ pub async fn adopt(tx: &mut Tx, machine_id: MachineId) -> Result<()> {
     Ok(())
 }
 
-/// Says of the copies on a machine whose folders are gone, since its server was restored elsewhere, that they are as they were saved last.
-pub(crate) async fn restored(tx: &mut Tx, machine_id: MachineId) -> Result<()> {
-    let text = "DELETE FROM home_copies WHERE machine_id = $1 AND snapshot_id IS NULL";
-    execute(&mut *tx, sql(text).bind(machine_id)).await?;
-    let text = "UPDATE home_copies SET saved = 1 WHERE machine_id = $1";
-    execute(tx, sql(text).bind(machine_id)).await?;
-    Ok(())
-}
-
 /// Forgets a copy, after it was removed from its machine.
 pub async fn forget_copy(tx: &mut Tx, id: WorkspaceId, machine_id: MachineId) -> Result<()> {
     let text = "DELETE FROM home_copies WHERE workspace_id = $1 AND machine_id = $2";

@@ -20,6 +20,8 @@ use crate::{Error, Result};
 
 /// The format this program reads and writes.
 const FORMAT: u32 = 1;
+/// The folders of the two name spaces.
+const SPACES: [&str; 2] = ["objects", "manifests"];
 
 /// The store on local files. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +40,32 @@ impl Files {
         Ok(Self {
             layout: Arc::new(layout),
         })
+    }
+
+    /// Whether the store in `root` holds nothing; also where there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for a format that this program does not know.
+    pub(crate) fn is_empty(root: &Path) -> Result<bool> {
+        let failed = |error| {
+            let what = format!("cannot look into the object store in {}", root.display());
+            io_error(what, error)
+        };
+        match fs::read(root.join("repo.json")) {
+            Ok(bytes) => drop(check_format(&bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        for space in SPACES {
+            for entry in walkdir::WalkDir::new(root.join(space)).min_depth(2) {
+                match entry.map_err(io::Error::from) {
+                    Ok(_) => return Ok(false),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The name this store got when it was made; a copy of the folder keeps it.
@@ -216,9 +244,10 @@ impl Layout {
     }
 
     pub(super) fn space(&self, space: Space) -> PathBuf {
+        let [objects, manifests] = SPACES;
         self.root.join(match space {
-            Space::Objects => "objects",
-            Space::Manifests => "manifests",
+            Space::Objects => objects,
+            Space::Manifests => manifests,
         })
     }
 
@@ -406,7 +435,7 @@ fn make(root: &Path) -> io::Result<Format> {
             .mode(mode)
             .create(path)
     };
-    for space in ["objects", "manifests"] {
+    for space in SPACES {
         for prefix in 0..=u8::MAX {
             folder(&root.join(space).join(hex::encode([prefix])), 0o755)?;
         }

@@ -74,20 +74,24 @@ async fn a_new_database_has_rows_in_no_table_that_is_not_known_for_it() {
     assert_eq!(state, crate::backup::load::State::Empty);
 }
 
-/// The tables of the first version of Cairn that made backups.
-const FIRST: i64 = 10;
-
 #[tokio::test]
 async fn a_backup_of_older_tables_is_brought_up_to_date() {
-    for version in FIRST..=newest_version() {
+    for version in OLDEST_SCHEMA..=newest_version() {
         let bytes = of_version(version).await;
         let place = tempfile::tempdir().unwrap();
         let (_, store) = restore_into(bytes, place.path()).await.unwrap();
-        assert_eq!(store.db().version().await.unwrap(), newest_version());
+        let version_now = store.db().version().await.unwrap();
+        assert_eq!(version_now, Some(newest_version()));
         let ada = users::by_name(store.db(), "ada").await.unwrap().unwrap();
         let slot = users::uid_slot(store.db(), ada.id).await.unwrap();
         assert_eq!(slot, Some(7), "of version {version}");
     }
+}
+
+#[tokio::test]
+async fn tables_from_before_there_were_backups_are_refused() {
+    let incoming = Incoming::open(Box::new(Cursor::new(of_version(OLDEST_SCHEMA - 1).await)));
+    assert!(refusal(incoming).contains("from before there were backups"));
 }
 
 /// A backup of tables as they were, with one person.
@@ -122,8 +126,6 @@ async fn of_version(version: i64) -> Vec<u8> {
         created_ms: 1,
         machine_id: None,
         tables: files.iter().map(table).collect(),
-        manifests: 0,
-        objects: 0,
     };
     let memory = Memory::default();
     let mut out = Writer::new(Box::new(memory.clone()), false, 1).unwrap();

@@ -44,6 +44,13 @@ impl Secret {
     }
 }
 
+impl From<String> for Secret {
+    /// A secret that somebody else made.
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -30,6 +30,7 @@ mod placement;
 mod queue;
 mod reconciler;
 pub mod reference;
+mod room;
 mod scrubs;
 mod settings;
 mod whole;

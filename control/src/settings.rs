@@ -31,6 +31,8 @@ pub struct Settings {
     pub homes: Homes,
     /// How often what nothing uses is collected, and how long it must have been unused before it goes; never, where there is none.
     pub collect_every: Option<Duration>,
+    /// How much of what a bucket keeps may have copies on this host, in bytes; none: as much as there is.
+    pub copies_bytes: Option<u64>,
     /// How everything in the store is read again; not at all, where there is none.
     pub scrub: Option<Scrub>,
 }
@@ -221,6 +223,7 @@ mod tests {
             capacity: Capacity::default(),
             api_url: String::new(),
             collect_every: None,
+            copies_bytes: None,
             scrub: None,
         }
     }

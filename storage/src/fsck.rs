@@ -3,10 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::db::{Db, Record, Row, Tx, all, optional, sql};
-use crate::objects::{Hash, Objects, Store, blocking};
+use crate::objects::{Hash, Store, blocking};
 use crate::{Error, Result};
 
 mod aside;
@@ -154,9 +153,9 @@ pub async fn check(store: &Store, mode: Mode) -> Result<Report> {
     // What is in the store now; what the rows name afterwards is durable before its row, so it cannot be missing for being new.
     let roots = roots(store.db()).await?;
     let recorded = objects(store).await?;
-    let objects = store.objects().clone();
+    let owned = store.clone();
     let report = blocking(move || {
-        let mut run = Run::new(objects, mode, Pace::default());
+        let mut run = Run::new(&owned, mode, Pace::default());
         for root in &roots {
             run.manifest(root)?;
         }
@@ -214,9 +213,9 @@ pub(crate) async fn verify_at(
     let Some(root): Option<Root> = optional(store.db(), query).await? else {
         return Ok(None);
     };
-    let (objects, pace) = (store.objects().clone(), pace.clone());
+    let (owned, pace) = (store.clone(), pace.clone());
     blocking(move || {
-        let mut run = Run::new(objects, mode, pace);
+        let mut run = Run::new(&owned, mode, pace);
         run.manifest(&root)?;
         Ok(Some(run.report))
     })
@@ -225,12 +224,12 @@ pub(crate) async fn verify_at(
 
 /// Sees of every recorded manifest whether all its files are there, and records of those where they are not what that makes of them. Gives how many
 /// these are. Nobody may use the store meanwhile; safe to repeat.
-pub(crate) async fn judge(db: &Db, objects: &Arc<dyn Objects>) -> Result<u64> {
-    let mut damaged = 0;
+pub(crate) async fn judge(store: &Store) -> Result<u64> {
+    let (db, mut damaged) = (store.db(), 0);
     for root in roots(db).await? {
-        let (objects, digest) = (Arc::clone(objects), root.digest);
+        let (owned, digest) = (store.clone(), root.digest);
         let checked = blocking(move || {
-            let mut run = Run::new(objects, Mode::Quick, Pace::default());
+            let mut run = Run::new(&owned, Mode::Quick, Pace::default());
             run.manifest(&root)?;
             Ok(run.report)
         });
@@ -261,9 +260,9 @@ pub(crate) async fn check_objects(
     let text = "SELECT hash, size FROM objects WHERE hash > $1 ORDER BY hash LIMIT $2";
     let query = sql(text).bind(after.to_owned()).bind(most);
     let next: Vec<Object> = all(store.db(), query).await?;
-    let (objects, pace) = (store.objects().clone(), pace.clone());
+    let (owned, pace) = (store.clone(), pace.clone());
     let work = blocking(move || {
-        let mut run = Run::new(objects, Mode::Full, pace);
+        let mut run = Run::new(&owned, Mode::Full, pace);
         let (mut last, mut read) = (None, 0);
         for Object(hash, size) in next {
             if last.is_some() && size.saturating_add(read) > bytes {

@@ -44,9 +44,10 @@ pub use records::{Collection, State, get, is_due, list};
 pub use report::{Age, Report, Tally};
 
 pub(crate) use holders::{HELD_OBJECTS, ROOTS};
+pub(crate) use mark::shown;
 pub(crate) use marks::{Marked, Marks, Need};
 pub(crate) use records::newest as newest_cycle;
-pub(crate) use tie::{belongs, tie, tie_anew};
+pub(crate) use tie::{belongs, check as check_tie, is_taken, tie, tie_anew};
 pub(crate) use walk::Walk;
 
 /// How a cycle goes about it.

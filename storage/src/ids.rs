@@ -103,6 +103,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A key that is written to the bucket of the store.
+    BucketKeyId,
     /// A person.
     UserId,
     /// A sign-in of a browser.

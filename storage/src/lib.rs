@@ -1,9 +1,10 @@
-//! Records (SQLite or PostgreSQL) and objects (files): what Cairn knows and keeps.
+//! Records (SQLite or PostgreSQL) and objects (files, or an S3 bucket): what Cairn knows and keeps.
 //! It must not know HTTP, processes or policy. The only place with SQL.
 
 pub mod attempts;
 pub mod audit;
 pub mod backup;
+pub mod bucket;
 mod capture;
 pub mod clock;
 pub mod datasets;
@@ -32,6 +33,7 @@ pub mod objects;
 pub mod outputs;
 pub mod phases;
 pub mod projects;
+pub mod room;
 pub mod scrub;
 pub mod secret;
 pub mod series;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::manifest::{Manifest, Node, Summary};
-use crate::objects::{Hash, Store, blocking, io_error, random_name, remove_tree};
+use crate::objects::{Hash, Space, Store, blocking, io_error, random_name, remove_tree};
 use crate::{Error, Result};
 
 mod tree;
@@ -265,7 +265,26 @@ fn open(store: &Store, manifest_digest: &Hash) -> Result<Manifest> {
         .ok_or_else(|| Error::not_found("there is no such manifest"))
 }
 
+/// Brings what is in a manifest to this host.
+pub(crate) fn bring(store: &Store, manifest: &Manifest) -> Result<()> {
+    if store.remote().is_none() {
+        return Ok(());
+    }
+    let leaves = (0..manifest.leaves()).filter_map(|number| manifest.leaf_digest(number));
+    let mut leaves = leaves.map(|digest| Ok((Space::Manifests, digest)));
+    store.objects().bring(&mut leaves)?;
+    let mut wanted = manifest.entries().filter_map(|entry| match entry {
+        Ok(entry) => match entry.node {
+            Node::File { hash, size, .. } => (size > 0).then_some(Ok((Space::Objects, hash))),
+            Node::Symlink { .. } => None,
+        },
+        Err(error) => Some(Err(error)),
+    });
+    store.objects().bring(&mut wanted)
+}
+
 fn fill(store: &Store, manifest: &Manifest, folder: &Path, how: &Fill) -> Result<()> {
+    bring(store, manifest)?;
     let mut tree = Tree::open(folder, how)?;
     for entry in manifest.entries() {
         let entry = entry?;

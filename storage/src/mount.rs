@@ -25,7 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use epoch::{begin as begin_epoch, now as epoch};
+pub(crate) use epoch::{begin as begin_epoch, begin_room, now as epoch};
 pub(crate) use images::IMAGE;
 pub use probe::{Rung, probe};
 
@@ -128,7 +128,10 @@ impl Inner {
     fn mount(&self, digest: &Hash, lower: Lower) -> Result<io::Result<PathBuf>> {
         let place = self.folder.join(digest.to_string());
         let failed = |error| io_error(format!("cannot mount {digest}"), error);
-        let epoch = epoch::now(&self.store).map_err(failed)?;
+        let showing = self.store.showing();
+        // What is there now is there until it is mounted, and afterwards for being mounted.
+        let _showing = showing.read();
+        let epoch = epoch::shown(&self.store).map_err(failed)?;
         let source = source(digest, &epoch);
         match look(&place, &source).map_err(failed)? {
             There::Ours => return Ok(Ok(place)),

@@ -16,6 +16,7 @@ mod hash;
 mod pieces;
 mod read;
 mod record;
+mod remote;
 mod settled;
 mod staging;
 mod store;
@@ -26,6 +27,7 @@ pub use claims::Claim;
 pub use files::Files;
 pub use hash::Hash;
 pub use read::{Content, Stream};
+pub use remote::Remote;
 pub use store::{Store, Stored};
 
 pub(crate) use claims::Key;
@@ -34,9 +36,10 @@ pub(crate) use files::{random_name, remove_tree};
 pub(crate) use pieces::pieces;
 pub(crate) use read::{read_small, read_whole};
 pub(crate) use record::{hold, is_usable, number, record, record_one, revive};
+pub(crate) use remote::{Kept, displace, is_in_use};
 pub(crate) use settled::Sighting;
 pub(crate) use staging::Scratch;
-pub(crate) use store::{blocking, wait_for};
+pub(crate) use store::{BUCKETS, blocking, wait_for};
 #[cfg(test)]
 pub(crate) use testing::{CRASH_AT, step, without};
 
@@ -93,6 +96,16 @@ pub trait Objects: Send + Sync + 'static {
 
     /// Removes an object, if it is there; whoever has it open reads on. For [`crate::gc`] alone, which knows that nothing needs it.
     fn remove(&self, space: Space, hash: &Hash) -> Result<()>;
+
+    /// Brings objects to this host, all of them soon to be read, so that [`Objects::path`] has them; those that are nowhere are passed over. Nothing
+    /// to do where they are kept here.
+    ///
+    /// # Errors
+    /// `Unavailable` where they cannot be had now, `Internal` where one is damaged; whatever `wanted` gives.
+    fn bring(&self, wanted: &mut dyn Iterator<Item = Result<(Space, Hash)>>) -> Result<()> {
+        let _ = wanted;
+        Ok(())
+    }
 
     /// Returns where an object lies when that is a file of this host that may be linked or cloned, never written.
     fn path(&self, hash: &Hash) -> Option<PathBuf> {

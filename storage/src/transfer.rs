@@ -104,7 +104,7 @@ pub async fn wanted(
     let hashes: Vec<Hash> = objects.map(|item| *item.hash()).collect();
     let held = crate::uploads::held(store, project, &hashes).await?;
     let held: HashSet<Hash> = held.into_iter().map(|(hash, _)| hash).collect();
-    let (files, claims) = (store.files().clone(), brought.claims.clone());
+    let (store, claims) = (store.clone(), brought.claims.clone());
     blocking(move || {
         let claim = claims
             .first()
@@ -112,7 +112,7 @@ pub async fn wanted(
         let mut wanted = Vec::new();
         for item in items {
             let may_be_here = item.space() == Space::Manifests || held.contains(item.hash());
-            if !may_be_here || !files.claim_one(claim, item.space(), item.hash())? {
+            if !may_be_here || !store.claim_one(claim, item.space(), item.hash())? {
                 wanted.push(item);
             }
         }

@@ -255,6 +255,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         machines: BTreeMap::from([("local".to_owned(), MachineType::default())]),
         homes: Homes::default(),
         collect_every: None,
+        copies_bytes: None,
         scrub: None,
         capacity: Capacity {
             name: "desk".to_owned(),

@@ -15,10 +15,11 @@ use super::load::{self, State};
 use super::receive::Received;
 use super::settle::{Settled, settle};
 use super::{Header, Incoming, Totals};
+use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::fsck;
-use crate::objects::{Files, Hash, Store, blocking, io_error, random_name};
+use crate::objects::{BUCKETS, Files, Hash, Store, blocking, io_error, random_name};
 use crate::{Error, Result};
 
 /// Where a backup is restored to.
@@ -28,8 +29,10 @@ pub struct Target {
     pub url: String,
     /// The clock of that database.
     pub clock: Arc<dyn Clock>,
-    /// The folder of the store, see [`Store::open`].
+    /// The folder of the store, see [`Store::open_in`].
     pub store: PathBuf,
+    /// The bucket that is to keep it, where that is not the folder.
+    pub bucket: Option<Bucket>,
     /// The file that is there while a restore is under way or was cut off.
     pub marker: PathBuf,
 }
@@ -89,7 +92,7 @@ pub async fn begin(target: Target, incoming: Incoming) -> Result<Begun> {
     super::step("marked");
     let schema = incoming.header.schema;
     let db = Db::open_at(&target.url, Arc::clone(&target.clock), schema).await?;
-    let store = Store::open(&target.store, db.clone()).await?;
+    let store = Store::open_in(&target.store, db.clone(), target.bucket.clone()).await?;
     Ok(Begun {
         target,
         marker,
@@ -113,6 +116,9 @@ async fn look(target: &Target, incoming: &Incoming) -> Result<Marker> {
             target.marker.display()
         )));
     }
+    if let Some(bucket) = &target.bucket {
+        check_bucket(bucket, incoming.header.schema, again).await?;
+    }
     if let Some(db) = Db::look(&target.url, Arc::clone(&target.clock)).await? {
         let seen = seen(&db, incoming.header.schema, &marker.restore).await;
         db.close().await;
@@ -126,6 +132,20 @@ async fn look(target: &Target, incoming: &Incoming) -> Result<Marker> {
         )));
     }
     Ok(marker)
+}
+
+async fn check_bucket(bucket: &Bucket, schema: i64, again: bool) -> Result<()> {
+    if schema < BUCKETS {
+        return Err(Error::conflict(format!(
+            "the backup is of a Cairn that knew no buckets: restore it without `s3`, start the server once, and restore a backup of that into {bucket:?}"
+        )));
+    }
+    if !again && crate::gc::is_taken(bucket).await? {
+        return Err(Error::conflict(format!(
+            "{bucket:?} keeps another Cairn's store: a backup is restored into an empty one only. Give another prefix"
+        )));
+    }
+    Ok(())
 }
 
 /// What is in the database: nothing, or what this restore has loaded.
@@ -179,7 +199,8 @@ impl Begun {
         let db = Db::open(&target.url, Arc::clone(&target.clock)).await?;
         let mut settled = settle(&db, &header).await?;
         if load::has_lost(&db, &marker.restore).await? {
-            settled.damaged = fsck::judge(&db, store.objects()).await?;
+            let store = Store::open_in(&target.store, db.clone(), target.bucket.clone()).await?;
+            settled.damaged = fsck::judge(&store).await?;
         }
         db.close().await;
         super::step("settled");

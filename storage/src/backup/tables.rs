@@ -76,6 +76,8 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "the next collection finds anew what nothing needs",
     ),
     ("own_store", "the store is another one afterwards"),
+    ("bucket_places", "they say where that other one has things"),
+    ("bucket_keys", "they go with the places"),
 ];
 
 /// Columns that refer to rows of their own table, which may come later: these are filled in last. With the column that names the row.

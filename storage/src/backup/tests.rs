@@ -64,6 +64,7 @@ async fn restore_into(bytes: Vec<u8>, data: &Path) -> Result<(Restored, Store)> 
 
 fn target(data: &Path, url: String) -> Target {
     Target {
+        bucket: None,
         url,
         clock: System::shared(),
         store: data.join("store"),

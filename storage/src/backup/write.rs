@@ -101,7 +101,16 @@ fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Re
         backup.spooled(&name, &rows::file(scratch.path(), &table.name))?;
     }
     for prefix in 0..=u8::MAX {
-        for (key, need) in marked.needs(prefix)?.iter() {
+        let needs = marked.needs(prefix)?;
+        match backup
+            .objects
+            .bring(&mut needs.iter().map(|(key, _)| Ok(*key)))
+        {
+            Err(error) if error.retryable() => return Err(error),
+            // What is damaged is told when it comes to it.
+            _ => {}
+        }
+        for (key, need) in needs.iter() {
             backup.content(*key, *need)?;
             super::step("content written");
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bucket::{Bucket, tests::access};
 use crate::clock::System;
 use crate::db::Db;
 use crate::ids::{ProjectId, UserId};
@@ -18,6 +19,7 @@ pub(crate) struct Fixture {
     pub(crate) user: UserId,
     pub(crate) dir: tempfile::TempDir,
     url: String,
+    bucket: Option<Bucket>,
     _schema: Option<Schema>,
 }
 
@@ -56,12 +58,23 @@ impl Drop for Schema {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        Self::on(std::env::var("CAIRN_TEST_POSTGRES_URL").ok()).await
+        Self::on(std::env::var("CAIRN_TEST_POSTGRES_URL").ok(), None).await
+    }
+
+    /// The same with its store in a bucket.
+    pub(crate) async fn in_bucket(bucket: Bucket) -> Self {
+        let server = std::env::var("CAIRN_TEST_POSTGRES_URL").ok();
+        Self::on(server, Some(bucket)).await
+    }
+
+    /// The same on SQLite.
+    pub(crate) async fn sqlite_in(bucket: Bucket) -> Self {
+        Self::on(None, Some(bucket)).await
     }
 
     /// The same on SQLite, for what another process opens by its folder.
     pub(crate) async fn sqlite() -> Self {
-        Self::on(None).await
+        Self::on(None, None).await
     }
 
     /// An empty database, on PostgreSQL where that is named, beside a store of another one.
@@ -84,7 +97,7 @@ impl Fixture {
         &self.url
     }
 
-    async fn on(server: Option<String>) -> Self {
+    async fn on(server: Option<String>, bucket: Option<Bucket>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (url, schema) = match server {
             Some(server) => {
@@ -94,7 +107,9 @@ impl Fixture {
             None => (Db::sqlite_url(&dir.path().join("cairn.db")).unwrap(), None),
         };
         let db = Db::open(&url, System::shared()).await.unwrap();
-        let store = Store::open(&dir.path().join("store"), db).await.unwrap();
+        let place = dir.path().join("store");
+        let bucket = bucket.or_else(|| usual(&place));
+        let store = Store::open_in(&place, db, bucket.clone()).await.unwrap();
         let user = add_user(store.db()).await;
         let project = add_project(store.db(), user, "vision").await;
         Self {
@@ -103,16 +118,20 @@ impl Fixture {
             user,
             dir,
             url,
+            bucket,
             _schema: schema,
         }
     }
 
     /// The same store, opened once more.
     pub(crate) async fn reopen(&self) -> Store {
+        self.open_at("store").await.unwrap()
+    }
+
+    /// The same database and bucket, and another folder of this host.
+    pub(crate) async fn open_at(&self, folder: &str) -> crate::Result<Store> {
         let db = Db::open(&self.url, System::shared()).await.unwrap();
-        Store::open(&self.dir.path().join("store"), db)
-            .await
-            .unwrap()
+        Store::open_in(&self.dir.path().join(folder), db, self.bucket.clone()).await
     }
 
     /// An empty folder beside the store.
@@ -127,7 +146,20 @@ impl Fixture {
 pub(crate) async fn open(data: &Path, folder: &Path) -> Store {
     let url = Db::sqlite_url(&data.join("cairn.db")).unwrap();
     let db = Db::open(&url, System::shared()).await.unwrap();
-    Store::open(folder, db).await.unwrap()
+    Store::open_in(folder, db, usual(folder)).await.unwrap()
+}
+
+/// Where the stores of all tests are kept: with `CAIRN_TEST_OBJECTS=s3` in a bucket of the strict server that `CAIRN_TEST_S3` names, under a prefix
+/// of the folder's own.
+fn usual(folder: &Path) -> Option<Bucket> {
+    std::env::var("CAIRN_TEST_OBJECTS")
+        .ok()
+        .filter(|kind| kind == "s3")?;
+    let servers = std::env::var("CAIRN_TEST_S3").unwrap();
+    let name = crate::Hash::of(folder.as_os_str().as_encoded_bytes());
+    let prefix = format!("test/{}/", &name.to_hex()[..16]);
+    let server = servers.split_whitespace().next().unwrap();
+    Some(Bucket::new(&access(server, &prefix)).unwrap())
 }
 
 async fn add_user(db: &Db) -> UserId {

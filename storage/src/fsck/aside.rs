@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 
 use super::pace::Pace;
 use super::{Report, is_stop};
 use crate::db::{Db, Query, Tx, all, execute, select_in, sql};
 use crate::error::{Error, Result};
+use crate::gc::check_tie;
 use crate::manifest::is_node;
 use crate::mount::begin_epoch;
-use crate::objects::{Hash, Space, Store, blocking, io_error, is_lost, read_whole};
+use crate::objects::{
+    Hash, Objects, Space, Store, blocking, io_error, is_lost, read_whole, wait_for,
+};
 
 /// Asked for at once.
 const ASKED: usize = 100;
@@ -35,6 +39,7 @@ pub struct Aside {
 pub async fn set_aside(store: &Store, report: &Report, pace: &Pace) -> Result<Aside> {
     let work = Work {
         store: store.clone(),
+        kept: store.kept(),
         pace: pace.clone(),
         moved: false,
     };
@@ -86,6 +91,7 @@ pub async fn counted(db: &Db, objects: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>
 
 struct Work {
     store: Store,
+    kept: Arc<dyn Objects>,
     pace: Pace,
     moved: bool,
 }
@@ -114,13 +120,28 @@ impl Work {
         Ok((aside, self.moved))
     }
 
-    /// Whether there is no good copy now.
+    /// Whether there is no good copy now. A bad one on this host and a bad one in the bucket are each mended from the other.
     fn one(&mut self, space: Space, hash: &Hash) -> Result<bool> {
+        let gone_here = self.here(space, hash)?;
+        let Some(remote) = self.store.remote() else {
+            return Ok(gone_here);
+        };
+        if self.is_whole(&*self.kept, space, hash)? {
+            return Ok(false);
+        }
+        // Where it is not even the right bucket, nothing is known.
+        wait_for(check_tie(&self.store))?;
+        remote.replace((space, *hash), !gone_here)?;
+        Ok(gone_here)
+    }
+
+    /// Whether there is no good copy on this host now.
+    fn here(&mut self, space: Space, hash: &Hash) -> Result<bool> {
         loop {
             let Some(before) = self.look(space, hash)? else {
                 return Ok(true);
             };
-            if self.is_whole(space, hash)? {
+            if self.is_whole(self.store.files(), space, hash)? {
                 return Ok(false);
             }
             // Another check may have moved it meanwhile, and a good one may have come.
@@ -142,11 +163,10 @@ impl Work {
         }
     }
 
-    fn is_whole(&self, space: Space, hash: &Hash) -> Result<bool> {
-        let objects = self.store.objects();
+    fn is_whole(&self, objects: &dyn Objects, space: Space, hash: &Hash) -> Result<bool> {
         if space == Space::Objects {
             let pace = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
-            return match read_whole(&**objects, hash, pace) {
+            return match read_whole(objects, hash, pace) {
                 Ok(_) => Ok(true),
                 Err(error) if is_lost(&error) => Ok(false),
                 Err(error) => Err(error),

@@ -8,13 +8,15 @@ use super::{Fault, Finding, Mode, Report, Root};
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Check, Entry, Manifest, Node};
-use crate::objects::{Hash, Objects, Space, is_lost, read_whole};
+use crate::objects::{Files, Hash, Objects, Space, Store, is_lost, read_whole};
 
 /// About what an entry of a manifest takes in the store.
 pub(super) const ENTRY_BYTES: u64 = 40;
 
 pub(super) struct Run {
     objects: Arc<dyn Objects>,
+    /// Copies on this host, where the store is kept elsewhere.
+    copies: Option<Files>,
     mode: Mode,
     pace: Pace,
     /// What was found of each object.
@@ -23,9 +25,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(objects: Arc<dyn Objects>, mode: Mode, pace: Pace) -> Self {
+    pub(super) fn new(store: &Store, mode: Mode, pace: Pace) -> Self {
         Self {
-            objects,
+            objects: store.kept(),
+            copies: store.remote().map(|_| store.files().clone()),
             mode,
             pace,
             states: BTreeMap::new(),
@@ -45,6 +48,7 @@ impl Run {
         let manifest = match Manifest::open(Arc::clone(&self.objects), &root.digest) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => {
+                self.report.nodes.insert(root.digest);
                 self.report.add(finding(Fault::Missing));
                 return Ok(());
             }
@@ -117,29 +121,31 @@ impl Run {
         if let Some(state) = self.states.get(hash) {
             return Ok(*state);
         }
-        let state = match self.objects.size(Space::Objects, hash)? {
-            None => Some(Fault::Missing),
-            Some(found) if found != size => Some(Fault::Damaged),
-            Some(_) if self.mode != Mode::Full => None,
-            Some(_) => match self.read(hash)? {
-                Some(read) => {
-                    self.report.bytes += read;
-                    None
-                }
-                None => Some(Fault::Damaged),
-            },
-        };
+        let mut state = self.look(&*self.objects, (hash, size))?;
+        if let (None, Some(copies)) = (state, &self.copies) {
+            // That there is no copy is no fault.
+            state = self.look(copies, (hash, size))?;
+            state = state.filter(|fault| *fault != Fault::Missing);
+        }
+        if self.mode == Mode::Full && state.is_none() {
+            self.report.bytes += size;
+        }
         self.states.insert(*hash, state);
         self.report.objects = self.states.len() as u64;
         Ok(state)
     }
 
-    /// How many bytes an object has; none where its content is another.
-    fn read(&self, hash: &Hash) -> Result<Option<u64>> {
+    fn look(&self, objects: &dyn Objects, (hash, size): (&Hash, u64)) -> Result<Option<Fault>> {
+        match objects.size(Space::Objects, hash)? {
+            None => return Ok(Some(Fault::Missing)),
+            Some(found) if found != size => return Ok(Some(Fault::Damaged)),
+            Some(_) if self.mode != Mode::Full => return Ok(None),
+            Some(_) => {}
+        }
         let pace = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
-        match read_whole(&*self.objects, hash, pace) {
-            Ok(read) => Ok(Some(read)),
-            Err(error) => damage(error).map(|_| None),
+        match read_whole(objects, hash, pace) {
+            Ok(_) => Ok(None),
+            Err(error) => damage(error).map(Some),
         }
     }
 

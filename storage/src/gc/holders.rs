@@ -68,6 +68,11 @@ pub(super) const OBJECTS: &[Holder] = &[
 pub(super) const OTHERS: &[(&str, &str, &str)] = &[
     ("objects", "hash", "says that an object is there"),
     (
+        "bucket_places",
+        "hash",
+        "says where something lies, for as long as it is there",
+    ),
+    (
         "project_objects",
         "hash",
         "says who has seen an object, for as long as it is there",

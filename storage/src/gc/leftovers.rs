@@ -15,6 +15,11 @@ use crate::objects::{Hash, Store, io_error, remove_tree, wait_for};
 /// Looks through all of it. Blocks.
 pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
     damaged(store, options, report)?;
+    if let (Some(remote), false) = (store.remote(), options.dry) {
+        let removed = wait_for(remote.remove_unused(options.interval_ms))?;
+        report.removed.count += removed.count;
+        report.removed.bytes += removed.bytes;
+    }
     // What runs of other servers see is not known here.
     if store.db().is_shared() {
         return Ok(());

@@ -82,7 +82,7 @@ pub(super) fn mark(
 }
 
 /// The manifests that somebody sees now: those that are mounted, on any machine that shares the store, and `seen`.
-pub(super) fn shown(store: &Store, seen: Option<&HashSet<Hash>>) -> Result<BTreeSet<Hash>> {
+pub(crate) fn shown(store: &Store, seen: Option<&HashSet<Hash>>) -> Result<BTreeSet<Hash>> {
     let mut shown = mounted(store)?;
     shown.extend(seen.into_iter().flatten());
     Ok(shown)

@@ -99,7 +99,7 @@ impl Needs {
         self.0.iter()
     }
 
-    pub(super) fn of(&self, key: &Key) -> Option<Need> {
+    pub(crate) fn of(&self, key: &Key) -> Option<Need> {
         let found = self.0.binary_search_by(|(other, _)| other.cmp(key));
         found.ok().map(|at| self.0[at].1)
     }

@@ -77,6 +77,8 @@ pub struct Report {
     pub damaged_removed: Tally,
     /// Images and trees of manifests that are forgotten, which were removed; those stay where other servers may share the store.
     pub leftovers: Tally,
+    /// Keys with nothing in them any more that were removed from the bucket, where one keeps the store.
+    pub removed: Tally,
     /// Manifests that are needed and cannot be read, at most 10. While there are any, what they need is not known, and nothing in the store is
     /// condemned or swept; manifests that were condemned before and that nothing holds are forgotten all the same, and keep their content.
     pub unreadable: Vec<Hash>,

@@ -6,7 +6,9 @@ use super::cycle::{Judge, There};
 use super::stuck;
 use crate::Result;
 use crate::db::{Db, Query, Record, Row, Tx, all, execute, select_in, sql};
-use crate::objects::{Hash, Key, Space, Store, number, revive as take_back, wait_for, without};
+use crate::objects::{
+    Hash, Key, Space, Store, displace, number, revive as take_back, wait_for, without,
+};
 
 /// How many one transaction changes.
 pub(super) const AT_ONCE: usize = 200;
@@ -272,6 +274,9 @@ async fn forget(tx: &mut Tx, chunk: &[&Doomed], judge: Judge) -> Result<HashSet<
     let query = query.bind(judge.oldest).bind(judge.before_ms);
     let gone: Vec<Gone> = all(&mut *tx, query).await?;
     let gone: HashSet<Hash> = gone.into_iter().map(|Gone(hash)| hash).collect();
+    let swept = chunk.iter().filter(|one| gone.contains(&one.hash));
+    let swept: Vec<Key> = swept.map(|one| one.key()).collect();
+    displace(tx, &swept).await?;
     let objects = chunk.iter().filter(|one| one.space == Space::Objects);
     for one in objects.filter(|one| gone.contains(&one.hash)) {
         let hash = one.hash.to_hex();

@@ -13,6 +13,10 @@ use crate::db::{Record, Row, Tx, all, execute, optional, required, sql};
 use crate::error::Error;
 use crate::objects::{Hash, Space, Store, blocking, io_error, random_name};
 
+mod bucket;
+
+pub(crate) use bucket::is_taken;
+
 /// Names the database, in the store's folder.
 const NAME: &str = "database";
 /// Says that an operator wants them to belong together.
@@ -47,11 +51,19 @@ impl Record for Object {
 
 /// Ties a store that is being opened to its database, where that may be.
 pub(crate) async fn tie(store: &Store) -> Result<()> {
-    if store.within(ADOPT).exists() {
+    let wanted = store.within(ADOPT).exists();
+    if wanted {
         tracing::warn!(
             "the store and the database belong together from now on, because an operator said so"
         );
-        return tie_anew(store).await;
+    }
+    match store.remote() {
+        Some(remote) => {
+            bucket::tie(store, remote, wanted).await?;
+            return if wanted { done(store) } else { Ok(()) };
+        }
+        None if wanted => return tie_anew(store).await,
+        None => {}
     }
     let id = store.files().id().to_owned();
     let of_store = match (recorded(store).await?, named(store)?) {
@@ -74,9 +86,17 @@ pub(crate) async fn tie(store: &Store) -> Result<()> {
 
 /// Ties a store and its database, whosever they were: where all that is in the one is known to be of the other. Safe to repeat.
 pub(crate) async fn tie_anew(store: &Store) -> Result<()> {
+    if store.remote().is_some() {
+        // A bucket was tied as it was opened, for nothing was in it.
+        return Ok(());
+    }
     let tie = record(store, Some(store.files().id().to_owned()), true).await?;
     name(store, tie.database, true).await?;
-    // It has been done, whoever asked for it.
+    done(store)
+}
+
+/// It has been done, whoever asked for it.
+fn done(store: &Store) -> Result<()> {
     match fs::remove_file(store.within(ADOPT)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let adopt = store.within(ADOPT);
@@ -109,6 +129,9 @@ async fn name(store: &Store, database: String, anew: bool) -> Result<()> {
 /// # Errors
 /// `Conflict`, with what is wrong and what can be done.
 pub(crate) async fn belongs(store: &Store) -> Result<()> {
+    if let Some(remote) = store.remote() {
+        return bucket::belongs(store, remote).await;
+    }
     let (tie, named) = (recorded(store).await?, named(store)?);
     let own = tie.as_ref().and_then(|tie| tie.store.as_deref());
     let why = if own.is_some_and(|own| own != store.files().id()) {
@@ -127,7 +150,10 @@ pub(crate) async fn belongs(store: &Store) -> Result<()> {
 ///
 /// # Errors
 /// `Conflict`, with what is wrong and what can be done.
-pub(super) async fn check(store: &Store) -> Result<()> {
+pub(crate) async fn check(store: &Store) -> Result<()> {
+    if let Some(remote) = store.remote() {
+        return bucket::check(store, remote).await;
+    }
     let id = store.files().id();
     let why = match (recorded(store).await?, named(store)?) {
         (Some(tie), Some(named)) if tie.database == named && tie.store.as_deref() == Some(id) => {

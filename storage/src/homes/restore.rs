@@ -15,6 +15,7 @@ use super::{Restore, step};
 use crate::capture::{Kept, Root, Stat};
 use crate::index::{self, Index, Past};
 use crate::manifest::{Manifest, Node as Content};
+use crate::materialise::bring;
 use crate::objects::{Hash, Store, corrupt, io_error, random_name, read_whole, remove_tree};
 use crate::{Error, Result};
 
@@ -178,6 +179,7 @@ fn fill<'a>(
 ) -> Result<Vec<Restored<'a>>> {
     let manifest = Manifest::open(store.objects().clone(), &how.manifest_digest)?
         .ok_or_else(|| Error::not_found("the store has no such manifest"))?;
+    bring(store, &manifest)?;
     let mut contents = Contents::of(&manifest)?;
     let old = match Root::open(old) {
         Ok(root) => Some((root, past.by_path())),

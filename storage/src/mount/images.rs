@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::image::{self, BLOCK, BLOCK_BYTES};
 use crate::manifest::{Entry, Manifest, Node};
-use crate::materialise::Owner;
+use crate::materialise::{Owner, bring};
 use crate::objects::{Hash, Sighting, Store, corrupt, io_error};
 use crate::{Error, Result};
 
@@ -68,7 +68,9 @@ pub(super) fn open(store: &Store, (seen, epoch): (&Seen, &str), digest: &Hash) -
             }
             if is_whole(&file, digest).map_err(failed)? {
                 let present = Present::open(store)?;
-                for entry in manifest(store, digest)?.entries() {
+                let manifest = manifest(store, digest)?;
+                bring(store, &manifest)?;
+                for entry in manifest.entries() {
                     present.check(&entry?)?;
                 }
                 seen.add(*digest, now);
@@ -94,6 +96,7 @@ fn build(store: &Store, digest: &Hash) -> Result<()> {
     let place = place(store, digest);
     let failed = |error| io_error(format!("cannot make the image of {digest}"), error);
     let manifest = manifest(store, digest)?;
+    bring(store, &manifest)?;
     let present = Present::open(store)?;
     let entries = manifest.entries().map(|entry| {
         let entry = entry?;

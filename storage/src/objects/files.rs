@@ -88,6 +88,11 @@ impl Files {
         Scratch::make(&self.layout)
     }
 
+    /// Opens a batch of this host's own.
+    pub(super) fn stage(&self) -> Result<Staging> {
+        Staging::begin(&self.layout)
+    }
+
     /// Makes everything written to the store's file system durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.layout.sync_all()
@@ -101,13 +106,6 @@ impl Files {
     /// Claims, before anything is looked for.
     pub(crate) fn claim(&self) -> Result<Claim> {
         self.layout.claim()
-    }
-
-    /// Looks for something and claims it, see [`Claim::look`].
-    pub(crate) fn claim_one(&self, claim: &Claim, space: Space, hash: &Hash) -> Result<bool> {
-        let look = || self.layout.size(space, hash);
-        let found = claim.look(&self.layout.claims, (space, *hash), look)?;
-        Ok(found.is_some())
     }
 
     /// Keeps other processes from beginning work on the store, and says whether one has some under way.
@@ -140,7 +138,7 @@ impl Files {
 
 impl Objects for Files {
     fn begin(&self) -> Result<Box<dyn Batch>> {
-        Ok(Box::new(Staging::begin(&self.layout)?))
+        Ok(Box::new(self.stage()?))
     }
 
     fn open(&self, space: Space, hash: &Hash) -> Result<Option<Box<dyn Source>>> {

@@ -50,6 +50,7 @@ pub(crate) async fn record(
 }
 
 async fn insert(tx: &mut Tx, project: ProjectId, objects: &[(Hash, u64)]) -> Result<()> {
+    super::remote::all_placed(tx, objects).await?;
     let now_ms = tx.now_ms();
     let object = |query: Query, (hash, size): &(Hash, u64)| {
         query.bind(hash.to_hex()).bind(number(*size)).bind(now_ms)

@@ -88,6 +88,11 @@ impl Staging {
         })
     }
 
+    /// What it claims.
+    pub(super) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
     fn fresh(&self) -> Result<PathBuf> {
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(self.claim.scratch()?.path.join(name))

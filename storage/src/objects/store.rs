@@ -1,20 +1,24 @@
 //! `Store`: objects, their folder on this host and the database, together. What every capture, upload and reader is given.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use tokio::sync::Semaphore;
 
 use super::read::{Checked, Stream, stream};
-use super::{Claim, Content, Files, Hash, Objects};
-use crate::db::Db;
+use super::{Claim, Content, Files, Hash, Kept, Key, Objects, Remote, Space};
+use crate::bucket::Bucket;
+use crate::db::{Db, optional, sql};
 use crate::materialise::{Builds, Link};
 use crate::{Error, Result};
 
 /// How many manifests are made of others at once.
 const COMPOSED_AT_ONCE: usize = 2;
+/// The first version of the tables in which things can lie in a bucket.
+pub(crate) const BUCKETS: i64 = 13;
 
 /// The object store of one Cairn. Cheap to clone.
 #[derive(Clone)]
@@ -26,19 +30,49 @@ struct Inner {
     db: Db,
     files: Files,
     objects: Arc<dyn Objects>,
+    /// The bucket that keeps them, where that is not this host.
+    remote: Option<Remote>,
     checked: Arc<Checked>,
     builds: Builds<(Hash, Link)>,
     /// For manifests that are made of others.
     composing: Arc<Semaphore>,
+    showing: Showing,
+}
+
+/// Held shared while something comes to be shown to somebody, and alone by whoever removes copies that nobody is shown.
+#[derive(Clone, Default)]
+pub(crate) struct Showing(Arc<RwLock<()>>);
+
+impl Showing {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn try_write(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        match self.0.try_write() {
+            Ok(alone) => Some(alone),
+            Err(TryLockError::Poisoned(alone)) => Some(alone.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 impl Store {
     /// Opens the store in `folder` (`DATA/store`), making it when there is none, and clears what crashes left half-done.
     ///
     /// # Errors
-    /// `Invalid` when the folder holds a format that this program does not know.
+    /// `Invalid` when the folder holds a format that this program does not know, or what the records name is kept in a bucket.
     pub async fn open(folder: &Path, db: Db) -> Result<Self> {
-        let store = Self::new(folder, db).await?;
+        Self::open_in(folder, db, None).await
+    }
+
+    /// The same with what is stored in a bucket, where one is given: `folder` then holds copies of what is used on this host.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and as [`Bucket::probe`]; `Conflict` where the bucket is another Cairn's, `Invalid` where what the records name is
+    /// kept on a host.
+    pub async fn open_in(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
+        let store = Self::new(folder, db, bucket).await?;
         crate::gc::tie(&store).await?;
         crate::uploads::clean(&store).await?;
         Ok(store)
@@ -48,23 +82,33 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`]; `Conflict` where the store or the database is another's.
-    pub async fn beside(folder: &Path, db: Db) -> Result<Self> {
-        let store = Self::new(folder, db).await?;
+    pub async fn beside(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
+        let store = Self::new(folder, db, bucket).await?;
         crate::gc::belongs(&store).await?;
         Ok(store)
     }
 
-    async fn new(folder: &Path, db: Db) -> Result<Self> {
+    async fn new(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
+        check_kind(&db, bucket.as_ref()).await?;
         let folder = folder.to_owned();
         let files = blocking(move || Files::open(&folder)).await?;
-        let objects: Arc<dyn Objects> = Arc::new(files.clone());
+        let remote = match bucket {
+            Some(bucket) => Some(Remote::open(files.clone(), bucket, db.clone()).await?),
+            None => None,
+        };
+        let objects: Arc<dyn Objects> = match &remote {
+            Some(remote) => Arc::new(remote.clone()),
+            None => Arc::new(files.clone()),
+        };
         let inner = Inner {
             db,
             files,
             objects,
+            remote,
             checked: Arc::default(),
             builds: Builds::default(),
             composing: Arc::new(Semaphore::new(COMPOSED_AT_ONCE)),
+            showing: Showing::default(),
         };
         let store = Self {
             inner: Arc::new(inner),
@@ -77,6 +121,39 @@ impl Store {
     /// The objects.
     pub fn objects(&self) -> &Arc<dyn Objects> {
         &self.inner.objects
+    }
+
+    /// What is kept, wherever that is, past all copies on this host: for a check, which is over before what it learnt is old.
+    pub(crate) fn kept(&self) -> Arc<dyn Objects> {
+        match &self.inner.remote {
+            Some(remote) => Arc::new(Kept::new(remote)),
+            None => Arc::clone(&self.inner.objects),
+        }
+    }
+
+    /// The bucket that keeps the store; none where this host does.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        self.inner.remote.as_ref()
+    }
+
+    /// What mounts and whoever makes room agree by, see [`Showing`].
+    pub(crate) fn showing(&self) -> Showing {
+        self.inner.showing.clone()
+    }
+
+    /// Those of these that have a place in the bucket. Blocks.
+    pub(crate) fn placed(&self, keys: &[Key]) -> Result<HashSet<Key>> {
+        match &self.inner.remote {
+            Some(remote) => remote.placed(keys),
+            None => Ok(HashSet::new()),
+        }
+    }
+
+    /// Claims something, and says whether the store has it. Blocks.
+    pub(crate) fn claim_one(&self, claim: &Claim, space: Space, hash: &Hash) -> Result<bool> {
+        let look = || self.inner.objects.size(space, hash);
+        let found = claim.look(self.files().claims(), (space, *hash), look)?;
+        Ok(found.is_some())
     }
 
     /// The database that knows which objects belong to whom.
@@ -159,6 +236,27 @@ impl Store {
     pub(crate) fn within(&self, part: &str) -> PathBuf {
         self.inner.files.root().join(part)
     }
+}
+
+/// Refuses records that are of the other kind of store.
+async fn check_kind(db: &Db, bucket: Option<&Bucket>) -> Result<()> {
+    // Tables may be older where a backup is being restored.
+    let version = db.version().await?.unwrap_or_default();
+    let in_bucket = version >= BUCKETS && super::is_in_use(db).await?;
+    match bucket {
+        None if in_bucket => Err(Error::invalid(
+            "what the records name is kept in a bucket: give `s3` in the configuration, as the server had it",
+        )),
+        Some(_) if !in_bucket && !is_empty(db).await? => Err(Error::invalid(
+            "what the records name is kept in files: make a backup, and restore it into an empty data directory with `s3` in its configuration",
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn is_empty(db: &Db) -> Result<bool> {
+    let text = "SELECT hash FROM objects LIMIT 1";
+    Ok(optional::<String>(db, sql(text)).await?.is_none())
 }
 
 /// An object that was put and that nothing refers to yet.

@@ -92,9 +92,11 @@ pub(super) fn send(
 ) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::task::spawn_blocking(move || {
-        let sent = items
-            .iter()
-            .try_for_each(|item| send_one(&*objects, item, &sender));
+        let brought = objects.bring(&mut items.iter().map(|Item(space, hash)| Ok((*space, *hash))));
+        let sent = brought.and_then(|()| {
+            let mut items = items.iter();
+            items.try_for_each(|item| send_one(&*objects, item, &sender))
+        });
         let last = sent.map(|()| Bytes::from_static(&[END]));
         // Nobody may be listening any more.
         let _ = sender.blocking_send(last);

@@ -12,16 +12,16 @@ async fn another(fixture: &Fixture) -> Db {
 async fn a_backup_of_another_database_is_refused() {
     let fixture = filled().await;
     let folder = fixture.dir.path().join("store");
-    let beside = Store::beside(&folder, another(&fixture).await).await;
+    let beside = Store::beside(&folder, another(&fixture).await, None).await;
     assert!(refusal(beside).contains("of another database"));
     let mixed = Store::open(&folder, another(&fixture).await).await.unwrap();
     let out = Box::new(Memory::default());
     let written = write(&mixed, out, Options::default(), unwatched()).await;
     assert!(refusal(written).contains("of another database"));
     let elsewhere = fixture.dir.path().join("elsewhere");
-    let beside = Store::beside(&elsewhere, fixture.store.db().clone()).await;
+    let beside = Store::beside(&elsewhere, fixture.store.db().clone(), None).await;
     assert!(refusal(beside).contains("of another store"));
-    let own = Store::beside(&folder, fixture.store.db().clone()).await;
+    let own = Store::beside(&folder, fixture.store.db().clone(), None).await;
     backup(&own.unwrap()).await;
 }
 

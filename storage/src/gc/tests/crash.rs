@@ -16,7 +16,7 @@ async fn project(store: &Store) -> ProjectId {
 }
 
 /// The child of the test below: collects, puts again what goes, and collects once more.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by a_kill_at_any_step_loses_nothing_and_leaves_nothing in a process of its own"]
 async fn child_that_is_killed() {
     let data = PathBuf::from(std::env::var("CAIRN_TEST_DATA").unwrap());
@@ -41,7 +41,7 @@ async fn child_that_is_killed() {
     cycle(&store).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_step_loses_nothing_and_leaves_nothing() {
     let fixture = Fixture::sqlite().await;
     let folder = fixture.folder("work");

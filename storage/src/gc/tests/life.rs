@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::{Clock as _, Fixed};
 use std::sync::Arc;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_was_taken_back_goes_after_two_cycles_and_shares_nothing_away() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -37,7 +37,7 @@ async fn a_version_that_was_taken_back_goes_after_two_cycles_and_shares_nothing_
     assert_eq!(cycle(store).await, Report::default());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_again_before_it_goes_stays() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -55,7 +55,7 @@ async fn what_is_put_again_before_it_goes_stays() {
     assert_sound(store).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn work_under_way_keeps_what_it_met_through_any_number_of_cycles() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -75,7 +75,7 @@ async fn work_under_way_keeps_what_it_met_through_any_number_of_cycles() {
     assert!(manifest::file(store, digest, "a").await.unwrap().is_some());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_made_of_a_version_outlives_its_being_taken_back_meanwhile() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -104,7 +104,7 @@ async fn what_is_made_of_a_version_outlives_its_being_taken_back_meanwhile() {
     assert_sound(store).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_stat_index_is_not_believed_once_its_manifest_is_gone() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -142,7 +142,7 @@ async fn the_stat_index_is_not_believed_once_its_manifest_is_gone() {
     assert_sound(store).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_goes_before_the_interval_has_passed() {
     let fixture = Fixture::sqlite().await;
     let clock = Fixed::at(1_000_000);
@@ -168,7 +168,7 @@ async fn nothing_goes_before_the_interval_has_passed() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_holds_what_need_not_be_sent() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -218,7 +218,7 @@ async fn an_upload_holds_what_need_not_be_sent() {
     assert!(matches!(lost.await, Err(Error::NotFound(_))));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mounted_manifest_and_the_tree_a_run_sees_are_kept() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -253,7 +253,7 @@ async fn a_mounted_manifest_and_the_tree_a_run_sees_are_kept() {
     assert_eq!((gone, tree.exists()), (u64::from(!shared), shared));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn while_a_held_manifest_cannot_be_read_nothing_goes() {
     let fixture = Fixture::new().await;
     let (store, folder) = (&fixture.store, fixture.folder("work"));
@@ -277,7 +277,7 @@ async fn while_a_held_manifest_cannot_be_read_nothing_goes() {
     assert!(!has(store, "garbage") && has(store, "a"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn damaged_objects_go_when_they_are_old() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
@@ -299,7 +299,7 @@ async fn damaged_objects_go_when_they_are_old() {
     assert!(!place.exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn one_cycle_at_a_time_and_one_that_was_killed_is_told() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
@@ -318,7 +318,7 @@ async fn one_cycle_at_a_time_and_one_that_was_killed_is_told() {
     assert_eq!((newest.number, newest.state), (number + 1, State::Done));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn while_another_process_works_on_the_store_nothing_is_swept() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
@@ -333,7 +333,7 @@ async fn while_another_process_works_on_the_store_nothing_is_swept() {
 }
 
 /// Whoever adds a column that names an object or a manifest must say whether it holds what it names.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_column_with_a_hash_is_a_holder_or_said_to_be_none() {
     let fixture = Fixture::sqlite().await;
     let db = fixture.store.db();

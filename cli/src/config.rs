@@ -3,6 +3,7 @@
 //! `docs/configuration.md` describes the same keys for people.
 
 mod machines;
+mod s3;
 
 use std::{
     collections::BTreeMap,
@@ -17,10 +18,12 @@ use figment::{
 };
 use gateway::config::{Listener, Role, Tls};
 use serde::{Deserialize, Serialize};
+use storage::bucket::Bucket;
 use url::Url;
 
 use self::machines::Machine;
 pub(crate) use self::machines::{Local, millicores};
+use self::s3::S3;
 
 /// The whole configuration. Unknown keys in the file are an error: a misspelt key must not be silently without effect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) database: Option<String>,
     /// File with the database URL, where it holds a password.
     pub(crate) database_file: Option<PathBuf>,
+    /// The bucket that keeps what is stored; default: files in the data directory.
+    pub(crate) s3: Option<S3>,
     /// Key that seals secrets at rest. Default: `secret_key` in the data directory, made at the first start.
     pub(crate) secret_key_file: Option<PathBuf>,
     /// One log line for each request.
@@ -186,6 +191,7 @@ impl Default for Config {
             insecure_http: false,
             database: None,
             database_file: None,
+            s3: None,
             secret_key_file: None,
             access_log: true,
             log_format: LogFormat::Text,
@@ -231,7 +237,10 @@ impl Config {
         if path.is_file() {
             layers = layers.merge(Toml::file_exact(&path));
         }
-        let mut config: Self = layers.merge(variables).extract().with_context(|| {
+        let of_s3 = Env::prefixed("CAIRN_S3_").only(&s3::KEYS);
+        let of_s3 = of_s3.map(|key| format!("s3.{key}").into());
+        let layers = layers.merge(variables).merge(of_s3);
+        let mut config: Self = layers.extract().with_context(|| {
             format!(
                 "the configuration ({} and CAIRN_… variables) cannot be read",
                 path.display()
@@ -276,6 +285,12 @@ impl Config {
                 .to_owned()),
             (None, None) => Ok(format!("sqlite:{}", data.join("cairn.db").display())),
         }
+    }
+
+    /// The bucket that keeps what is stored, where one does; it is asked nothing yet.
+    pub(crate) fn bucket(&self) -> Result<Option<Bucket>> {
+        let open = |s3: &S3| s3.open(self.extra_ca_file.as_ref());
+        self.s3.as_ref().map(open).transpose()
     }
 
     /// What the gateway is told.

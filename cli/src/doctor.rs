@@ -1,5 +1,6 @@
 //! `cairn doctor`: what this machine offers to the service, and what each missing part costs. It changes nothing.
 
+mod bucket;
 mod check;
 mod docker;
 
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<ExitCode> {
 
 fn look(config: &Config, folder: Option<&DataFolder>, data: &Path, report: &mut Report) {
     report.checks.push(database(config, data));
+    report.checks.extend(bucket::check(config));
     report.checks.push(check::quota(config.home_quota_bytes));
     let store = data.join("store");
     // Before the first start nothing is made there.

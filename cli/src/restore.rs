@@ -80,6 +80,7 @@ fn target(args: &Args, data: &Path) -> Result<Target> {
         url: config.database_url(data)?,
         clock: Arc::new(System),
         store: Layout::new(data).store(),
+        bucket: config.bucket()?,
         marker: data.join(service::RESTORING),
     })
 }

@@ -126,6 +126,7 @@ async fn look_after(control: Control, shutdown: CancellationToken) {
         control.run(shutdown.clone()),
         control.keep_collecting(shutdown.clone()),
         control.keep_scrubbing(shutdown.clone()),
+        control.keep_room(shutdown.clone()),
         expire(&control, shutdown)
     );
 }

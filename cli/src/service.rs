@@ -50,7 +50,7 @@ pub(crate) async fn open_beside(config: &Config, folder: &DataFolder) -> Result<
     let db = Db::open_existing(&url, Arc::new(System)).await.context(
         "the server's database cannot be opened: give the same --config and CAIRN_DATABASE as the server has",
     )?;
-    Store::beside(&Layout::new(folder.path()).store(), db)
+    Store::beside(&Layout::new(folder.path()).store(), db, config.bucket()?)
         .await
         .context("the object store cannot be opened")
 }
@@ -70,7 +70,7 @@ fn whole(config: &Config, folder: &DataFolder) -> Result<String> {
 pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Control> {
     let data = folder.path();
     let db = open_db(config, folder).await?;
-    let store = Store::open(&Layout::new(data).store(), db.clone())
+    let store = Store::open_in(&Layout::new(data).store(), db.clone(), config.bucket()?)
         .await
         .context("the object store cannot be opened")?;
     let key_file = config
@@ -160,6 +160,7 @@ fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings>
         },
         collect_every: (config.gc_interval_s > 0)
             .then(|| Duration::from_secs(config.gc_interval_s)),
+        copies_bytes: config.s3.as_ref().and_then(|s3| s3.copies_bytes),
         scrub: (config.scrub_period_s > 0 && config.scrub_bytes_per_s > 0).then(|| Scrub {
             period: Duration::from_secs(config.scrub_period_s),
             bytes_per_s: config.scrub_bytes_per_s,

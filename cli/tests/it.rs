@@ -12,6 +12,7 @@ mod it {
     pub(crate) mod rig;
 
     mod backup;
+    mod bucket;
     mod data;
     mod engine;
     mod follow;

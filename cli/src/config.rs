@@ -12,13 +12,17 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use control::Adoptable;
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
 };
 use gateway::config::{Listener, Role, Tls};
 use serde::{Deserialize, Serialize};
-use storage::bucket::Bucket;
+use storage::{
+    bucket::Bucket,
+    objects::{Buckets, KeptIn},
+};
 use url::Url;
 
 use self::machines::Machine;
@@ -53,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) database_file: Option<PathBuf>,
     /// The bucket that keeps what is stored; default: files in the data directory.
     pub(crate) s3: Option<S3>,
+    /// Buckets that data of projects may be adopted from where they lie, by names of their own.
+    pub(crate) buckets: BTreeMap<String, S3>,
     /// Key that seals secrets at rest. Default: `secret_key` in the data directory, made at the first start.
     pub(crate) secret_key_file: Option<PathBuf>,
     /// One log line for each request.
@@ -192,6 +198,7 @@ impl Default for Config {
             database: None,
             database_file: None,
             s3: None,
+            buckets: BTreeMap::new(),
             secret_key_file: None,
             access_log: true,
             log_format: LogFormat::Text,
@@ -290,7 +297,46 @@ impl Config {
     /// The bucket that keeps what is stored, where one does; it is asked nothing yet.
     pub(crate) fn bucket(&self) -> Result<Option<Bucket>> {
         let open = |s3: &S3| s3.open(self.extra_ca_file.as_ref());
-        self.s3.as_ref().map(open).transpose()
+        let bucket = self.s3.as_ref().map(open).transpose();
+        bucket.context("[s3] cannot be used")
+    }
+
+    /// Where the store has what is stored; nothing is asked for yet.
+    pub(crate) fn kept_in(&self) -> Result<KeptIn> {
+        let mut others = Buckets::new();
+        for (name, s3) in &self.buckets {
+            let opened = s3.open_whole(self.extra_ca_file.as_ref());
+            let failed = || format!("[buckets.{name}] cannot be used");
+            others.insert(name.clone(), opened.with_context(failed)?);
+        }
+        let bucket = self.bucket()?;
+        Ok(KeptIn { bucket, others })
+    }
+
+    /// What may be adopted.
+    pub(crate) fn adoptable(&self) -> Vec<Adoptable> {
+        self.buckets
+            .iter()
+            .map(|(name, s3)| s3.adoptable(name))
+            .collect()
+    }
+
+    fn check_buckets(&self) -> Result<()> {
+        self.kept_in()?;
+        let Some(own) = &self.s3 else {
+            return Ok(());
+        };
+        ensure!(
+            own.projects.is_none(),
+            "`projects` is for [buckets.NAME], not for [s3]"
+        );
+        for (name, s3) in &self.buckets {
+            ensure!(
+                !s3.overlaps(own),
+                "[buckets.{name}] holds what is stored itself, see [s3]: nobody may adopt that"
+            );
+        }
+        Ok(())
     }
 
     /// What the gateway is told.
@@ -360,6 +406,7 @@ impl Config {
             machine.check(name)?;
         }
         self.local.check()?;
+        self.check_buckets()?;
         ensure!(
             self.uids.0 > 0 && self.uids.1 >= 1000,
             "uids must begin above 0 and hold at least 1000"
@@ -484,6 +531,31 @@ mod tests {
             let text = format!("[environments.x]\n{text}");
             let error = load(&text).expect_err("refused").to_string();
             assert!(error.contains("environments.x"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_adopted_is_never_what_is_stored() {
+        let keys = "bucket = \"lab\"\naccess_key_id = \"x\"\nsecret_access_key = \"y\"\n";
+        let with = |own: &str, theirs: &str| {
+            let own = format!("[s3]\n{keys}prefix = {own:?}\n");
+            load(&format!("{own}[buckets.lab]\n{keys}prefix = {theirs:?}"))
+        };
+        let config = with("cairn/", "data/").expect("they lie beside each other");
+        assert_eq!(config.adoptable()[0].prefix, "data/");
+        assert!(
+            config.kept_in().expect("opens").others["lab"]
+                .prefix()
+                .is_empty()
+        );
+        for (own, theirs) in [("cairn/", ""), ("", "data/"), ("cairn/", "cairn/v1/")] {
+            let error = with(own, theirs).expect_err("refused").to_string();
+            assert!(error.contains("buckets.lab"), "{error}");
+        }
+        for wrong in ["", "bucket = \"lab\"\nprefix = \"data\""] {
+            let text = format!("[buckets.lab]\n{wrong}");
+            let error = load(&text).expect_err("refused").to_string();
+            assert!(error.contains("buckets.lab"), "{error}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `cairn data`: datasets and their versions.
 
+mod adopt;
 mod args;
 mod show;
 
@@ -71,6 +72,12 @@ pub(crate) fn run(action: Action, json: bool) -> anyhow::Result<ExitCode> {
                 folder,
                 described,
             } => push(&session, &name, &folder, described, json).await,
+            Action::Adopt {
+                name,
+                uri,
+                message,
+                detach,
+            } => adopt::adopt(&session, &name, (&uri, &message, detach), json).await,
             Action::Make(args) => make(&session, args, json).await,
             Action::Pull {
                 reference,
@@ -131,13 +138,18 @@ async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyh
     if json {
         return output::json(&made);
     }
-    let version: Version = types::read(&made)?;
+    tell(place, before, &types::read(&made)?);
+    Ok(())
+}
+
+/// Says which version came of it.
+fn tell(place: &Place, before: Option<i64>, version: &Version) {
     if before == Some(version.number) {
         output::note(format!(
             "Nothing is new: {}:{} has the same files. Its message and metadata stay.",
             place.name, version.number
         ));
-        return Ok(());
+        return;
     }
     output::note(format!(
         "{}:{} has {} files, {}. content digest {}",
@@ -147,7 +159,6 @@ async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyh
         output::bytes(version.bytes),
         version.content_digest
     ));
-    Ok(())
 }
 
 /// The number of a dataset's newest version, if it has one; makes the dataset where there is none.

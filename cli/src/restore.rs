@@ -80,7 +80,7 @@ fn target(args: &Args, data: &Path) -> Result<Target> {
         url: config.database_url(data)?,
         clock: Arc::new(System),
         store: Layout::new(data).store(),
-        bucket: config.bucket()?,
+        kept: config.kept_in()?,
         marker: data.join(service::RESTORING),
     })
 }

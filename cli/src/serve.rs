@@ -127,6 +127,7 @@ async fn look_after(control: Control, shutdown: CancellationToken) {
         control.keep_collecting(shutdown.clone()),
         control.keep_scrubbing(shutdown.clone()),
         control.keep_room(shutdown.clone()),
+        control.keep_adopting(shutdown.clone()),
         expire(&control, shutdown)
     );
 }

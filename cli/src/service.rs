@@ -50,7 +50,7 @@ pub(crate) async fn open_beside(config: &Config, folder: &DataFolder) -> Result<
     let db = Db::open_existing(&url, Arc::new(System)).await.context(
         "the server's database cannot be opened: give the same --config and CAIRN_DATABASE as the server has",
     )?;
-    Store::beside(&Layout::new(folder.path()).store(), db, config.bucket()?)
+    Store::beside(&Layout::new(folder.path()).store(), db, config.kept_in()?)
         .await
         .context("the object store cannot be opened")
 }
@@ -70,7 +70,7 @@ fn whole(config: &Config, folder: &DataFolder) -> Result<String> {
 pub(crate) async fn compose(config: &Config, folder: &DataFolder) -> Result<Control> {
     let data = folder.path();
     let db = open_db(config, folder).await?;
-    let store = Store::open_in(&Layout::new(data).store(), db.clone(), config.bucket()?)
+    let store = Store::open_in(&Layout::new(data).store(), db.clone(), config.kept_in()?)
         .await
         .context("the object store cannot be opened")?;
     let key_file = config
@@ -173,6 +173,7 @@ fn settings(config: &Config, data: &Path, runtimes: &[&str]) -> Result<Settings>
         machines: machines
             .map(|(name, machine)| (name.clone(), machine.kind()))
             .collect(),
+        buckets: config.adoptable(),
         capacity: measure(config, runtimes)?,
         api_url: config
             .public_url()?

@@ -11,6 +11,7 @@ mod it {
     pub(crate) mod far;
     pub(crate) mod rig;
 
+    mod adopt;
     mod backup;
     mod bucket;
     mod data;

@@ -14,6 +14,7 @@ use storage::{
 
 use crate::{
     Error, Result,
+    adoptions::Adoptions,
     collections::Cycles,
     datasets::Checks,
     locks::Locks,
@@ -37,6 +38,7 @@ struct Inner {
     inputs: Locks<WorkspaceId>,
     checks: Checks,
     cycles: Cycles,
+    adoptions: Adoptions,
 }
 
 /// What control works with.
@@ -61,6 +63,7 @@ impl Control {
             inputs: Locks::default(),
             checks: Checks::default(),
             cycles: Cycles::default(),
+            adoptions: Adoptions::default(),
         }))
     }
 
@@ -118,6 +121,10 @@ impl Control {
 
     pub(crate) fn cycles(&self) -> &Cycles {
         &self.0.cycles
+    }
+
+    pub(crate) fn adoptions(&self) -> &Adoptions {
+        &self.0.adoptions
     }
 
     pub(crate) fn turns(&self) -> &Turns {

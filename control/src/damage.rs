@@ -29,7 +29,7 @@ pub(crate) struct Hit {
     /// What came of looking through all; none where nothing called for it.
     held: Option<Held>,
     /// The objects that there is no good copy of.
-    gone: BTreeSet<Hash>,
+    pub(crate) gone: BTreeSet<Hash>,
     /// Those that can come in again.
     let_go: BTreeSet<Hash>,
 }

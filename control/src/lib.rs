@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP and no SQL. `storage`, `spawner` and `kernels` meet only here.
 
+mod adoptions;
 pub mod backup;
 pub mod cells;
 mod collections;
@@ -44,4 +45,4 @@ pub use keeper::Level;
 pub use layout::Layout;
 pub use machine::{Address, HomeSource, LocalMachine, Machine, Machines};
 pub use queue::{Place, Queue};
-pub use settings::{Capacity, Homes, MachineType, Scrub, Settings};
+pub use settings::{Adoptable, Capacity, Homes, MachineType, Scrub, Settings};

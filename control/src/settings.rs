@@ -21,6 +21,8 @@ pub struct Settings {
     pub machines: BTreeMap<String, MachineType>,
     /// A folder for what is made and captured at once; beside the store.
     pub scratch: PathBuf,
+    /// The parts of buckets that may be adopted.
+    pub buckets: Vec<Adoptable>,
     /// What this machine has for work.
     pub capacity: Capacity,
     /// What runs on a machine that cannot be reached for this long is given up; the machine itself ends it before.
@@ -62,6 +64,19 @@ impl Default for Homes {
             save_every: Duration::from_mins(10),
         }
     }
+}
+
+/// A part of a bucket that may become data of projects where it lies.
+#[derive(Clone, Debug)]
+pub struct Adoptable {
+    /// What the configuration calls it.
+    pub name: String,
+    /// The bucket.
+    pub bucket: String,
+    /// What keys begin with: empty, or ending with `/`.
+    pub prefix: String,
+    /// The names of the projects that may; none: all of them.
+    pub projects: Option<Vec<String>>,
 }
 
 /// A named size of machine.
@@ -220,6 +235,7 @@ mod tests {
             machines: BTreeMap::new(),
             scratch: PathBuf::new(),
             offline_grace: std::time::Duration::ZERO,
+            buckets: Vec::new(),
             capacity: Capacity::default(),
             api_url: String::new(),
             collect_every: None,

@@ -456,6 +456,40 @@ export interface paths {
         patch: operations["update_dataset"];
         trace?: never;
     };
+    "/projects/{project}/datasets/{dataset}/adoptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to adopt a part of a bucket as a version, without copying it. Where the same is under way, that is the answer. */
+        post: operations["create_adoption"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/datasets/{dataset}/adoptions/{adoption}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how far an adoption is. */
+        get: operations["get_adoption"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/datasets/{dataset}/aliases": {
         parameters: {
             query?: never;
@@ -1411,6 +1445,57 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description How what lies below a prefix becomes a version: every file is read once, and none is kept here. */
+        Adoption: {
+            /**
+             * Format: int64
+             * @description How many bytes they have.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970, UTC.
+             */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description How many bytes were read for that, or known before.
+             */
+            done_bytes: number;
+            /**
+             * Format: int64
+             * @description How many files are known by their content.
+             */
+            done_files: number;
+            /**
+             * Format: int64
+             * @description When it ended, in milliseconds since 1970, UTC.
+             */
+            ended_ms: number | null;
+            /** @description Why it failed. */
+            error: string | null;
+            /**
+             * Format: int64
+             * @description How many files there are; 0 until all are listed.
+             */
+            files: number;
+            /** @description Never changes. */
+            id: string;
+            /** @description How far it is. */
+            state: components["schemas"]["AdoptionState"];
+            /** @description What is adopted. */
+            uri: string;
+            /**
+             * Format: int64
+             * @description The number of the version.
+             */
+            version: number | null;
+        };
+        /**
+         * @description How far an adoption is.
+         * @enum {string}
+         */
+        AdoptionState: "running" | "done" | "failed";
         /** @description How long ago something came in. */
         Ages: {
             /** @description Within a day. */
@@ -1659,8 +1744,12 @@ export interface components {
             fault: components["schemas"]["FaultKind"];
             /** @description The BLAKE3 of the content that should be there. */
             hash: string;
+            /** @description Whether there is a good copy all the same, which is kept: the version is none the worse. */
+            is_kept: boolean;
             /** @description The file; null where the list of files itself is at fault. */
             path: string | null;
+            /** @description Where it was adopted from, as `s3://BUCKET/KEY`, when it is not there any more as it was. */
+            place: string | null;
         };
         /** @description Data under one name, in versions that never change. */
         Dataset: {
@@ -1794,7 +1883,7 @@ export interface components {
          * @description What is wrong with a file.
          * @enum {string}
          */
-        FaultKind: "missing" | "damaged";
+        FaultKind: "missing" | "damaged" | "changed";
         /** @description A file or folder. */
         File: {
             /**
@@ -3151,6 +3240,13 @@ export interface components {
         Missing: {
             /** @description The hashes that this project does not hold. */
             missing: string[];
+        };
+        /** @description What to adopt. */
+        NewAdoption: {
+            /** @description What is new in the version. */
+            message?: string;
+            /** @description Where it lies: `s3://BUCKET/PREFIX`, a part of a bucket that the configuration lets this project adopt. */
+            uri: string;
         };
         /** @description Where to move an alias. */
         NewAlias: {
@@ -5150,6 +5246,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    create_adoption: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdoption"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Adoption"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+        };
+    };
+    get_adoption: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                project: string;
+                /** @description Name */
+                dataset: string;
+                /** @description Id */
+                adoption: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Adoption"];
                 };
             };
             "4XX": {

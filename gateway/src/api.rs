@@ -139,6 +139,8 @@ fn work() -> OpenApiRouter<App> {
         .routes(routes!(datasets::list_dataset_files))
         .routes(routes!(datasets::diff_dataset_versions))
         .routes(routes!(lineage::get_lineage))
+        .routes(routes!(datasets::create_adoption))
+        .routes(routes!(datasets::get_adoption))
         .routes(routes!(datasets::list_dataset_alias_moves))
         .routes(routes!(
             datasets::put_dataset_alias,

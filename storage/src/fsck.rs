@@ -49,6 +49,8 @@ pub enum Fault {
     Missing,
     /// It is in the store with other content, or a part of a manifest is.
     Damaged,
+    /// It was adopted from a bucket, where something else is now.
+    Changed,
 }
 
 /// Something that is wrong.
@@ -62,6 +64,8 @@ pub struct Finding {
     pub manifest_digest: Option<Hash>,
     /// The path in that manifest; none when the manifest itself is at fault.
     pub path: Option<String>,
+    /// Where it was adopted from, as `s3://BUCKET/KEY`, when it is not there any more as it was.
+    pub place: Option<String>,
 }
 
 /// What a check found.
@@ -269,7 +273,9 @@ pub(crate) async fn check_objects(
                 break;
             }
             read = size.saturating_add(read);
-            if let Err(error) = run.recorded(&BTreeMap::from([(hash, size)])) {
+            if let Err(error) = run.recorded(&BTreeMap::from([(hash, size)]))
+                && !is_away(&owned, &error, &hash)?
+            {
                 run.report.unread += unread(error, &hash)?;
             }
             last = Some(hash);
@@ -278,6 +284,17 @@ pub(crate) async fn check_objects(
     });
     let (report, last) = work.await?;
     Ok((confirmed(store, report).await?, last))
+}
+
+/// Whether something could not be read now because somebody's bucket does not answer: what is the store's own is checked all the same.
+fn is_away(store: &Store, error: &Error, hash: &Hash) -> Result<bool> {
+    match store.adopted() {
+        Some(adopted) if error.retryable() && adopted.find(hash)?.is_some() => {
+            tracing::warn!(%hash, %error, "what was adopted cannot be looked at now");
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Counts what the system could not read: a check of everything goes on without it.

@@ -135,6 +135,8 @@ ids! {
     DatasetId,
     /// A version of a dataset.
     VersionId,
+    /// How a prefix of a bucket becomes a version of a dataset.
+    AdoptionId,
     /// One move of an alias of a dataset.
     AliasMoveId,
     /// A line of the audit record.

@@ -1,6 +1,7 @@
 //! Records (SQLite or PostgreSQL) and objects (files, or an S3 bucket): what Cairn knows and keeps.
 //! It must not know HTTP, processes or policy. The only place with SQL.
 
+pub mod adoptions;
 pub mod attempts;
 pub mod audit;
 pub mod backup;

@@ -267,7 +267,7 @@ fn open(store: &Store, manifest_digest: &Hash) -> Result<Manifest> {
 
 /// Brings what is in a manifest to this host.
 pub(crate) fn bring(store: &Store, manifest: &Manifest) -> Result<()> {
-    if store.remote().is_none() {
+    if store.remote().is_none() && store.adopted().is_none() {
         return Ok(());
     }
     let leaves = (0..manifest.leaves()).filter_map(|number| manifest.leaf_digest(number));

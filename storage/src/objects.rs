@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
+mod adopted;
+mod arriving;
 mod claims;
 pub mod conformance;
 mod fault;
@@ -23,13 +25,15 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use adopted::Buckets;
 pub use claims::Claim;
 pub use files::Files;
 pub use hash::Hash;
 pub use read::{Content, Stream};
 pub use remote::Remote;
-pub use store::{Store, Stored};
+pub use store::{KeptIn, Store, Stored};
 
+pub(crate) use adopted::{Adopted, Place, State, insert as adopt, known, let_go, tidy};
 pub(crate) use claims::Key;
 pub(crate) use fault::{corrupt, io_error, is_lost};
 pub(crate) use files::{random_name, remove_tree};

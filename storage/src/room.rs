@@ -34,6 +34,10 @@ pub struct Made {
 ///
 /// # Errors
 /// `Unavailable` where the records cannot be read now.
+#[expect(
+    clippy::implicit_hasher,
+    reason = "it comes from one place, which has the usual one"
+)]
 pub async fn make(store: &Store, most_bytes: u64, seen: HashSet<Hash>) -> Result<Made> {
     if store.remote().is_none() {
         return Ok(Made::default());

@@ -112,8 +112,14 @@ async fn manifest(store: &Store, pass: &Pass, pace: &Pace) -> Result<Step> {
     let mut report = match look(store, digest, (is_known, mode), pace).await {
         Ok(report) => report,
         Err(error) => {
+            // A bucket of somebody's that does not answer must not hold up the rest.
+            let may_be_away = error.retryable() && store.adopted().is_some();
             let report = Report {
-                unread: fsck::unread(error, &digest)?,
+                unread: if may_be_away {
+                    1
+                } else {
+                    fsck::unread(error, &digest)?
+                },
                 ..Report::default()
             };
             return Ok(Step {

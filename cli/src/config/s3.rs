@@ -1,8 +1,9 @@
-//! `[s3]`: the bucket that keeps what is stored, instead of files of this host.
+//! `[s3]`: the bucket that keeps what is stored, instead of files of this host. `[buckets.NAME]`: buckets that things may be adopted from.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use control::Adoptable;
 use serde::{Deserialize, Serialize};
 use storage::bucket::{Access, Bucket};
 use storage::secret::Secret;
@@ -42,6 +43,8 @@ pub(crate) struct S3 {
     pub(crate) path_style: Option<bool>,
     /// How much of it may have copies on this host, in bytes; default: as much as there is.
     pub(crate) copies_bytes: Option<u64>,
+    /// The projects that may adopt what is in it, by their names; default: every project. Not for `[s3]`.
+    pub(crate) projects: Option<Vec<String>>,
 }
 
 impl std::fmt::Debug for S3 {
@@ -60,7 +63,7 @@ impl S3 {
     /// # Errors
     /// Where a key is missing, or a file cannot be read.
     pub(crate) fn open(&self, extra_ca: Option<&PathBuf>) -> Result<Bucket> {
-        ensure!(!self.bucket.is_empty(), "s3.bucket is missing");
+        ensure!(!self.bucket.is_empty(), "`bucket` is missing");
         let usual = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
         let endpoint = self.endpoint.clone();
         let endpoint = endpoint.or_else(|| usual("AWS_ENDPOINT_URL_S3"));
@@ -80,9 +83,9 @@ impl S3 {
             prefix: self.prefix.clone(),
             key_id: key_id
                 .or_else(|| usual("AWS_ACCESS_KEY_ID"))
-                .context("s3.access_key_id is missing, and AWS_ACCESS_KEY_ID is not set")?,
+                .context("`access_key_id` is missing, and AWS_ACCESS_KEY_ID is not set")?,
             secret: Secret::from(secret.context(
-                "s3.secret_access_key and s3.secret_access_key_file are missing, and AWS_SECRET_ACCESS_KEY is not set",
+                "`secret_access_key` and `secret_access_key_file` are missing, and AWS_SECRET_ACCESS_KEY is not set",
             )?),
             path_style: self.path_style.unwrap_or(endpoint.is_some()),
             endpoint,
@@ -91,19 +94,51 @@ impl S3 {
         Ok(Bucket::new(&access)?)
     }
 
+    /// The bucket with whole keys, whatever its prefix.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_whole(&self, extra_ca: Option<&PathBuf>) -> Result<Bucket> {
+        self.open(extra_ca)?;
+        let prefix = String::new();
+        let whole = Self {
+            prefix,
+            ..self.clone()
+        };
+        whole.open(extra_ca)
+    }
+
+    /// What the configuration lets projects adopt of it.
+    pub(crate) fn adoptable(&self, name: &str) -> Adoptable {
+        Adoptable {
+            name: name.to_owned(),
+            bucket: self.bucket.clone(),
+            prefix: self.prefix.clone(),
+            projects: self.projects.clone(),
+        }
+    }
+
+    /// Whether some key belongs to both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        // One that is not given may be the other's, by a variable.
+        let ends = self.endpoint.as_ref().zip(other.endpoint.as_ref());
+        let trimmed = |end: &str| end.trim_end_matches('/').to_owned();
+        let is_near = ends.is_none_or(|(one, other)| trimmed(one) == trimmed(other));
+        let is_same = self.bucket == other.bucket && is_near;
+        let (one, other) = (&self.prefix, &other.prefix);
+        is_same && (one.starts_with(other.as_str()) || other.starts_with(one.as_str()))
+    }
+
     fn secret(&self) -> Result<Option<String>> {
         let Some(file) = &self.secret_access_key_file else {
             return Ok(self.secret_access_key.clone());
         };
         ensure!(
             self.secret_access_key.is_none(),
-            "s3.secret_access_key and s3.secret_access_key_file do not go together"
+            "`secret_access_key` and `secret_access_key_file` do not go together"
         );
         let text = std::fs::read_to_string(file).with_context(|| {
-            format!(
-                "s3.secret_access_key_file {} cannot be read",
-                file.display()
-            )
+            format!("`secret_access_key_file` {} cannot be read", file.display())
         })?;
         Ok(Some(text.trim().to_owned()))
     }

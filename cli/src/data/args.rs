@@ -22,6 +22,21 @@ pub(crate) enum Action {
         #[command(flatten)]
         described: Described,
     },
+    /// Make a version of what lies in a bucket, where it lies. Every file is read once, and none is copied.
+    Adopt {
+        /// The dataset: NAME, or PROJECT/NAME; it is made where there is none.
+        #[arg(value_name = "NAME")]
+        name: DatasetRef,
+        /// Where it lies: `s3://BUCKET/PREFIX`, as far as the server's configuration lets the project adopt that.
+        #[arg(value_name = "URI")]
+        uri: String,
+        /// What is new in it.
+        #[arg(long, short, value_name = "TEXT", default_value = "")]
+        message: String,
+        /// Do not wait for its end: it goes on by itself. The same command without this waits for it.
+        #[arg(long)]
+        detach: bool,
+    },
     /// Make a version of parts of other versions and of outputs; nothing is copied or sent.
     Make(MakeArgs),
     /// Fetch a version, or what a job left, into a folder. What is there already and the same is left alone.

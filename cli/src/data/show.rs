@@ -44,6 +44,9 @@ struct Verification {
 struct Fault {
     path: Option<String>,
     fault: String,
+    place: Option<String>,
+    #[serde(default)]
+    is_kept: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -165,7 +168,17 @@ pub(super) async fn verify(
     }
     for fault in &found.faults {
         let path = fault.path.as_deref().unwrap_or("the list of files");
-        output::line(format!("{} {}", fault.fault, output::clean(path)))?;
+        let place = fault
+            .place
+            .as_deref()
+            .map(|place| format!("in {}", output::clean(place)));
+        let kept = fault.is_kept.then(|| "a copy is kept here".to_owned());
+        let more: Vec<String> = [place, kept].into_iter().flatten().collect();
+        let more = match more.join("; ") {
+            none if none.is_empty() => none,
+            some => format!(" ({some})"),
+        };
+        output::line(format!("{} {}{more}", fault.fault, output::clean(path)))?;
     }
     if found.more > 0 {
         output::note(format!("And {} more.", found.more));

@@ -1,5 +1,7 @@
 //! Whether a version's files are all there and what they were, and whom it concerns where they are not.
 
+use std::collections::BTreeSet;
+
 use storage::{
     datasets::{self, Use, Version},
     fsck::{self, Integrity, Mode, Pace, Report},
@@ -45,6 +47,8 @@ pub struct Verified {
     pub integrity: Integrity,
     /// What was looked at, and what is wrong.
     pub report: Report,
+    /// The objects of it that there is no good copy of.
+    pub gone: BTreeSet<Hash>,
     /// Who has to do with anything that is wrong, in any project.
     pub uses: Vec<Use>,
 }
@@ -84,7 +88,7 @@ impl Control {
         if !report.is_sound() {
             hit = self.hit_by(&report, &Pace::default()).await?;
         }
-        let found = (report.integrity(), mode);
+        let found = (report.integrity_without(&hit.gone), mode);
         loop {
             let others = &hit;
             let kept = self.db().write(move |mut tx| async move {
@@ -114,6 +118,7 @@ impl Control {
         Ok(Verified {
             integrity: now.integrity,
             report,
+            gone: hit.gone,
             uses,
         })
     }

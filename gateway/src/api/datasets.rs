@@ -1,5 +1,6 @@
 //! Datasets of projects.
 
+mod adoptions;
 mod aliases;
 mod diff;
 mod verify;
@@ -14,6 +15,7 @@ use storage::{
 };
 use utoipa::ToSchema;
 
+pub(crate) use adoptions::*;
 pub(crate) use aliases::*;
 pub(crate) use diff::*;
 pub(crate) use verify::*;

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use control::{
-    Capacity, Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts, Settings,
-    machine::Host,
+    Adoptable, Capacity, Control, Homes, Layout, LocalMachine, MachineType, Machines, Parts,
+    Settings, machine::Host,
 };
 use gateway::{
     App, Config,
@@ -257,6 +257,7 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
         collect_every: None,
         copies_bytes: None,
         scrub: None,
+        buckets: buckets(),
         capacity: Capacity {
             name: "desk".to_owned(),
             runtimes: vec!["process".to_owned()],
@@ -271,4 +272,19 @@ async fn control(folder: &TempDir, db: Db, runtime: Quiet) -> Control {
     let control = Control::new(parts, settings);
     control.register().await.unwrap();
     control
+}
+
+/// What may be adopted: by every project, by `vision`, and by another one.
+fn buckets() -> Vec<Adoptable> {
+    let one = |name: &str, prefix: &str, projects: Option<&str>| Adoptable {
+        name: name.to_owned(),
+        bucket: name.to_owned(),
+        prefix: prefix.to_owned(),
+        projects: projects.map(|name| vec![name.to_owned()]),
+    };
+    vec![
+        one("lab", "data/", None),
+        one("scans", "", Some("vision")),
+        one("secret", "data/", Some("other")),
+    ]
 }

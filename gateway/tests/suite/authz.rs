@@ -134,6 +134,8 @@ const TABLE: &[Row] = &[
     row("get_dataset_files", "POST /projects/vision/datasets/digits/versions/kept/files/contents", r#"{"paths":["train.py"]}"#, "-0++++--++"),
     row("diff_dataset_versions", "GET /projects/vision/datasets/digits/versions/1/diff", "", "-0++++--++"),
     row("list_dataset_alias_moves", "GET /projects/vision/datasets/digits/aliases", "", "-0++++--++"),
+    row("create_adoption", "POST /projects/vision/datasets/digits/adoptions", r#"{"uri":"s3://lab/data/x"}"#, "-03+++--+3"),
+    row("get_adoption", "GET /projects/vision/datasets/digits/adoptions/{adoption}", "", "-0++++--++"),
     row("get_lineage", "GET /projects/vision/lineage?ref=digits:1", "", "-0++++--++"),
     row("verify_dataset_version", "POST /projects/vision/datasets/digits/versions/1/verify", "{}", "-03+++--+3"),
     row("put_dataset_alias", "PUT /projects/vision/datasets/digits/aliases/best", r#"{"number":1}"#, "-03+++--+3"),
@@ -277,8 +279,16 @@ async fn names(world: &World) -> BTreeMap<&'static str, String> {
     editor.put(&attach, json!({"ref": "#2"})).await.expect(200);
     let full = super::world::upload(editor).await;
     super::datasets::digits(editor).await;
+    let adoption = editor
+        .post(
+            "/api/v1/projects/vision/datasets/digits/adoptions",
+            json!({"uri": "s3://lab/data/y"}),
+        )
+        .await
+        .expect(202);
     BTreeMap::from([
         ("{token}", world.token.clone()),
+        ("{adoption}", adoption["id"].as_str().unwrap().to_owned()),
         ("{user_code}", world.user_code.clone()),
         ("{empty}", empty["id"].as_str().unwrap().to_owned()),
         ("{workspace}", world.workspace.to_string()),

@@ -394,7 +394,8 @@ async fn a_file_that_was_changed_behind_our_back_is_found_with_all_whom_it_conce
     assert_eq!(quick["integrity"], "ok", "the size is right");
     let found = verify(editor, 2, true).await;
     assert_eq!(found["integrity"], "partial");
-    let fault = json!([{"path": "b", "hash": hash, "fault": "damaged"}]);
+    let fault =
+        json!([{"path": "b", "hash": hash, "fault": "damaged", "place": null, "is_kept": false}]);
     assert_eq!(found["faults"], fault);
     let versions = [
         json!({"kind": "version", "name": "digits:2"}),
@@ -709,4 +710,62 @@ async fn lineage_shows_nobody_more_than_they_may_see() {
         nodes(&job).iter().all(|n| n["kind"] == "version"),
         "a job sees no other job"
     );
+}
+
+#[tokio::test]
+async fn only_what_the_configuration_names_is_adopted() {
+    let world = World::new().await;
+    let editor = world.client("editor");
+    digits(editor).await;
+    let adoptions = format!("{DIGITS}/adoptions");
+    let adopt = async |uri: &str| editor.post(&adoptions, json!({"uri": uri})).await;
+    for bad in [
+        "s3://secret/data/x",
+        "s3://lab/other",
+        "s3://lab/data-evil",
+        "s3://lab/dat",
+        "s3://lab",
+        "s3://lab/data/../other",
+        "s3://lab/data//x",
+        "s3://unknown/data",
+        "file:///etc",
+        "",
+    ] {
+        let refused = adopt(bad).await.expect(400);
+        let message = refused["message"].as_str().unwrap();
+        assert!(!message.contains("s3://secret/data/,"), "{bad}: {message}");
+    }
+    let refused = adopt("s3://secret/data/x").await.expect(400)["message"].to_string();
+    let says = refused.contains("s3://lab/data/, s3://scans/, and");
+    assert!(
+        says,
+        "what this project may, and nothing of others: {refused}"
+    );
+    let begun = adopt("s3://lab/data").await.expect(202);
+    assert_eq!(begun["uri"], "s3://lab/data/");
+    let id = begun["id"].as_str().unwrap();
+    let path = format!("{adoptions}/{id}");
+    let ended = loop {
+        let found = editor.get(&path).await.expect(200);
+        if found["state"] != "running" {
+            break found;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        ended["state"], "failed",
+        "there is no such bucket here: {ended}"
+    );
+    assert!(
+        ended["error"].is_string() && ended["ended_ms"].is_i64(),
+        "{ended}"
+    );
+    for wrong in ["x", "019a0000-0000-7000-8000-000000000000"] {
+        editor
+            .get(&format!("{adoptions}/{wrong}"))
+            .await
+            .expect(404);
+    }
+    let audit = world.client("admin").get("/api/v1/audit").await.expect(200);
+    assert!(audit.to_string().contains("adopt_prefix"), "{audit}");
 }

@@ -19,7 +19,7 @@ use crate::bucket::Bucket;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::fsck;
-use crate::objects::{BUCKETS, Files, Hash, Store, blocking, io_error, random_name};
+use crate::objects::{BUCKETS, Files, Hash, KeptIn, Store, blocking, io_error, random_name};
 use crate::{Error, Result};
 
 /// Where a backup is restored to.
@@ -31,8 +31,8 @@ pub struct Target {
     pub clock: Arc<dyn Clock>,
     /// The folder of the store, see [`Store::open_in`].
     pub store: PathBuf,
-    /// The bucket that is to keep it, where that is not the folder.
-    pub bucket: Option<Bucket>,
+    /// What is to keep it, where that is not the folder, and the buckets that things were adopted from.
+    pub kept: KeptIn,
     /// The file that is there while a restore is under way or was cut off.
     pub marker: PathBuf,
 }
@@ -92,7 +92,7 @@ pub async fn begin(target: Target, incoming: Incoming) -> Result<Begun> {
     super::step("marked");
     let schema = incoming.header.schema;
     let db = Db::open_at(&target.url, Arc::clone(&target.clock), schema).await?;
-    let store = Store::open_in(&target.store, db.clone(), target.bucket.clone()).await?;
+    let store = Store::open_in(&target.store, db.clone(), target.kept.clone()).await?;
     Ok(Begun {
         target,
         marker,
@@ -116,7 +116,7 @@ async fn look(target: &Target, incoming: &Incoming) -> Result<Marker> {
             target.marker.display()
         )));
     }
-    if let Some(bucket) = &target.bucket {
+    if let Some(bucket) = &target.kept.bucket {
         check_bucket(bucket, incoming.header.schema, again).await?;
     }
     if let Some(db) = Db::look(&target.url, Arc::clone(&target.clock)).await? {
@@ -199,7 +199,7 @@ impl Begun {
         let db = Db::open(&target.url, Arc::clone(&target.clock)).await?;
         let mut settled = settle(&db, &header).await?;
         if load::has_lost(&db, &marker.restore).await? {
-            let store = Store::open_in(&target.store, db.clone(), target.bucket.clone()).await?;
+            let store = Store::open_in(&target.store, db.clone(), target.kept.clone()).await?;
             settled.damaged = fsck::judge(&store).await?;
         }
         db.close().await;

@@ -36,6 +36,9 @@ pub(super) const KEPT: &[Kept] = &[
     all("dataset_version_sources"),
     all("dataset_aliases"),
     all("dataset_alias_moves"),
+    all("adopted"),
+    // What was under way is begun again.
+    all("adoptions"),
     all("job_inputs"),
     all("workspace_inputs"),
     all("home_snapshots"),

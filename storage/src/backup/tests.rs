@@ -8,7 +8,7 @@ use crate::clock::System;
 use crate::db::{Db, Tx, execute, sql};
 use crate::error::Error;
 use crate::gc::tests::{assert_sound, dataset, has, push};
-use crate::objects::Store;
+use crate::objects::{KeptIn, Store};
 
 mod beside;
 mod content;
@@ -64,7 +64,7 @@ async fn restore_into(bytes: Vec<u8>, data: &Path) -> Result<(Restored, Store)> 
 
 fn target(data: &Path, url: String) -> Target {
     Target {
-        bucket: None,
+        kept: KeptIn::default(),
         url,
         clock: System::shared(),
         store: data.join("store"),

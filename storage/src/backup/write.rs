@@ -19,7 +19,9 @@ use crate::db::newest_version;
 use crate::gc::Need;
 use crate::ids::MachineId;
 use crate::manifest::is_node;
-use crate::objects::{Hash, Key, Objects, Source, Space, Store, blocking, io_error, read_small};
+use crate::objects::{
+    Adopted, Hash, Key, Objects, Source, Space, Store, blocking, io_error, read_small,
+};
 use crate::{Error, Result};
 
 /// How a backup is made.
@@ -82,7 +84,8 @@ fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Re
     watch(Progress::Total(bytes));
     let lost = scratch.path().join(LOST);
     let mut backup = Backup {
-        objects: Arc::clone(store.objects()),
+        objects: store.own(),
+        adopted: store.adopted().cloned(),
         out: Writer::new(out, options.packed, created_ms)?,
         watch,
         unread,
@@ -122,6 +125,8 @@ fn write_now(store: &Store, out: Output, options: &Options, watch: &Watch) -> Re
 /// A backup on its way out.
 struct Backup<'a> {
     objects: Arc<dyn Objects>,
+    /// What need not be in it: the rows say where it lies.
+    adopted: Option<Adopted>,
     out: Writer,
     watch: &'a Watch,
     unread: HashSet<Hash>,
@@ -156,10 +161,18 @@ impl Backup<'_> {
             }
             Ok(Some(Found::Large(size, mut source))) => self.large(key, size, &mut source)?,
         };
-        if !written {
+        if !written && !self.is_adopted(key)? {
             self.lose(key, need)?;
         }
         Ok(())
+    }
+
+    /// Whether something lies in a bucket of somebody's, where it stays.
+    fn is_adopted(&self, (space, hash): Key) -> Result<bool> {
+        match &self.adopted {
+            Some(adopted) if space == Space::Objects => Ok(adopted.find(&hash)?.is_some()),
+            _ => Ok(false),
+        }
     }
 
     fn find(&self, key: Key) -> Result<Option<Found>> {

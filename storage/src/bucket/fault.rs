@@ -10,7 +10,7 @@ use crate::Error;
 pub(super) enum Kind {
     /// There is no such key, or no such bucket.
     Absent,
-    /// It is not what it was: another ETag.
+    /// It is not what it was: another `ETag`.
     Changed,
     /// The server does not know, or does not do, what was asked.
     Unable,
@@ -45,7 +45,7 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
 }
 
 /// The error to hand on: that a request failed never says that what is stored is lost. Its text holds no credentials and no signed URL.
-pub(super) fn told<E>(what: String, error: SdkError<E, HttpResponse>) -> Error
+pub(super) fn told<E>(what: impl std::fmt::Display, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

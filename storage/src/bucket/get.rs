@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// What names one state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// The ETag, with its quotes.
+    /// The `ETag`, with its quotes.
     pub etag: String,
     /// The version, in buckets that keep versions.
     pub version: Option<String>,
@@ -33,10 +33,16 @@ pub struct Head {
 pub struct Body {
     what: String,
     left: u64,
+    version: Option<String>,
     stream: ByteStream,
 }
 
 impl Body {
+    /// The version that is sent, in buckets that keep versions; none where nothing had to be asked for.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// The next piece; none at the end.
     ///
     /// # Errors
@@ -77,6 +83,7 @@ impl Bucket {
             return Ok(Some(Body {
                 what,
                 left: 0,
+                version: None,
                 stream,
             }));
         }
@@ -112,6 +119,7 @@ impl Bucket {
         Ok(Some(Body {
             what,
             left: length,
+            version: output.version_id().map(str::to_owned),
             stream: output.body,
         }))
     }

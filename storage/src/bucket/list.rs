@@ -65,7 +65,7 @@ impl Listing<'_> {
                 head: Head {
                     bytes: u64::try_from(object.size().unwrap_or_default()).unwrap_or_default(),
                     pin: Pin {
-                        etag: object.e_tag().unwrap_or_default().to_owned(),
+                        etag: quoted(object.e_tag().unwrap_or_default()),
                         version: None,
                     },
                 },
@@ -83,6 +83,15 @@ impl Listing<'_> {
             )));
         }
         Ok(Some(page))
+    }
+}
+
+/// An `ETag` as answers about a key have it: some servers leave the quotes out in listings.
+fn quoted(etag: &str) -> String {
+    if etag.is_empty() || etag.ends_with('"') {
+        etag.to_owned()
+    } else {
+        format!("\"{etag}\"")
     }
 }
 

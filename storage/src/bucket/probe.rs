@@ -11,13 +11,17 @@ use crate::objects::random_name;
 use crate::{Error, Result};
 
 /// What was found.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent ability"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Abilities {
     /// A body that is not what its checksum says is refused. Without it, what was written is read back.
     pub checksums: bool,
     /// Content can be sent in parts. Without it, nothing longer than 5 GB can be kept, and what is long is read twice.
     pub parts: bool,
-    /// Reading can be bound to an ETag. Without it, the ETag that comes back is compared.
+    /// Reading can be bound to an `ETag`. Without it, the `ETag` that comes back is compared.
     pub preconditions: bool,
     /// Uploads in parts that were not ended can be found and given up. Without it, a rule of the bucket should remove them.
     pub lists_uploads: bool,
@@ -115,13 +119,13 @@ impl Bucket {
     async fn takes_parts(&self, key: &str) -> Result<bool> {
         let begin = self.client.create_multipart_upload();
         let begin = begin.bucket(&self.name).key(self.key(key));
-        let Ok(begun) = begin.send().await else {
+        let Ok(upload) = begin.send().await else {
             return Ok(false);
         };
         let request = self.client.abort_multipart_upload();
         let request = request.bucket(&self.name).key(self.key(key));
         let given_up = request
-            .set_upload_id(begun.upload_id().map(str::to_owned))
+            .set_upload_id(upload.upload_id().map(str::to_owned))
             .send()
             .await;
         Ok(given_up.is_ok())

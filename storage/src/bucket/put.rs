@@ -60,8 +60,8 @@ impl Bucket {
         let begin = begin
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .content_type("application/octet-stream");
-        let begun = begin.send().await.map_err(|error| told(what(), error))?;
-        let upload = begun.upload_id().unwrap_or_default();
+        let opened = begin.send().await.map_err(|error| told(what(), error))?;
+        let upload = opened.upload_id().unwrap_or_default();
         let done = self.put_parts(key, upload, (&file, bytes)).await;
         if done.is_err() {
             let request = self.client.abort_multipart_upload();

@@ -36,6 +36,34 @@ pub(crate) fn access(endpoint: &str, prefix: &str) -> Access {
     }
 }
 
+/// Makes the bucket, and has it keep versions.
+pub(crate) async fn keep_versions(bucket: &Bucket) {
+    use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+    let made = bucket
+        .client
+        .create_bucket()
+        .bucket(&bucket.name)
+        .send()
+        .await;
+    made.unwrap();
+    let kept = VersioningConfiguration::builder();
+    let kept = kept.status(BucketVersioningStatus::Enabled).build();
+    let request = bucket.client.put_bucket_versioning();
+    let request = request.bucket(&bucket.name).versioning_configuration(kept);
+    request.send().await.unwrap();
+}
+
+/// Removes one version of a key for good.
+pub(crate) async fn remove_version(bucket: &Bucket, key: &str, version: &str) {
+    let request = bucket.client.delete_object().bucket(&bucket.name);
+    request
+        .key(bucket.key(key))
+        .version_id(version)
+        .send()
+        .await
+        .unwrap();
+}
+
 async fn read(bucket: &Bucket, key: &str, range: std::ops::Range<u64>) -> Option<Vec<u8>> {
     let mut body = bucket.get(key, range, None).await.unwrap()?;
     let mut read = Vec::new();

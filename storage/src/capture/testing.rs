@@ -7,7 +7,7 @@ use crate::bucket::{Bucket, tests::access};
 use crate::clock::System;
 use crate::db::Db;
 use crate::ids::{ProjectId, UserId};
-use crate::objects::Store;
+use crate::objects::{Buckets, KeptIn, Store};
 use crate::users::NewUser;
 use crate::{projects, users};
 
@@ -19,7 +19,7 @@ pub(crate) struct Fixture {
     pub(crate) user: UserId,
     pub(crate) dir: tempfile::TempDir,
     url: String,
-    bucket: Option<Bucket>,
+    kept: KeptIn,
     _schema: Option<Schema>,
 }
 
@@ -58,23 +58,34 @@ impl Drop for Schema {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        Self::on(std::env::var("CAIRN_TEST_POSTGRES_URL").ok(), None).await
+        Self::on(
+            std::env::var("CAIRN_TEST_POSTGRES_URL").ok(),
+            None,
+            Buckets::new(),
+        )
+        .await
+    }
+
+    /// The same beside buckets that things are adopted from; itself in a bucket or not.
+    pub(crate) async fn adopting(bucket: Option<Bucket>, others: Buckets) -> Self {
+        let server = std::env::var("CAIRN_TEST_POSTGRES_URL").ok();
+        Self::on(server, bucket, others).await
     }
 
     /// The same with its store in a bucket.
     pub(crate) async fn in_bucket(bucket: Bucket) -> Self {
         let server = std::env::var("CAIRN_TEST_POSTGRES_URL").ok();
-        Self::on(server, Some(bucket)).await
+        Self::on(server, Some(bucket), Buckets::new()).await
     }
 
     /// The same on SQLite.
     pub(crate) async fn sqlite_in(bucket: Bucket) -> Self {
-        Self::on(None, Some(bucket)).await
+        Self::on(None, Some(bucket), Buckets::new()).await
     }
 
     /// The same on SQLite, for what another process opens by its folder.
     pub(crate) async fn sqlite() -> Self {
-        Self::on(None, None).await
+        Self::on(None, None, Buckets::new()).await
     }
 
     /// An empty database, on PostgreSQL where that is named, beside a store of another one.
@@ -97,7 +108,7 @@ impl Fixture {
         &self.url
     }
 
-    async fn on(server: Option<String>, bucket: Option<Bucket>) -> Self {
+    async fn on(server: Option<String>, bucket: Option<Bucket>, others: Buckets) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (url, schema) = match server {
             Some(server) => {
@@ -109,7 +120,8 @@ impl Fixture {
         let db = Db::open(&url, System::shared()).await.unwrap();
         let place = dir.path().join("store");
         let bucket = bucket.or_else(|| usual(&place));
-        let store = Store::open_in(&place, db, bucket.clone()).await.unwrap();
+        let kept = KeptIn { bucket, others };
+        let store = Store::open_in(&place, db, kept.clone()).await.unwrap();
         let user = add_user(store.db()).await;
         let project = add_project(store.db(), user, "vision").await;
         Self {
@@ -118,7 +130,7 @@ impl Fixture {
             user,
             dir,
             url,
-            bucket,
+            kept,
             _schema: schema,
         }
     }
@@ -128,10 +140,20 @@ impl Fixture {
         self.open_at("store").await.unwrap()
     }
 
+    /// The same with other buckets to adopt from.
+    pub(crate) async fn open_beside(&self, others: Buckets) -> Store {
+        let db = Db::open(&self.url, System::shared()).await.unwrap();
+        let bucket = self.kept.bucket.clone();
+        let kept = KeptIn { bucket, others };
+        Store::open_in(&self.dir.path().join("store"), db, kept)
+            .await
+            .unwrap()
+    }
+
     /// The same database and bucket, and another folder of this host.
     pub(crate) async fn open_at(&self, folder: &str) -> crate::Result<Store> {
         let db = Db::open(&self.url, System::shared()).await.unwrap();
-        Store::open_in(&self.dir.path().join(folder), db, self.bucket.clone()).await
+        Store::open_in(&self.dir.path().join(folder), db, self.kept.clone()).await
     }
 
     /// An empty folder beside the store.

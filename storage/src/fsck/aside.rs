@@ -14,7 +14,7 @@ use crate::gc::check_tie;
 use crate::manifest::is_node;
 use crate::mount::begin_epoch;
 use crate::objects::{
-    Hash, Objects, Space, Store, blocking, io_error, is_lost, read_whole, wait_for,
+    Hash, Objects, Place, Space, State, Store, blocking, io_error, is_lost, read_whole, wait_for,
 };
 
 /// Asked for at once.
@@ -120,19 +120,36 @@ impl Work {
         Ok((aside, self.moved))
     }
 
-    /// Whether there is no good copy now. A bad one on this host and a bad one in the bucket are each mended from the other.
+    /// Whether there is no good copy now. A bad one on this host and a bad one in the bucket are each mended from the other. What was changed in the
+    /// bucket that it was adopted from becomes the store's own where this host has a copy.
     fn one(&mut self, space: Space, hash: &Hash) -> Result<bool> {
         let gone_here = self.here(space, hash)?;
-        let Some(remote) = self.store.remote() else {
-            return Ok(gone_here);
-        };
-        if self.is_whole(&*self.kept, space, hash)? {
+        let is_kept = self.store.remote().is_some() && self.is_whole(&*self.kept, space, hash)?;
+        let adopted = self.store.adopted().filter(|_| space == Space::Objects);
+        let place = adopted.map_or(Ok(None), |adopted| adopted.find(hash))?;
+        if is_kept {
             return Ok(false);
         }
-        // Where it is not even the right bucket, nothing is known.
-        wait_for(check_tie(&self.store))?;
-        remote.replace((space, *hash), !gone_here)?;
-        Ok(gone_here)
+        let is_there = self.is_there(place.as_ref())?;
+        if let Some(remote) = self.store.remote() {
+            // Where it is not even the right bucket, nothing is known.
+            wait_for(check_tie(&self.store))?;
+            remote.replace((space, *hash), !gone_here)?;
+        }
+        if let (Some(adopted), Some(place), false) = (adopted, &place, gone_here || is_there) {
+            tracing::warn!(%hash, place = adopted.uri(place), "what was adopted was changed there; the copy here is kept");
+            adopted.own(hash)?;
+        }
+        Ok(gone_here && !is_there)
+    }
+
+    /// Whether what was adopted is as it was, where it was.
+    fn is_there(&self, place: Option<&Place>) -> Result<bool> {
+        let (Some(adopted), Some(place)) = (self.store.adopted(), place) else {
+            return Ok(false);
+        };
+        let spend = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
+        Ok(adopted.look(place, Some(spend))? == State::Same)
     }
 
     /// Whether there is no good copy on this host now.

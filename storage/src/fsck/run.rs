@@ -8,8 +8,15 @@ use super::{Fault, Finding, Mode, Report, Root};
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Check, Entry, Manifest, Node};
-use crate::objects::{Files, Hash, Objects, Space, Store, is_lost, read_whole};
+use crate::objects::{
+    Adopted, Files, Hash, Objects, Place, Space, State, Store, is_lost, read_whole,
+};
 
+/// What content goes by.
+type Sink<'a> = dyn FnMut(&[u8]) -> Result<()> + 'a;
+
+/// Files whose keys are looked at together, where they lie in somebody's bucket.
+const TOGETHER: usize = 512;
 /// About what an entry of a manifest takes in the store.
 pub(super) const ENTRY_BYTES: u64 = 40;
 
@@ -17,10 +24,16 @@ pub(super) struct Run {
     objects: Arc<dyn Objects>,
     /// Copies on this host, where the store is kept elsewhere.
     copies: Option<Files>,
+    /// What lies in other buckets.
+    adopted: Option<Adopted>,
     mode: Mode,
     pace: Pace,
     /// What was found of each object.
     states: BTreeMap<Hash, Option<Fault>>,
+    /// What was looked at together and is yet to be judged.
+    ahead: BTreeMap<Hash, State>,
+    /// Where what was adopted and is not there any more was.
+    places: BTreeMap<Hash, String>,
     pub(super) report: Report,
 }
 
@@ -29,9 +42,12 @@ impl Run {
         Self {
             objects: store.kept(),
             copies: store.remote().map(|_| store.files().clone()),
+            adopted: store.adopted().cloned(),
             mode,
             pace,
             states: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            places: BTreeMap::new(),
             report: Report::default(),
         }
     }
@@ -44,6 +60,7 @@ impl Run {
             fault,
             manifest_digest: Some(root.digest),
             path: None,
+            place: None,
         };
         let manifest = match Manifest::open(Arc::clone(&self.objects), &root.digest) {
             Ok(Some(manifest)) => manifest,
@@ -59,15 +76,23 @@ impl Run {
             }
         };
         let mut check = Check::default();
-        for entry in manifest.entries() {
-            match entry {
-                Ok(entry) => {
-                    check.add(&entry);
-                    self.entry(&root.digest, entry)?;
-                }
-                Err(error) => {
-                    self.report.add(finding(damage(error)?));
-                    return self.leaves(&manifest);
+        let mut entries = manifest.entries();
+        loop {
+            let some: Vec<Result<Entry>> = entries.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.look_ahead(&some)?;
+            for entry in some {
+                match entry {
+                    Ok(entry) => {
+                        check.add(&entry);
+                        self.entry(&root.digest, entry)?;
+                    }
+                    Err(error) => {
+                        self.report.add(finding(damage(error)?));
+                        return self.leaves(&manifest);
+                    }
                 }
             }
         }
@@ -81,6 +106,27 @@ impl Run {
         if !check.agrees(summary) || recorded != said {
             self.report.add(finding(Fault::Damaged));
         }
+        Ok(())
+    }
+
+    /// Asks for the state of several adopted keys at once: one after the other takes as long as the way there.
+    fn look_ahead(&mut self, entries: &[Result<Entry>]) -> Result<()> {
+        let (Some(adopted), Mode::Quick) = (&self.adopted, self.mode) else {
+            return Ok(());
+        };
+        let files = entries
+            .iter()
+            .flatten()
+            .filter_map(|entry| match entry.node {
+                Node::File { hash, .. } => Some(hash),
+                Node::Symlink { .. } => None,
+            });
+        let mut hashes: Vec<Hash> = files
+            .filter(|hash| !self.states.contains_key(hash))
+            .collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        self.ahead = adopted.look_at(&hashes)?.into_iter().collect();
         Ok(())
     }
 
@@ -106,11 +152,13 @@ impl Run {
         }
         if let Some(fault) = self.object(&hash, size)? {
             let (manifest_digest, path) = (Some(*manifest_digest), Some(entry.path));
+            let place = self.places.get(&hash).cloned();
             self.report.add(Finding {
                 hash,
                 fault,
                 manifest_digest,
                 path,
+                place,
             });
         }
         Ok(())
@@ -126,6 +174,11 @@ impl Run {
             // That there is no copy is no fault.
             state = self.look(copies, (hash, size))?;
             state = state.filter(|fault| *fault != Fault::Missing);
+        } else if let Some(adopted) = self.adopted.clone()
+            && (self.copies.is_none() || state == Some(Fault::Missing))
+            && let Some(place) = adopted.find(hash)?
+        {
+            state = self.adopted(&adopted, &place, state)?;
         }
         if self.mode == Mode::Full && state.is_none() {
             self.report.bytes += size;
@@ -133,6 +186,32 @@ impl Run {
         self.states.insert(*hash, state);
         self.report.objects = self.states.len() as u64;
         Ok(state)
+    }
+
+    /// Checks something that lies in somebody's bucket, where the store has no place of its own for it. What this host has of it is a copy: `state` is
+    /// that of the copy, unless copies are looked at by themselves.
+    fn adopted(
+        &mut self,
+        adopted: &Adopted,
+        place: &Place,
+        mut state: Option<Fault>,
+    ) -> Result<Option<Fault>> {
+        let spend = &mut |piece: &[u8]| self.pace.spend(piece.len() as u64);
+        let sink = (self.mode == Mode::Full).then_some(spend as &mut Sink<'_>);
+        let known = self.ahead.remove(&place.hash);
+        let fault = match known.map_or_else(|| adopted.look(place, sink), Ok)? {
+            State::Same => None,
+            State::Changed => Some(Fault::Changed),
+            State::Gone => Some(Fault::Missing),
+        };
+        if fault.is_some() {
+            self.places.insert(place.hash, adopted.uri(place));
+            return Ok(fault);
+        }
+        if let Some(copies) = &self.copies {
+            state = self.look(copies, (&place.hash, place.bytes))?;
+        }
+        Ok(state.filter(|fault| *fault != Fault::Missing))
     }
 
     fn look(&self, objects: &dyn Objects, (hash, size): (&Hash, u64)) -> Result<Option<Fault>> {
@@ -159,6 +238,7 @@ impl Run {
                     fault,
                     manifest_digest: None,
                     path: None,
+                    place: self.places.get(hash).cloned(),
                 });
             }
         }

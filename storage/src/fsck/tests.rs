@@ -54,6 +54,7 @@ async fn damage_is_found_with_every_path_it_touches() {
         fault,
         manifest_digest: Some(digest),
         path: Some(path.to_owned()),
+        place: None,
     };
     let (gone, short) = (
         find("gone", Fault::Missing, "gone"),
@@ -111,7 +112,8 @@ async fn a_lost_manifest_is_found() {
             hash: digest,
             fault: Fault::Missing,
             manifest_digest: Some(digest),
-            path: None
+            path: None,
+            place: None,
         }]
     );
 }
@@ -255,7 +257,7 @@ async fn a_restored_home_does_not_vouch_for_what_was_put_aside() {
     let restore = async || {
         crate::homes::restore(store, &target, how.clone())
             .await
-            .unwrap()
+            .unwrap();
     };
     restore().await;
     std::fs::remove_file(store.objects().path(&Hash::of(b"a")).unwrap()).unwrap();

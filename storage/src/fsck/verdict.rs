@@ -1,5 +1,7 @@
 //! What checks have found of manifests, on record: nothing new may use what is not whole.
 
+use std::collections::BTreeSet;
+
 use super::{Mode, Report};
 use crate::db::{Read, Record, Row, Tx, all, execute, optional, sql};
 use crate::error::Result;
@@ -47,6 +49,14 @@ impl Report {
             Integrity::Broken
         } else {
             Integrity::Partial
+        }
+    }
+
+    /// The same once what there is a good copy of is mended: `gone` is the rest.
+    pub fn integrity_without(&self, gone: &BTreeSet<Hash>) -> Integrity {
+        match self.integrity() {
+            Integrity::Partial if self.faulty.is_disjoint(gone) => Integrity::Ok,
+            other => other,
         }
     }
 }

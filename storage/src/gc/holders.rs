@@ -89,6 +89,11 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
     ),
     ("condemned", "hash", "says what nothing holds"),
     (
+        "adopted",
+        "hash",
+        "says where an object lies in somebody's bucket, for as long as it is there",
+    ),
+    (
         "dataset_version_sources",
         "manifest_digest",
         "says what a version was made of, not what it is made of",

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::db::{optional, sql};
 use crate::materialise::Link;
 use crate::mount::IMAGE;
-use crate::objects::{Hash, Store, io_error, remove_tree, wait_for};
+use crate::objects::{Hash, Store, io_error, remove_tree, tidy, wait_for};
 
 /// Looks through all of it. Blocks.
 pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
@@ -19,6 +19,13 @@ pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> R
         let removed = wait_for(remote.remove_unused(options.interval_ms))?;
         report.removed.count += removed.count;
         report.removed.bytes += removed.bytes;
+    }
+    if !options.dry {
+        wait_for(
+            store
+                .db()
+                .write(|mut tx| async move { tidy(&mut tx).await }),
+        )?;
     }
     // What runs of other servers see is not known here.
     if store.db().is_shared() {

@@ -7,7 +7,7 @@ use super::stuck;
 use crate::Result;
 use crate::db::{Db, Query, Record, Row, Tx, all, execute, select_in, sql};
 use crate::objects::{
-    Hash, Key, Space, Store, displace, number, revive as take_back, wait_for, without,
+    Hash, Key, Space, Store, displace, let_go, number, revive as take_back, wait_for, without,
 };
 
 /// How many one transaction changes.
@@ -279,6 +279,7 @@ async fn forget(tx: &mut Tx, chunk: &[&Doomed], judge: Judge) -> Result<HashSet<
     displace(tx, &swept).await?;
     let objects = chunk.iter().filter(|one| one.space == Space::Objects);
     for one in objects.filter(|one| gone.contains(&one.hash)) {
+        let_go(tx, &one.hash).await?;
         let hash = one.hash.to_hex();
         let text = "DELETE FROM project_objects WHERE hash = $1";
         execute(tx, sql(text).bind(hash.clone())).await?;

@@ -75,7 +75,7 @@ fn shorten(path: &str) -> &str {
 /// Holds the earlier paths that are prefixes of the current one: in sorted order these are the only ones that can be its folders, also when
 /// others (`a`, `a.b`, `a/b`) come between.
 #[derive(Default)]
-pub(super) struct Order {
+pub(crate) struct Order {
     last: Option<String>,
     prefixes: Vec<String>,
 }
@@ -85,7 +85,7 @@ impl Order {
     ///
     /// # Errors
     /// `Invalid` when it breaks a rule, does not come after the last one, or lies in a folder that is a file.
-    pub(super) fn next(&mut self, path: &str) -> Result<()> {
+    pub(crate) fn next(&mut self, path: &str) -> Result<()> {
         check_path(path)?;
         if let Some(last) = self.last.take() {
             if path.as_bytes() <= last.as_bytes() {

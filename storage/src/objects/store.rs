@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Try
 
 use tokio::sync::Semaphore;
 
+use super::adopted::{Adopted, Buckets, Layered};
 use super::read::{Checked, Stream, stream};
 use super::{Claim, Content, Files, Hash, Kept, Key, Objects, Remote, Space};
 use crate::bucket::Bucket;
@@ -19,6 +20,24 @@ use crate::{Error, Result};
 const COMPOSED_AT_ONCE: usize = 2;
 /// The first version of the tables in which things can lie in a bucket.
 pub(crate) const BUCKETS: i64 = 13;
+/// The first version in which they can lie in buckets of other people's.
+const ADOPTIONS: i64 = 14;
+
+/// Where a store has what is stored.
+#[derive(Debug, Clone, Default)]
+pub struct KeptIn {
+    /// The bucket that keeps it; none: files of this host.
+    pub bucket: Option<Bucket>,
+    /// The buckets that things are adopted from.
+    pub others: Buckets,
+}
+
+impl From<Option<Bucket>> for KeptIn {
+    fn from(bucket: Option<Bucket>) -> Self {
+        let others = Buckets::new();
+        Self { bucket, others }
+    }
+}
 
 /// The object store of one Cairn. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +49,10 @@ struct Inner {
     db: Db,
     files: Files,
     objects: Arc<dyn Objects>,
+    /// Those that this store keeps itself.
+    own: Arc<dyn Objects>,
+    /// Those that lie in other buckets, where there are, or can be, any.
+    adopted: Option<Adopted>,
     /// The bucket that keeps them, where that is not this host.
     remote: Option<Remote>,
     checked: Arc<Checked>,
@@ -66,14 +89,15 @@ impl Store {
         Self::open_in(folder, db, None).await
     }
 
-    /// The same with what is stored in a bucket, where one is given: `folder` then holds copies of what is used on this host.
+    /// The same with what is stored in a bucket, where one is given: `folder` then holds copies of what is used on this host. So it does of what lies
+    /// in the buckets that things are adopted from.
     ///
     /// # Errors
     /// As [`Store::open`], and as [`Bucket::probe`]; `Conflict` where the bucket is another Cairn's, `Invalid` where what the records name is
     /// kept on a host.
-    pub async fn open_in(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
-        let store = Self::new(folder, db, bucket).await?;
-        crate::gc::tie(&store).await?;
+    pub async fn open_in(folder: &Path, db: Db, kept: impl Into<KeptIn>) -> Result<Self> {
+        let store = Box::pin(Self::new(folder, db, kept.into())).await?;
+        Box::pin(crate::gc::tie(&store)).await?;
         crate::uploads::clean(&store).await?;
         Ok(store)
     }
@@ -82,13 +106,13 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`]; `Conflict` where the store or the database is another's.
-    pub async fn beside(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
-        let store = Self::new(folder, db, bucket).await?;
-        crate::gc::belongs(&store).await?;
+    pub async fn beside(folder: &Path, db: Db, kept: impl Into<KeptIn>) -> Result<Self> {
+        let store = Box::pin(Self::new(folder, db, kept.into())).await?;
+        Box::pin(crate::gc::belongs(&store)).await?;
         Ok(store)
     }
 
-    async fn new(folder: &Path, db: Db, bucket: Option<Bucket>) -> Result<Self> {
+    async fn new(folder: &Path, db: Db, KeptIn { bucket, others }: KeptIn) -> Result<Self> {
         check_kind(&db, bucket.as_ref()).await?;
         let folder = folder.to_owned();
         let files = blocking(move || Files::open(&folder)).await?;
@@ -96,14 +120,24 @@ impl Store {
             Some(bucket) => Some(Remote::open(files.clone(), bucket, db.clone()).await?),
             None => None,
         };
-        let objects: Arc<dyn Objects> = match &remote {
+        let own: Arc<dyn Objects> = match &remote {
             Some(remote) => Arc::new(remote.clone()),
             None => Arc::new(files.clone()),
+        };
+        let adopted = adopted(&db, &files, others).await?;
+        let objects = match &adopted {
+            Some(adopted) => Arc::new(Layered {
+                own: Arc::clone(&own),
+                adopted: adopted.clone(),
+            }),
+            None => Arc::clone(&own),
         };
         let inner = Inner {
             db,
             files,
             objects,
+            own,
+            adopted,
             remote,
             checked: Arc::default(),
             builds: Builds::default(),
@@ -127,8 +161,18 @@ impl Store {
     pub(crate) fn kept(&self) -> Arc<dyn Objects> {
         match &self.inner.remote {
             Some(remote) => Arc::new(Kept::new(remote)),
-            None => Arc::clone(&self.inner.objects),
+            None => self.own(),
         }
+    }
+
+    /// What this store keeps itself, with copies of other things.
+    pub(crate) fn own(&self) -> Arc<dyn Objects> {
+        Arc::clone(&self.inner.own)
+    }
+
+    /// What lies in other buckets; none where there is nothing like that, and can be nothing.
+    pub(crate) fn adopted(&self) -> Option<&Adopted> {
+        self.inner.adopted.as_ref()
     }
 
     /// The bucket that keeps the store; none where this host does.
@@ -236,6 +280,15 @@ impl Store {
     pub(crate) fn within(&self, part: &str) -> PathBuf {
         self.inner.files.root().join(part)
     }
+}
+
+/// What there is in other buckets, where the tables know of that.
+async fn adopted(db: &Db, files: &Files, others: Buckets) -> Result<Option<Adopted>> {
+    if db.version().await?.unwrap_or_default() < ADOPTIONS {
+        return Ok(None);
+    }
+    let adopted = Adopted::new(db.clone(), files.clone(), others);
+    Ok(adopted.is_in_use().await?.then_some(adopted))
 }
 
 /// Refuses records that are of the other kind of store.

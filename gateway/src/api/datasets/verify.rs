@@ -1,8 +1,10 @@
 //! Checks of versions.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use storage::{datasets as records, fsck, members::Role};
+use storage::{Hash, datasets as records, fsck, members::Role};
 use utoipa::ToSchema;
 
 use crate::{
@@ -52,6 +54,8 @@ pub(crate) enum FaultKind {
     Missing,
     /// It is there with other content.
     Damaged,
+    /// It was adopted from a bucket, where something else is now.
+    Changed,
 }
 
 impl From<fsck::Fault> for FaultKind {
@@ -59,6 +63,7 @@ impl From<fsck::Fault> for FaultKind {
         match fault {
             fsck::Fault::Missing => Self::Missing,
             fsck::Fault::Damaged => Self::Damaged,
+            fsck::Fault::Changed => Self::Changed,
         }
     }
 }
@@ -72,6 +77,10 @@ pub(crate) struct DamagedFile {
     hash: String,
     /// What is wrong.
     fault: FaultKind,
+    /// Where it was adopted from, as `s3://BUCKET/KEY`, when it is not there any more as it was.
+    place: Option<String>,
+    /// Whether there is a good copy all the same, which is kept: the version is none the worse.
+    is_kept: bool,
 }
 
 /// How something has to do with what is wrong.
@@ -161,6 +170,8 @@ pub(crate) async fn verify_dataset_version(
         let is_known = |(_, user)| user == principal.user.id || role == Role::Owner;
         one.project_id == dataset.project_id && one.workspace.is_none_or(is_known)
     };
+    let gone = &found.gone;
+    let fault = |finding| fault(finding, gone);
     let concerns: Vec<Concern> = found.uses.iter().filter(here).map(concern).collect();
     Ok(Json(Verification {
         integrity: found.integrity.into(),
@@ -173,8 +184,11 @@ pub(crate) async fn verify_dataset_version(
     }))
 }
 
-fn fault(finding: fsck::Finding) -> DamagedFile {
+fn fault(finding: fsck::Finding, gone: &BTreeSet<Hash>) -> DamagedFile {
+    let is_list = finding.path.is_none() && finding.manifest_digest.is_some();
     DamagedFile {
+        is_kept: !is_list && !gone.contains(&finding.hash),
+        place: finding.place,
         path: finding.path,
         hash: finding.hash.to_string(),
         fault: finding.fault.into(),

@@ -1,12 +1,10 @@
 //! Brings what lies in the bucket to this host. What lies together comes together.
 
-use std::io::{self, Read};
 use std::ops::Range;
 
-use bytes::{Buf as _, Bytes};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::sync::mpsc;
 
+use super::super::arriving::keep;
 use super::super::{Batch as _, Hash, Key, Objects as _, Space, blocking, corrupt};
 use super::Remote;
 use super::places::{self, KeyName, Place};
@@ -148,38 +146,12 @@ async fn bring_short(remote: &Remote, wanted: Wanted, mut body: Body) -> Result<
     .await
 }
 
-/// One long object, through a few pieces in memory.
-async fn bring_long(remote: &Remote, wanted: Wanted, mut body: Body) -> Result<()> {
-    let (send, receive) = mpsc::channel(4);
+/// One long object.
+async fn bring_long(remote: &Remote, wanted: Wanted, body: Body) -> Result<()> {
     let place = wanted.parts.into_iter().next();
     let place = place.ok_or_else(|| Error::fault("a range of the bucket has nothing in it"))?;
-    let owned = remote.clone();
-    let keep = blocking(move || {
-        let batch = owned.inner.files.stage()?;
-        let mut pieces = Pieces {
-            receive,
-            piece: Bytes::new(),
-        };
-        let (hash, _) = batch.put(&mut pieces)?;
-        if hash != place.key.1 {
-            return Err(other(&place));
-        }
-        drop(Box::new(batch).commit()?);
-        Ok(())
-    });
-    // Ends the pieces without a last one where the bucket fails: that is no end of the content.
-    let pass_on = async move {
-        loop {
-            let piece = body.next().await?;
-            let is_end = piece.is_none();
-            // Whoever keeps it says why they went away.
-            if send.send(piece).await.is_err() || is_end {
-                return Ok(());
-            }
-        }
-    };
-    let (kept, passed_on) = tokio::join!(keep, pass_on);
-    passed_on.and(kept)
+    let is_it = keep(&remote.inner.files, place.key.1, body).await?;
+    is_it.then_some(()).ok_or_else(|| other(&place))
 }
 
 fn other(place: &Place) -> Error {
@@ -187,25 +159,4 @@ fn other(place: &Place) -> Error {
         "object {} has other content in the bucket, in {:?}",
         place.key.1, place.at.name
     ))
-}
-
-/// What comes, to be read where one may block.
-struct Pieces {
-    receive: mpsc::Receiver<Option<Bytes>>,
-    piece: Bytes,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.receive.blocking_recv() {
-                Some(Some(piece)) => self.piece = piece,
-                Some(None) => return Ok(0),
-                None => return Err(io::Error::other("what was to be brought was given up")),
-            }
-        }
-        let read = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..read]);
-        Ok(read)
-    }
 }

@@ -161,14 +161,13 @@ impl Long {
         if from >= end {
             return Ok(None);
         }
-        let body = match &mut self.body {
-            Some(body) => body,
-            None => {
-                let asked = fetch::body(&self.remote, &self.place.at, from..end);
-                let body = self.remote.wait_for(asked)?;
-                self.body
-                    .insert(body.ok_or_else(|| fetch::absent(&self.place))?)
-            }
+        let body = if let Some(body) = &mut self.body {
+            body
+        } else {
+            let asked = fetch::body(&self.remote, &self.place.at, from..end);
+            let body = self.remote.wait_for(asked)?;
+            self.body
+                .insert(body.ok_or_else(|| fetch::absent(&self.place))?)
         };
         self.remote.wait_for(body.next())
     }

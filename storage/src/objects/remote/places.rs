@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::super::adopted::count_unplaced;
 use super::super::{Hash, Key, Space, number};
 use crate::clock::Clock;
 use crate::db::{Db, Many, Query, Read, Record, Row, Tx, all, execute, optional, select_in, sql};
@@ -265,7 +266,12 @@ pub(crate) async fn all_placed(tx: &mut Tx, objects: &[(Hash, u64)]) -> Result<(
         let placed: i64 = crate::db::required(&mut *tx, asked(text, &keys, "")).await?;
         let mut wanted: Vec<&Hash> = chunk.iter().map(|(hash, _)| hash).collect();
         wanted.dedup();
-        if usize::try_from(placed) != Ok(wanted.len()) {
+        let mut placed = usize::try_from(placed).unwrap_or_default();
+        if placed != wanted.len() {
+            let hashes: Vec<Hash> = wanted.iter().map(|hash| **hash).collect();
+            placed += count_unplaced(&mut *tx, &hashes).await?;
+        }
+        if placed != wanted.len() {
             return Err(Error::unavailable(
                 "cannot record what was put into the store",
                 "some of it was collected meanwhile",

@@ -43,7 +43,7 @@ pub(super) async fn upload(remote: &Remote, keys: &[Key]) -> Result<()> {
     let placed = places::placed(remote.db(), keys).await?;
     let mut wanting = keys.iter().filter(|key| !placed.contains(key)).peekable();
     while wanting.peek().is_some() {
-        let parcels = pack(remote, &mut wanting).await?;
+        let parcels = pack(remote, &mut wanting)?;
         let staged: Vec<(KeyName, u64)> = parcels
             .iter()
             .map(|parcel| (parcel.key.clone(), parcel.bytes))
@@ -61,7 +61,7 @@ pub(super) async fn upload(remote: &Remote, keys: &[Key]) -> Result<()> {
 }
 
 /// Makes the next parcels.
-async fn pack(remote: &Remote, wanting: &mut impl Iterator<Item = &Key>) -> Result<Vec<Parcel>> {
+fn pack<'a>(remote: &Remote, wanting: &mut impl Iterator<Item = &'a Key>) -> Result<Vec<Parcel>> {
     let clock = remote.db().clock().clone();
     let mut parcels = Vec::new();
     let mut open: Option<Parcel> = None;

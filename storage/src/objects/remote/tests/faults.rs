@@ -102,7 +102,10 @@ async fn what_is_damaged_in_the_bucket_and_not_here_is_lost_and_told() {
 async fn what_is_damaged_here_comes_again_from_the_bucket() {
     for (name, fixture, bucket) in each().await {
         let (digest, _) = with_one(&fixture, &bucket).await;
-        let here = fixture.store.objects().path(&Hash::of(&[9; 300_000]));
+        let here = fixture
+            .store
+            .objects()
+            .path(&Hash::of(&[9].repeat(300_000)));
         let here = here.unwrap();
         fs::remove_file(&here).unwrap();
         fs::write(&here, vec![8; 300_000]).unwrap();
@@ -153,7 +156,7 @@ async fn a_bucket_that_cannot_be_reached_is_no_damage() {
     let error = fsck::check(&fixture.store, Mode::Full).await.unwrap_err();
     assert!(error.retryable(), "{error}");
     let report = fsck::Report {
-        faulty: [Hash::of(&[9; 300_000])].into(),
+        faulty: [Hash::of(&[9].repeat(300_000))].into(),
         ..fsck::Report::default()
     };
     let aside = fsck::set_aside(&fixture.store, &report, &Pace::default()).await;

@@ -4,6 +4,7 @@ mod adopt;
 mod args;
 mod show;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -110,10 +111,16 @@ async fn push(
     let project = session.project_to_fill(name.project.as_deref()).await?;
     let name = name.name.clone();
     let place = Place { project, name };
-    let upload = upload::data(&session.client, &place.project, folder).await?;
-    let mut body = described.body()?;
-    body["upload_id"] = json!(upload);
-    add(session, &place, &body, json).await
+    let body = described.body()?;
+    let before = Cell::new(None);
+    let finish = async |upload: &str| {
+        let mut body = body.clone();
+        body["upload_id"] = json!(upload);
+        before.set(newest(session, &place).await?);
+        add(session, &place, &body).await
+    };
+    let made = upload::data(session, &place.project, folder, finish).await?;
+    show(&place, before.get(), &made, json)
 }
 
 async fn make(session: &Session, args: MakeArgs, json: bool) -> anyhow::Result<()> {
@@ -126,19 +133,24 @@ async fn make(session: &Session, args: MakeArgs, json: bool) -> anyhow::Result<(
     let mut body = args.described.body()?;
     body["sources"] = args.parts.iter().map(part).collect();
     body["on_clash"] = json!(args.on_clash.as_str());
-    add(session, &place, &body, json).await
+    let before = newest(session, &place).await?;
+    let made = add(session, &place, &body).await?;
+    show(&place, before, &made, json)
 }
 
-/// Makes a version, and its dataset where there is none.
-async fn add(session: &Session, place: &Place, body: &Value, json: bool) -> anyhow::Result<()> {
-    let before = newest(session, place).await?;
+/// Makes a version.
+async fn add(session: &Session, place: &Place, body: &Value) -> anyhow::Result<Value> {
     let path = place.path(&["versions"]);
-    let made = session.client.call(Call::post(&path).body(body)?.repeats());
-    let made = made.await?;
+    let call = Call::post(&path).body(body)?.repeats();
+    session.client.call(call).await
+}
+
+/// Tells of a version that was made; the newest one had the number `before`.
+fn show(place: &Place, before: Option<i64>, made: &Value, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::json(&made);
+        return output::json(made);
     }
-    tell(place, before, &types::read(&made)?);
+    tell(place, before, &types::read(made)?);
     Ok(())
 }
 

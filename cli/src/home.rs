@@ -113,10 +113,17 @@ impl Home {
 
     /// A home in a given folder.
     #[cfg(test)]
-    fn at(folder: &Path) -> Self {
+    pub(crate) fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
+    }
+
+    /// A folder of it, made where there is none.
+    pub(crate) fn within(&self, name: &str) -> std::io::Result<PathBuf> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
     }
 
     /// The saved sign-ins.

@@ -170,7 +170,7 @@ async fn from_here(session: &Session, args: &Args, body: &mut Value) -> anyhow::
     let project = session
         .project_to_fill(args.place.project.as_deref())
         .await?;
-    let snapshot = upload::folder(&session.client, &project, &folder).await?;
+    let snapshot = upload::folder(session, &project, &folder).await?;
     if let Some(path) = notebook {
         anyhow::ensure!(
             snapshot.holds(&path),

@@ -13,7 +13,8 @@ use crate::reference::{self, JobRef};
 pub(crate) struct Session {
     /// The server.
     pub(crate) client: Client,
-    home: Home,
+    /// Their choices, and what else is kept for them.
+    pub(crate) home: Home,
 }
 
 /// Runs a command's asynchronous part on this thread.

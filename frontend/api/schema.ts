@@ -1028,7 +1028,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Begins an upload. */
+        /** Begins an upload, of everything or of what has changed since a base. Without such a base the answer is 404: begin it without one. */
         post: operations["create_upload"];
         delete?: never;
         options?: never;
@@ -3295,7 +3295,7 @@ export interface components {
             /** @description What the person is to see: the program and the machine. */
             name: string;
         };
-        /** @description A file, or a symbolic link. */
+        /** @description A file, a symbolic link, or a path of the base that is taken away. */
         NewEntry: {
             /** @description Whether a file may be executed. */
             executable?: boolean;
@@ -3303,6 +3303,8 @@ export interface components {
             hash?: string | null;
             /** @description Where it is to be. */
             path: string;
+            /** @description Whether the path is taken away, which the base may have. */
+            removed?: boolean;
             /**
              * Format: int64
              * @description The size of a file in bytes.
@@ -3416,6 +3418,11 @@ export interface components {
         };
         /** @description An upload to begin. */
         NewUpload: {
+            /**
+             * @description The digest of a manifest: what is declared are then changes of that. The project must hold it whole, as a version, snapshot or outputs of its
+             *     own; else there is no such base.
+             */
+            base?: string | null;
             /** @description What it becomes. */
             kind: components["schemas"]["UploadKind"];
         };

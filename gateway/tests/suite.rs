@@ -4,6 +4,7 @@
 mod suite {
     mod app;
     mod authz;
+    mod bases;
     mod batches;
     mod client;
     mod content;

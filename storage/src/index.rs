@@ -8,18 +8,17 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::capture::{Found, FoundKind, Kept, Stat};
+use crate::capture::{Found, Kept, Stat};
 use crate::ids::ProjectId;
 use crate::mount::epoch;
 use crate::objects::{Files, Hash, Store, io_error, is_usable, random_name, wait_for};
 use crate::{Error, Result};
 
+mod records;
+
+pub(crate) use records::{RACY_NS, Record, Records, checked, checksum};
+
 const MAGIC: &[u8; 8] = b"CAIRNIX3";
-/// Files touched this long before a capture, or later, are not believed at the next.
-const RACY_NS: i64 = 2_000_000_000;
-/// dev, ino, size, mtime, ctime, flag, hash, path length.
-const FIXED_BYTES: usize = 5 * 8 + 1 + 32 + 2;
-const CHECKSUM_BYTES: usize = 32;
 /// The digest of the manifest that the capture became, which keeps what the index knows in the store.
 const DIGEST_BYTES: usize = 32;
 
@@ -65,7 +64,7 @@ pub(crate) fn open(store: &Store, name: &str, project: ProjectId) -> Result<Inde
     let header = header(files, project);
     let mut old = fs::read(&place)
         .ok()
-        .and_then(|bytes| check(bytes, &header))
+        .and_then(|bytes| checked(bytes, &header))
         .unwrap_or_default();
     let failed = |error| io_error("cannot read the epoch of the store", error);
     let epoch = Hash::of(epoch(store).map_err(failed)?.as_bytes());
@@ -109,58 +108,22 @@ impl Index {
 
     /// Returns the hashes of those files whose status is the one recorded. `found` is in the order of paths, as the index is.
     pub(crate) fn known(&self, found: &[Found]) -> Vec<Option<Hash>> {
-        let mut records = Records {
-            rest: records(&self.old, self.header.len()),
-        };
-        let mut current = records.next();
-        let mut known = Vec::with_capacity(found.len());
-        for entry in found {
-            while current
-                .as_ref()
-                .is_some_and(|record| record.path < entry.path.as_bytes())
-            {
-                current = records.next();
-            }
-            let hash = match (&entry.kind, &current) {
-                (FoundKind::File { stat }, Some(record))
-                    if record.path == entry.path.as_bytes() && record.stat == *stat =>
-                {
-                    Some(record.hash)
-                }
-                _ => None,
-            };
-            known.push(hash);
-        }
-        known
+        Records::new(records(&self.old, self.header.len())).known(found)
     }
 
     /// Adds a file to the new index, if the next capture may believe it.
     pub(crate) fn add(&mut self, path: &str, kept: &Kept) {
         let racy = kept.stat.touched_ns() >= self.racy_ns;
-        let Ok(length) = u16::try_from(path.len()) else {
-            return;
-        };
         if racy || kept.torn {
             return;
         }
-        let Stat {
-            dev,
-            ino,
-            size,
-            mtime_ns,
-            ctime_ns,
-            executable,
-        } = kept.stat;
-        let body = &mut self.fresh.body;
-        for number in [dev, ino, size] {
-            body.extend_from_slice(&number.to_le_bytes());
-        }
-        body.extend_from_slice(&mtime_ns.to_le_bytes());
-        body.extend_from_slice(&ctime_ns.to_le_bytes());
-        body.push(u8::from(executable));
-        body.extend_from_slice(kept.hash.as_bytes());
-        body.extend_from_slice(&length.to_le_bytes());
-        body.extend_from_slice(path.as_bytes());
+        let record = Record {
+            path: path.as_bytes(),
+            stat: kept.stat,
+            hash: kept.hash,
+            is_link: false,
+        };
+        record.put(&mut self.fresh.body);
     }
 
     /// Waits until the file system's clock has passed `touched_ns`: for files that nobody changes meanwhile, whose later changes then get later
@@ -204,7 +167,7 @@ impl Fresh {
     fn write(&self) -> std::io::Result<()> {
         let mut out = BufWriter::with_capacity(256 * 1024, File::create(&self.path)?);
         out.write_all(&self.body)?;
-        out.write_all(blake3::hash(&self.body).as_bytes())?;
+        out.write_all(&checksum(&self.body))?;
         out.flush()?;
         let _ = fs::remove_file(&self.place);
         fs::rename(&self.path, &self.place)
@@ -221,14 +184,6 @@ impl Drop for Fresh {
 /// Removes the index of a folder that is gone.
 pub(crate) fn forget(folder: &Path, name: &str) {
     let _ = fs::remove_file(folder.join("index").join(name));
-}
-
-fn check(mut bytes: Vec<u8>, header: &[u8]) -> Option<Vec<u8>> {
-    let body = bytes.len().checked_sub(CHECKSUM_BYTES)?;
-    let whole = bytes[..body].starts_with(header)
-        && blake3::hash(&bytes[..body]).as_bytes() == &bytes[body..];
-    bytes.truncate(body);
-    whole.then_some(bytes)
 }
 
 /// A field of a checked index: the digest of the manifest that its capture became, or the epoch.
@@ -255,7 +210,7 @@ pub(crate) fn past(files: &Files, name: &str, project: ProjectId) -> Past {
     Past {
         bytes: bytes
             .ok()
-            .and_then(|bytes| check(bytes, &header))
+            .and_then(|bytes| checked(bytes, &header))
             .unwrap_or_default(),
         header_bytes: header.len(),
     }
@@ -264,10 +219,7 @@ pub(crate) fn past(files: &Files, name: &str, project: ProjectId) -> Past {
 impl Past {
     /// The hash and status of every file, by its path.
     pub(crate) fn by_path(&self) -> HashMap<&[u8], (Hash, Stat)> {
-        let records = Records {
-            rest: records(&self.bytes, self.header_bytes),
-        };
-        records
+        Records::new(records(&self.bytes, self.header_bytes))
             .map(|record| (record.path, (record.hash, record.stat)))
             .collect()
     }
@@ -283,39 +235,4 @@ fn header(files: &Files, project: ProjectId) -> Vec<u8> {
         b"\n",
     ]
     .concat()
-}
-
-struct Record<'a> {
-    path: &'a [u8],
-    stat: Stat,
-    hash: Hash,
-}
-
-struct Records<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Records<'a> {
-    type Item = Record<'a>;
-
-    fn next(&mut self) -> Option<Record<'a>> {
-        let (fixed, rest) = self.rest.split_first_chunk::<FIXED_BYTES>()?;
-        let number =
-            |at: usize| u64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
-        let time =
-            |at: usize| i64::from_le_bytes(fixed[at..at + 8].try_into().expect("eight bytes"));
-        let stat = Stat {
-            dev: number(0),
-            ino: number(8),
-            size: number(16),
-            mtime_ns: time(24),
-            ctime_ns: time(32),
-            executable: fixed[40] == 1,
-        };
-        let hash = Hash::from_bytes(fixed[41..73].try_into().expect("32 bytes"));
-        let length = usize::from(u16::from_le_bytes([fixed[73], fixed[74]]));
-        let (path, rest) = rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(Record { path, stat, hash })
-    }
 }

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::capture::{self as captures, Links, Policy};
 use crate::ids::ProjectId;
 use crate::objects::Store;
+use crate::uploads::Known;
 
 #[cfg(test)]
 mod tests;
@@ -26,12 +27,13 @@ pub async fn capture(store: &Store, project: ProjectId, folder: &Path) -> Result
     captures::capture(store, project, folder, policy()).await
 }
 
-/// Says what a capture of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere. Blocks.
+/// Says what a capture of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere. What is
+/// as it is `known` to be is not read again. Blocks.
 ///
 /// # Errors
 /// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files.
-pub fn scan(folder: &Path) -> Result<Scan> {
-    captures::scan(folder, policy())
+pub fn scan(folder: &Path, known: Option<&Known>) -> Result<Scan> {
+    captures::scan(folder, policy(), known)
 }
 
 fn policy() -> Policy {

@@ -7,6 +7,7 @@ use crate::capture::{self, Links, Policy, capture};
 use crate::ids::ProjectId;
 use crate::index;
 use crate::objects::Store;
+use crate::uploads::Known;
 
 pub use crate::capture::{Captured, Pending, Reason, Scan, Skipped};
 #[cfg(test)]
@@ -61,12 +62,13 @@ pub async fn take(store: &Store, folder: &Path, options: Options) -> Result<Pend
     capture(store, project, folder, policy(max_file_bytes, index)).await
 }
 
-/// Says what a snapshot of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere. Blocks.
+/// Says what a snapshot of `folder` would hold, by the same rules, and keeps nothing: for a client that sends it elsewhere.
+/// What is as it is `known` to be is not read again. Blocks.
 ///
 /// # Errors
 /// `NotFound` when the folder is not there, `Invalid` when it is a link or holds over a million files.
-pub fn scan(folder: &Path, max_file_bytes: u64) -> Result<Scan> {
-    capture::scan(folder, policy(max_file_bytes, None))
+pub fn scan(folder: &Path, max_file_bytes: u64, known: Option<&Known>) -> Result<Scan> {
+    capture::scan(folder, policy(max_file_bytes, None), known)
 }
 
 fn policy(max_file_bytes: u64, index: Option<String>) -> Policy {

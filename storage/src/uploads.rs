@@ -1,7 +1,8 @@
 //! Content uploads: the one resumable protocol by which folders come in from elsewhere.
 //!
 //! Declare the entries, hear which objects are missing, send those (in parts if need be), seal. A hash is no capability: only content that the
-//! project already holds counts as there; anything else must be sent, whatever the store has of other projects.
+//! project already holds counts as there; anything else must be sent, whatever the store has of other projects. Where the project holds nearly the
+//! same already, that is the base of the upload, and only what differs is declared.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,9 @@ use crate::ids::{ProjectId, SnapshotId, UploadId, UserId};
 use crate::objects::{Hash, Store, blocking};
 use crate::{Error, Result};
 
+mod base;
 mod entries;
+mod known;
 mod receive;
 mod seal;
 mod several;
@@ -20,6 +23,7 @@ mod spool;
 
 pub(crate) use entries::held;
 pub use entries::{Declared, MAX_DECLARED, declare, missing};
+pub use known::Known;
 pub use receive::{Received, put, received};
 pub use seal::{Sealed, seal};
 pub use several::put_several;
@@ -67,6 +71,8 @@ pub struct Upload {
     pub kind: Kind,
     /// Where it is.
     pub state: State,
+    /// What is declared are changes of this manifest.
+    pub base_digest: Option<Hash>,
     /// The snapshot that it became.
     pub snapshot_id: Option<SnapshotId>,
     /// The manifest that it became.
@@ -94,6 +100,7 @@ impl Record for Upload {
             user_id: row.parsed("user_id")?,
             kind,
             state,
+            base_digest: row.maybe_parsed("base_digest")?,
             snapshot_id: row.maybe_parsed("snapshot_id")?,
             manifest_digest: row.maybe_parsed("manifest_digest")?,
             created_ms: row.int("created_ms")?,
@@ -102,26 +109,36 @@ impl Record for Upload {
     }
 }
 
-/// Begins an upload.
+/// Begins an upload; with a base, what is declared are changes of that, which the upload holds while it is open.
 ///
 /// # Errors
-/// `NotFound` for an unknown project or user.
-pub async fn create(store: &Store, project: ProjectId, user: UserId, kind: Kind) -> Result<Upload> {
-    let insert = "INSERT INTO uploads (id, project_id, user_id, kind, state, created_ms, expires_ms) \
-                  VALUES ($1, $2, $3, $4, 'open', $5, $6)";
-    let kind = match kind {
+/// `NotFound` for an unknown project or user, and for a base that the project does not hold whole.
+pub async fn create(
+    store: &Store,
+    project: ProjectId,
+    user: UserId,
+    kind: Kind,
+    base: Option<Hash>,
+) -> Result<Upload> {
+    let insert = "INSERT INTO uploads (id, project_id, user_id, kind, state, created_ms, expires_ms, base_digest) \
+                  VALUES ($1, $2, $3, $4, 'open', $5, $6, $7)";
+    let name = match kind {
         Kind::Snapshot => "snapshot",
         Kind::Outputs => "outputs",
     };
     let work = |mut tx: Tx| async move {
         let (id, now_ms) = (UploadId::new(tx.clock()), tx.now_ms());
+        if let Some(base) = &base {
+            base::begin(&mut tx, project, kind, base).await?;
+        }
         let query = sql(insert)
             .bind(id)
             .bind(project)
             .bind(user)
-            .bind(kind)
-            .bind(now_ms);
-        execute(&mut tx, query.bind(now_ms + LIFETIME_MS)).await?;
+            .bind(name)
+            .bind(now_ms)
+            .bind(now_ms + LIFETIME_MS);
+        execute(&mut tx, query.bind(base.map(|base| base.to_hex()))).await?;
         Ok(id)
     };
     let id = store.db().write(work).await?;

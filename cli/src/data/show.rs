@@ -34,14 +34,14 @@ struct Verification {
     integrity: String,
     files: u64,
     bytes: u64,
-    faults: Vec<Fault>,
+    faults: Vec<Finding>,
     more: u64,
     concerns: Vec<Concern>,
     elsewhere: u64,
 }
 
 #[derive(Debug, Deserialize)]
-struct Fault {
+struct Finding {
     path: Option<String>,
     fault: String,
     place: Option<String>,

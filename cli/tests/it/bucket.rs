@@ -12,11 +12,11 @@ const PACKAGES: &str = "environments.default.packages = [\"ipykernel\"]\n";
 /// `[s3]` for a part of a test server's bucket that nobody else uses.
 fn bucket() -> Option<String> {
     let Ok(addresses) = std::env::var("CAIRN_TEST_S3") else {
-        println!("skipped: CAIRN_TEST_S3 names no servers");
+        eprintln!("skipped: CAIRN_TEST_S3 names no servers");
         return None;
     };
     let endpoint = addresses.split_whitespace().next().unwrap();
-    let prefix = uuid::Uuid::now_v7();
+    let prefix = uuid::Uuid::new_v4();
     Some(format!(
         "\n[s3]\nbucket = \"cairn\"\nendpoint = \"{endpoint}\"\nprefix = \"it/{prefix}/\"\naccess_key_id = \"cairn\"\nsecret_access_key = \"cairn-secret\"\n"
     ))

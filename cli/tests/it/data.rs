@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use super::rig::{Rig, has_uv};
 
 /// Reads an input and leaves a version of another dataset, as a job of Valohai's would ask for it.
@@ -106,6 +108,71 @@ fn versions_are_taken_back(rig: &Rig) {
     assert_eq!(latest["items"].as_array().unwrap().len(), 3, "{latest}");
     assert_eq!(rig.cairn(&["data", "rm", "letters", "--all"]).code, 0);
     assert_eq!(rig.cairn(&["data", "ls", "letters"]).code, 1);
+}
+
+/// Pushes the folder `../tree`, of more files than one call declares; gives the version, how many calls declared files, and how many sent some.
+fn push_tree(rig: &Rig) -> (Value, usize, usize) {
+    let before = rig.log().len();
+    let said = rig.cairn(&["data", "push", "tree", "../tree", "--json"]);
+    let log = rig.until("the request is in the log", |rig| {
+        let log = rig.log()[before..].to_owned();
+        log.contains("/versions").then_some(log)
+    });
+    let calls = |to: &str| log.matches(to).count();
+    (said.json(), calls("/entries"), calls("/objects"))
+}
+
+#[test]
+fn only_what_changed_since_the_last_push_is_declared_and_sent() {
+    if !has_uv() {
+        return;
+    }
+    let rig = Rig::signed_in();
+    for number in 0..2_100 {
+        let path = format!("../tree/{:02}/{number}", number % 30);
+        rig.write(&path, &number.to_string());
+    }
+    let (first, declared, sent) = push_tree(&rig);
+    assert_eq!((&first["number"], declared), (&1.into(), 2), "everything");
+    assert!(sent > 1);
+    let (again, declared, sent) = push_tree(&rig);
+    assert_eq!((&again["id"], declared, sent), (&first["id"], 0, 0));
+
+    rig.write("../tree/01/1", "another");
+    let (second, declared, sent) = push_tree(&rig);
+    assert_eq!((&second["number"], declared, sent), (&2.into(), 1, 1));
+    rig.write("../tree/02/2", "2");
+    let (touched, declared, sent) = push_tree(&rig);
+    assert_eq!((&touched["number"], declared, sent), (&2.into(), 0, 0));
+    fs::rename(rig.path("../tree/03/3"), rig.path("../tree/03/x")).unwrap();
+    let (third, declared, sent) = push_tree(&rig);
+    assert_eq!((&third["number"], declared, sent), (&3.into(), 1, 0));
+    let diff = rig.cairn(&["data", "diff", "tree:1", "tree:3"]);
+    assert_eq!(diff.out, "~ 01/1\n- 03/3\n+ 03/x\n");
+
+    without_index_or_base(&rig, &third);
+}
+
+fn without_index_or_base(rig: &Rig, third: &Value) {
+    let indexes = fs::read_dir(rig.home().join("sent")).unwrap();
+    let indexes: Vec<_> = indexes.map(|one| one.unwrap().path()).collect();
+    assert_eq!(indexes.len(), 1);
+    fs::write(&indexes[0], "not what it was").unwrap();
+    let (same, declared, sent) = push_tree(rig);
+    assert_eq!((&same["id"], declared, sent), (&third["id"], 2, 0));
+    let (same, declared, _) = push_tree(rig);
+    assert_eq!(
+        (&same["id"], declared),
+        (&third["id"], 0),
+        "it is kept anew"
+    );
+
+    assert_eq!(rig.cairn(&["data", "rm", "tree:3"]).code, 0);
+    let (fourth, declared, sent) = push_tree(rig);
+    assert_eq!((&fourth["number"], declared, sent), (&4.into(), 2, 0));
+    assert_eq!(fourth["content_digest"], third["content_digest"]);
+    let (same, declared, _) = push_tree(rig);
+    assert_eq!((&same["id"], declared), (&fourth["id"], 0));
 }
 
 /// Small files go many at a time, large ones alone; a pull that finds some of them there fetches the others.

@@ -1,7 +1,7 @@
 //! A server of its own for a test, and a person with a home of their own.
 
 use std::collections::HashSet;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +13,8 @@ use tempfile::TempDir;
 const CAIRN: &str = env!("CARGO_BIN_EXE_cairn");
 /// Where all tests find the environments that one of them has made: each takes half a minute of a core.
 const ENVIRONMENTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/environments");
+/// What a server says goes to this file of its folder.
+const LOG: &str = "log";
 /// Far beyond what a start takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -219,6 +221,11 @@ impl Rig {
         Schema::of(self.folder.path()).map_or_else(file, |schema| schema.url())
     }
 
+    /// What the server has said since it serves.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(LOG)).unwrap()
+    }
+
     /// The command line's own folder.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home/cairn")
@@ -390,12 +397,20 @@ fn serve(binary: &Path, folder: &Path, port: u16, crash_at: Option<&str>) -> Chi
     let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
     let begun = Instant::now();
     let mut seen = Vec::new();
+    let mut log = std::fs::File::options();
+    let log = log.create(true).append(true).open(folder.join(LOG));
+    let mut log = log.unwrap();
     while let Some(Ok(line)) = lines.next() {
         let is_up = line.contains("serving");
         seen.push(line);
         if is_up {
             // Whoever writes to a pipe that nobody reads comes to a stop.
-            std::thread::spawn(move || lines.for_each(drop));
+            std::thread::spawn(move || {
+                lines.map_while(Result::ok).for_each(|line| {
+                    // The folder may be gone already.
+                    let _ = writeln!(log, "{line}");
+                });
+            });
             return server;
         }
         if begun.elapsed() > PATIENCE {

@@ -69,10 +69,8 @@ fn damage_is_found_by_itself_and_heals_when_the_same_is_sent_again() {
 
     lose(&rig, "good");
     let more = rig.until("more damage to the same version is told", |rig| {
-        let found = passes(rig).1.into_iter();
-        found
-            .filter(|one| one["files"][0]["path"] == "good.txt")
-            .next_back()
+        let mut found = passes(rig).1.into_iter();
+        found.rfind(|one| one["files"][0]["path"] == "good.txt")
     });
     assert_eq!(more["integrity"], "partial");
     assert_eq!(rig.cairn(&push).code, 0);

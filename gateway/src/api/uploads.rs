@@ -56,6 +56,9 @@ pub(crate) enum UploadState {
 pub(crate) struct NewUpload {
     /// What it becomes.
     kind: UploadKind,
+    /// The digest of a manifest: what is declared are then changes of that. The project must hold it whole, as a version, snapshot or outputs of its
+    /// own; else there is no such base.
+    base: Option<String>,
 }
 
 /// Content on its way into a project.
@@ -97,7 +100,7 @@ impl From<records::Upload> for Upload {
     }
 }
 
-/// A file, or a symbolic link.
+/// A file, a symbolic link, or a path of the base that is taken away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEntry {
@@ -113,6 +116,9 @@ pub(crate) struct NewEntry {
     executable: bool,
     /// Where a symbolic link points.
     target: Option<String>,
+    /// Whether the path is taken away, which the base may have.
+    #[serde(default)]
+    removed: bool,
 }
 
 /// What must be sent.
@@ -195,7 +201,7 @@ pub(crate) struct OffsetQuery {
     offset: u64,
 }
 
-/// Begins an upload.
+/// Begins an upload, of everything or of what has changed since a base. Without such a base the answer is 404: begin it without one.
 #[utoipa::path(post, path = "/projects/{project}/uploads", operation_id = "create_upload", tag = "uploads", request_body = NewUpload,
     params(("project" = String, Path, description = "Id or name")),
     responses((status = 201, body = Upload), (status = "4XX", body = Envelope)))]
@@ -210,8 +216,12 @@ pub(crate) async fn create_upload(
         UploadKind::Snapshot => records::Kind::Snapshot,
         UploadKind::Outputs => records::Kind::Outputs,
     };
+    let base = new.base.as_deref().map(str::parse).transpose();
+    let base = base.map_err(|_| {
+        ApiError::invalid("`base` is the digest of a manifest: 64 hexadecimal digits.")
+    })?;
     let store = app.control().store();
-    let upload = records::create(store, project.id, principal.user.id, kind).await?;
+    let upload = records::create(store, project.id, principal.user.id, kind, base).await?;
     Ok((StatusCode::CREATED, Json(upload.into())))
 }
 
@@ -245,6 +255,7 @@ fn declared(entry: NewEntry) -> Result<Declared, ApiError> {
         size: entry.size,
         executable: entry.executable,
         target: entry.target,
+        removed: entry.removed,
     })
 }
 

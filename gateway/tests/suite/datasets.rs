@@ -70,7 +70,7 @@ pub(crate) async fn make(client: &Client, version: Value) -> super::client::Repl
     client.post(&format!("{DIGITS}/versions"), version).await
 }
 
-async fn paths(client: &Client, version: &str) -> Vec<String> {
+pub(crate) async fn paths(client: &Client, version: &str) -> Vec<String> {
     let list = client
         .get(&format!("{DIGITS}/versions/{version}/files"))
         .await

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::beneath::Root;
 use super::walk::{self, Found, FoundKind, Policy};
-use super::{Reason, Skipped, cut, ingest};
+use super::{Reason, Skipped, Stat, cut, ingest};
 use crate::Result;
 use crate::objects::{Batch, Claim, Hash, io_error};
-use crate::uploads::Declared;
+use crate::uploads::{Declared, Known};
 
 /// What a folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +17,21 @@ pub struct Scan {
     pub entries: Vec<Declared>,
     /// What was left out, by path; at most 1000 lines and one that counts the rest.
     pub skipped: Vec<Skipped>,
+    /// The status that each file had before it was read; none for links and for what changed meanwhile.
+    pub(crate) stats: Vec<Option<Stat>>,
 }
 
-pub(crate) fn scan(folder: &Path, policy: Policy) -> Result<Scan> {
+/// Reads a folder, but for those files that are as they are `known` to be.
+pub(crate) fn scan(folder: &Path, policy: Policy, known: Option<&Known>) -> Result<Scan> {
     let root = Root::open(folder)?;
     let walk::Walked { found, mut skipped } = walk::walk(&root, policy)?;
-    let taken = ingest::ingest(&root, &Measure, &found, &[])?;
+    let known = known.map(|known| known.hashes(&found)).unwrap_or_default();
+    let taken = ingest::ingest(&root, &Measure, &found, &known)?;
     let mut entries = Vec::with_capacity(found.len());
+    let mut stats = Vec::with_capacity(found.len());
     for (Found { path, kind, .. }, taken) in found.into_iter().zip(taken) {
-        let entry = match (kind, taken) {
-            (FoundKind::Symlink { target }, _) => Declared {
-                path,
-                hash: None,
-                size: 0,
-                executable: false,
-                target: Some(target),
-            },
+        let (entry, stat) = match (kind, taken) {
+            (FoundKind::Symlink { target }, _) => (Declared::link(path, target), None),
             (FoundKind::File { .. }, ingest::Taken::Left(reason)) => {
                 skipped.push(Skipped { path, reason });
                 continue;
@@ -45,20 +44,20 @@ pub(crate) fn scan(folder: &Path, policy: Policy) -> Result<Scan> {
                         reason: Reason::Torn,
                     });
                 }
-                Declared {
-                    path,
-                    hash: Some(kept.hash),
-                    size: kept.size,
+                let file = Declared {
                     executable: kept.stat.executable,
-                    target: None,
-                }
+                    ..Declared::file(path, kept.hash, kept.size)
+                };
+                (file, (!kept.torn).then_some(kept.stat))
             }
         };
         entries.push(entry);
+        stats.push(stat);
     }
     Ok(Scan {
         entries,
         skipped: cut(skipped),
+        stats,
     })
 }
 
@@ -121,7 +120,7 @@ mod tests {
         write("big", "0123456789abcdef");
         std::os::unix::fs::symlink("src/train.py", folder.path().join("link")).unwrap();
 
-        let found = scan(folder.path(), 15).unwrap();
+        let found = scan(folder.path(), 15, None).unwrap();
         let paths: Vec<&str> = found
             .entries
             .iter()
@@ -140,6 +139,6 @@ mod tests {
             skipped,
             [(".env", Reason::Credential), ("big", Reason::TooLarge)]
         );
-        assert!(scan(&folder.path().join("src/train.py"), MAX_FILE_BYTES).is_err());
+        assert!(scan(&folder.path().join("src/train.py"), MAX_FILE_BYTES, None).is_err());
     }
 }

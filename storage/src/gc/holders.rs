@@ -41,6 +41,7 @@ pub(super) const MANIFESTS: &[Holder] = &[
     holder("workspace_inputs", "manifest_digest", OF_WORKSPACE),
     holder("home_snapshots", "manifest_digest", OF_WORKSPACE),
     holder("projects", "template_digest", "h.deleted_ms IS NULL"),
+    holder("uploads", "base_digest", "h.state = 'open'"),
     // What an upload became, until somebody makes a version of it; a snapshot holds it by its own row.
     holder(
         "uploads",

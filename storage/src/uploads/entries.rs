@@ -14,13 +14,13 @@ use crate::{Error, Result};
 /// The most entries that one call declares.
 pub const MAX_DECLARED: usize = 10_000;
 /// The most entries of one upload.
-const MAX_ENTRIES: i64 = 1_000_000;
+pub(super) const MAX_ENTRIES: i64 = 1_000_000;
 /// Hashes that one question asks for.
 pub(super) const ASKED: usize = 200;
 
-/// One entry: a file with `hash` and `size`, or a symbolic link with `target`.
+/// One entry: a file with `hash` and `size`, a symbolic link with `target`, or a path of the base that is taken away.
 ///
-/// JSON: `{"path": "a/b.py", "hash": "…", "size": 12, "executable": false}` or `{"path": "l", "target": "a"}`.
+/// JSON: `{"path": "a/b.py", "hash": "…", "size": 12, "executable": false}`, `{"path": "l", "target": "a"}` or `{"path": "old", "removed": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
     /// The path.
@@ -37,10 +37,61 @@ pub struct Declared {
     /// The text of a symbolic link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Whether the base has it and the whole has not. The base need not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 impl Declared {
-    fn check(&self, kind: Kind) -> Result<()> {
+    /// A file that may not be executed.
+    pub fn file(path: impl Into<String>, hash: Hash, size: u64) -> Self {
+        Self {
+            hash: Some(hash),
+            size,
+            removed: false,
+            ..Self::removed(path)
+        }
+    }
+
+    /// A symbolic link.
+    pub fn link(path: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            target: Some(target.into()),
+            removed: false,
+            ..Self::removed(path)
+        }
+    }
+
+    /// A path of the base that is taken away.
+    pub fn removed(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            hash: None,
+            size: 0,
+            executable: false,
+            target: None,
+            removed: true,
+        }
+    }
+
+    /// What lies at the path; nothing where it is taken away.
+    pub(super) fn entry(self) -> Option<Entry> {
+        let node = match (self.hash, self.target) {
+            (Some(hash), _) => Node::File {
+                hash,
+                size: self.size,
+                executable: self.executable,
+            },
+            (None, Some(target)) => Node::Symlink { target },
+            (None, None) => return None,
+        };
+        Some(Entry {
+            path: self.path,
+            node,
+        })
+    }
+
+    fn check(&self, upload: &Upload) -> Result<()> {
         check_path(&self.path)?;
         if i64::try_from(self.size).is_err() {
             return Err(Error::invalid(format!(
@@ -48,15 +99,19 @@ impl Declared {
                 self.path
             )));
         }
-        match (&self.hash, &self.target) {
-            (Some(_), None) => Ok(()),
-            (None, Some(_)) if kind == Kind::Outputs => Err(Error::invalid(format!(
+        match (&self.hash, &self.target, self.removed) {
+            (None, Some(_), false) if upload.kind == Kind::Outputs => Err(Error::invalid(format!(
                 "{:?} is a symbolic link, which outputs do not hold",
                 self.path
             ))),
-            (None, Some(target)) => check_target(target),
+            (None, Some(target), false) => check_target(target),
+            (None, None, true) if upload.base_digest.is_none() => Err(Error::invalid(format!(
+                "{:?} cannot be taken away: the upload has no base",
+                self.path
+            ))),
+            (Some(_), None, false) | (None, None, true) => Ok(()),
             _ => Err(Error::invalid(format!(
-                "{:?} needs either a hash or a target",
+                "{:?} needs one of a hash, a target, and to be removed",
                 self.path
             ))),
         }
@@ -65,51 +120,29 @@ impl Declared {
 
 impl Record for Declared {
     fn read(row: &Row) -> Result<Self> {
+        let hash = row.maybe_parsed("hash")?;
+        let target = row.maybe_text("target")?;
         Ok(Self {
             path: row.text("path")?,
-            hash: row.maybe_parsed("hash")?,
             size: u64::try_from(row.int("size")?).unwrap_or_default(),
             executable: row.flag("executable")?,
-            target: row.maybe_text("target")?,
-        })
-    }
-}
-
-impl From<Declared> for Entry {
-    fn from(declared: Declared) -> Self {
-        let Declared {
-            path,
+            removed: hash.is_none() && target.is_none(),
             hash,
-            size,
-            executable,
             target,
-        } = declared;
-        let node = match (hash, target) {
-            (Some(hash), _) => Node::File {
-                hash,
-                size,
-                executable,
-            },
-            (None, target) => Node::Symlink {
-                target: target.unwrap_or_default(),
-            },
-        };
-        Self { path, node }
+        })
     }
 }
 
 /// Declares entries, at most 10,000 a call; a path that was declared before gets the new entry. Returns the hashes among them that must be sent.
 ///
 /// # Errors
-/// `Invalid` for a path that no manifest can hold, `NotFound` and `Conflict` when the upload is not open.
+/// `Invalid` for a path that no manifest can hold and for one to remove where there is no base, `NotFound` and `Conflict` when the upload is not open.
 pub async fn declare(store: &Store, id: UploadId, entries: &[Declared]) -> Result<Vec<Hash>> {
     let upload = open(store, id).await?;
     if entries.len() > MAX_DECLARED {
         return Err(Error::invalid("more than 10000 entries in one call"));
     }
-    entries
-        .iter()
-        .try_for_each(|entry| entry.check(upload.kind))?;
+    entries.iter().try_for_each(|entry| entry.check(&upload))?;
     touch(store, &upload).await?;
     store
         .db()
@@ -179,9 +212,13 @@ async fn count(tx: &mut Tx, id: UploadId, more: usize) -> Result<()> {
     let exact = "UPDATE uploads SET entries = (SELECT COUNT(*) FROM upload_entries WHERE upload_id = $1) WHERE id = $1 RETURNING entries";
     let there: i64 = required(&mut *tx, sql(exact).bind(id)).await?;
     if there > MAX_ENTRIES {
-        return Err(Error::invalid("the upload has more than a million entries"));
+        return Err(too_many());
     }
     Ok(())
+}
+
+pub(super) fn too_many() -> Error {
+    Error::invalid("the upload has more than a million entries")
 }
 
 /// All entries, in no order.

@@ -1,11 +1,12 @@
-//! Turns an upload into a manifest: objects durable, then one transaction that says so.
+//! Turns an upload, and the base that it is a change of, into a manifest: objects durable, then one transaction that says so.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::entries::{Declared, declared, held};
+use super::base::{self, merged};
+use super::entries::{Declared, MAX_ENTRIES, declared, held, too_many};
 use super::{Kind, Spool, State, Upload, discard, get, open};
 use crate::capture::{Captured, Pending};
 use crate::db::{Tx, execute, sql};
@@ -28,8 +29,8 @@ pub struct Sealed {
 /// Seals an upload: makes its objects durable, its manifest, and for [`Kind::Snapshot`] the snapshot's record. Sealing again returns the same.
 ///
 /// # Errors
-/// `NotFound` for an unknown upload; `Conflict` when objects are missing, it was aborted or expired, or is being sealed; `Invalid` when a path
-/// is both a file and a folder or a size is not the content's; `Unavailable` when the disk is full.
+/// `NotFound` for an unknown upload; `Conflict` when objects are missing, it was aborted or expired, is being sealed, or its base turns out to be
+/// damaged; `Invalid` when a path is both a file and a folder or a size is not the content's; `Unavailable` when the disk is full.
 pub async fn seal(store: &Store, id: UploadId) -> Result<Sealed> {
     let upload = get(store, id)
         .await?
@@ -49,9 +50,12 @@ pub async fn seal(store: &Store, id: UploadId) -> Result<Sealed> {
     let held = held(store, upload.project_id, &hashes).await?;
     let pending = {
         let (store, project) = (store.clone(), upload.project_id);
+        let base = upload.base_digest;
+        let turn = base::turn(&store, base.as_ref()).await?;
         blocking(move || {
+            let _turn = turn;
             let sent = sent(&spool, &sizes, &held)?;
-            build(&store, entries, &sent).map(|(summary, claim)| {
+            build(&store, base, entries, &sent).map(|(summary, claim)| {
                 let objects = sent.keys().map(|hash| (*hash, sizes[hash])).collect();
                 Pending::plain(project, summary, objects, claim)
             })
@@ -146,16 +150,28 @@ fn sent(
 
 fn build(
     store: &Store,
-    mut entries: Vec<Declared>,
+    base: Option<Hash>,
+    mut changes: Vec<Declared>,
     sent: &BTreeMap<Hash, PathBuf>,
 ) -> Result<(Summary, Claim)> {
-    entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let batch = store.objects().begin()?;
-    let mut builder = Builder::new(&*batch);
-    for entry in entries {
-        builder.push(entry.into())?;
-    }
-    let summary = builder.finish()?;
+    // After the batch, whose claim keeps all of it.
+    let base = base.map(|digest| base::open(store, &digest)).transpose()?;
+    let summary = match &base {
+        Some(base) if changes.is_empty() => *base.summary(),
+        base => {
+            let mut builder = Builder::new(&*batch);
+            let unchanged = base.iter().flat_map(|base| base.entries());
+            for (number, entry) in (1..).zip(merged(unchanged, changes)) {
+                if number > MAX_ENTRIES {
+                    return Err(too_many());
+                }
+                builder.push(entry?)?;
+            }
+            builder.finish()?
+        }
+    };
     for (hash, path) in sent {
         batch.adopt(path, hash)?;
     }
@@ -163,6 +179,9 @@ fn build(
 }
 
 async fn commit(mut tx: Tx, upload: &Upload, pending: &Pending) -> Result<Option<SnapshotId>> {
+    if let Some(base) = &upload.base_digest {
+        base::hold_whole(&mut tx, base).await?;
+    }
     pending.record(&mut tx).await?;
     let captured = pending.captured();
     let snapshot_id = match upload.kind {

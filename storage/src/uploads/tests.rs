@@ -7,14 +7,8 @@ use crate::db::required;
 use crate::snapshot::{Options, take};
 use crate::{fsck, manifest, snapshots};
 
-fn file(path: &str, content: &[u8]) -> Declared {
-    Declared {
-        path: path.into(),
-        hash: Some(Hash::of(content)),
-        size: content.len() as u64,
-        executable: false,
-        target: None,
-    }
+pub(super) fn file(path: &str, content: &[u8]) -> Declared {
+    Declared::file(path, Hash::of(content), content.len() as u64)
 }
 
 fn body(content: &[u8]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<> {
@@ -32,14 +26,14 @@ fn broken(content: &[u8]) -> impl Stream<Item = Result<Bytes, std::io::Error>> +
     ])
 }
 
-async fn begin(fixture: &Fixture, kind: Kind) -> UploadId {
-    create(&fixture.store, fixture.project, fixture.user, kind)
+pub(super) async fn begin(fixture: &Fixture, kind: Kind) -> UploadId {
+    create(&fixture.store, fixture.project, fixture.user, kind, None)
         .await
         .unwrap()
         .id
 }
 
-async fn send(fixture: &Fixture, id: UploadId, content: &[u8]) -> Result<Received> {
+pub(super) async fn send(fixture: &Fixture, id: UploadId, content: &[u8]) -> Result<Received> {
     put(&fixture.store, id, Hash::of(content), 0, body(content)).await
 }
 
@@ -49,13 +43,7 @@ async fn an_upload_becomes_a_snapshot() {
     let store = &fixture.store;
     let id = begin(&fixture, Kind::Snapshot).await;
     let large = vec![9; 3_000_000];
-    let link = Declared {
-        path: "link".into(),
-        hash: None,
-        size: 0,
-        executable: false,
-        target: Some("a".into()),
-    };
+    let link = Declared::link("link", "a");
     let entries = [
         file("a", b"one"),
         file("b/c", b"one"),
@@ -143,7 +131,7 @@ async fn a_hash_is_no_capability() {
     send(&fixture, id, b"secret").await.unwrap();
     seal(store, id).await.unwrap();
     let other = add_project(store.db(), fixture.user, "other").await;
-    let theirs = create(store, other, fixture.user, Kind::Outputs)
+    let theirs = create(store, other, fixture.user, Kind::Outputs, None)
         .await
         .unwrap()
         .id;
@@ -289,13 +277,7 @@ async fn bad_entries_are_refused() {
             "{path:?}"
         );
     }
-    let link = Declared {
-        path: "l".into(),
-        hash: None,
-        size: 0,
-        executable: false,
-        target: Some("/etc".into()),
-    };
+    let link = Declared::link("l", "/etc");
     assert!(
         matches!(declare(store, id, &[link]).await, Err(Error::Invalid(_))),
         "outputs hold no links"

@@ -177,16 +177,16 @@ async fn an_upload_holds_what_need_not_be_sent() {
     let (number, _) = push(&fixture, digits, &folder).await;
     retract(&fixture, digits, number).await;
     cycle(store).await;
-    let upload = uploads::create(store, fixture.project, fixture.user, uploads::Kind::Outputs)
-        .await
-        .unwrap();
-    let entry = uploads::Declared {
-        path: "b".to_owned(),
-        hash: Some(Hash::of(b"a")),
-        size: 1,
-        executable: false,
-        target: None,
-    };
+    let upload = uploads::create(
+        store,
+        fixture.project,
+        fixture.user,
+        uploads::Kind::Outputs,
+        None,
+    )
+    .await
+    .unwrap();
+    let entry = uploads::Declared::file("b", Hash::of(b"a"), 1);
     assert!(
         uploads::declare(store, upload.id, &[entry])
             .await

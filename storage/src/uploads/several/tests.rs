@@ -1,6 +1,7 @@
 use futures_util::stream;
 
-use super::super::{Declared, Kind, create, declare, missing, seal};
+use super::super::tests::{begin, file};
+use super::super::{Declared, Kind, declare, missing, seal};
 use super::*;
 use crate::capture::testing::Fixture;
 use crate::several;
@@ -21,21 +22,15 @@ fn body(bytes: &[u8]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Sen
 
 /// An upload with a file of each content declared.
 async fn upload_of(fixture: &Fixture, contents: &[Vec<u8>]) -> UploadId {
-    let (store, project, user) = (&fixture.store, fixture.project, fixture.user);
-    let upload = create(store, project, user, Kind::Outputs).await.unwrap();
+    let store = &fixture.store;
+    let id = begin(fixture, Kind::Outputs).await;
     let entries: Vec<Declared> = contents
         .iter()
         .enumerate()
-        .map(|(number, content)| Declared {
-            path: format!("{number:05}"),
-            hash: Some(Hash::of(content)),
-            size: content.len() as u64,
-            executable: false,
-            target: None,
-        })
+        .map(|(number, content)| file(&format!("{number:05}"), content))
         .collect();
-    declare(store, upload.id, &entries).await.unwrap();
-    upload.id
+    declare(store, id, &entries).await.unwrap();
+    id
 }
 
 /// Contents of all small sizes, the empty one too.

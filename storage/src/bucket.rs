@@ -36,6 +36,8 @@ pub(crate) use put::PART_BYTES;
 const TRIES: u32 = 5;
 const CONNECT: Duration = Duration::from_secs(3);
 const READ: Duration = Duration::from_secs(30);
+/// The same for requests that send content, which counts from their beginning: a slow line is no stalled one, which is noticed by itself.
+const SEND: Duration = Duration::from_mins(30);
 
 /// Where a bucket is, and how one gets in.
 #[derive(Debug, Clone)]
@@ -112,6 +114,14 @@ impl Bucket {
     /// What every key begins with.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// How requests are made that send content.
+    fn sending() -> aws_sdk_s3::config::Builder {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SEND);
+        Config::builder().timeout_config(timeouts.build())
     }
 
     /// The whole key.

@@ -128,6 +128,11 @@ impl Inner {
     fn mount(&self, digest: &Hash, lower: Lower) -> Result<io::Result<PathBuf>> {
         let place = self.folder.join(digest.to_string());
         let failed = |error| io_error(format!("cannot mount {digest}"), error);
+        let seen = source(digest, &epoch::shown(&self.store).map_err(failed)?);
+        if !matches!(look(&place, &seen).map_err(failed)?, There::Ours) {
+            // Before anybody has to wait for this one to be mounted.
+            images::bring_all(&self.store, digest)?;
+        }
         let showing = self.store.showing();
         // What is there now is there until it is mounted, and afterwards for being mounted.
         let _showing = showing.read();

@@ -1,7 +1,7 @@
 //! Keeps within bounds what this host has of a store in a bucket: copies that were not used for longest go; they come again when they are needed.
 //!
 //! What a run sees now stays: the kernel reads it from here. A mount is made beside none of this ([`Store::showing`]), and looks for its objects anew
-//! after it (`mount/epoch.rs`). What work under way has claimed stays, too, and so does what has no place in the bucket, for a day: it may be on its way there.
+//! after it (`mount/epoch.rs`). What work under way has claimed stays, too, and so does what has no place in the bucket: it may be on its way there, or lost there.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, Metadata};
@@ -179,11 +179,10 @@ impl Room {
         let _alone = claims.alone(prefix);
         let keys: Vec<Key> = some.iter().map(|(key, _)| *key).collect();
         let placed = self.store.placed(&keys)?;
-        let today = self.store.db().now_ms() / 1000 / DAY_S;
         let mut removed = 0;
         for (key, found) in some {
-            let is_kept = placed.contains(key) || day(found) + 1 < today;
-            if !is_kept || claims.claimed(key) {
+            // What has no place may be the only good copy there is.
+            if !placed.contains(key) || claims.claimed(key) {
                 continue;
             }
             let path: PathBuf = self.store.files().place(key.0, &key.1);

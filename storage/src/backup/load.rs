@@ -24,8 +24,8 @@ const JUMP: i64 = 1 << 32;
 const FENCE_JUMP: i64 = 1 << 20;
 /// What the audit record calls it.
 const ACTION: &str = "restore";
-/// Tables that have rows in a database that was just made.
-const OF_ITSELF: [&str; 2] = ["counters", "own_store"];
+/// Tables that have rows in a database that was just made, or into whose bucket a restore has begun to send.
+const OF_ITSELF: [&str; 4] = ["counters", "own_store", "bucket_keys", "bucket_places"];
 
 /// What is in a database.
 #[derive(Debug, PartialEq, Eq)]

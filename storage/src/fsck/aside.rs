@@ -14,7 +14,8 @@ use crate::gc::check_tie;
 use crate::manifest::is_node;
 use crate::mount::begin_epoch;
 use crate::objects::{
-    Hash, Objects, Place, Space, State, Store, blocking, io_error, is_lost, read_whole, wait_for,
+    Claim, Hash, Objects, Place, Space, State, Store, blocking, io_error, is_lost, read_whole,
+    wait_for,
 };
 
 /// Asked for at once.
@@ -40,6 +41,7 @@ pub async fn set_aside(store: &Store, report: &Report, pace: &Pace) -> Result<As
     let work = Work {
         store: store.clone(),
         kept: store.kept(),
+        claim: store.claim().await?,
         pace: pace.clone(),
         moved: false,
     };
@@ -92,6 +94,7 @@ pub async fn counted(db: &Db, objects: &BTreeSet<Hash>) -> Result<BTreeSet<Hash>
 struct Work {
     store: Store,
     kept: Arc<dyn Objects>,
+    claim: Claim,
     pace: Pace,
     moved: bool,
 }
@@ -123,6 +126,14 @@ impl Work {
     /// Whether there is no good copy now. A bad one on this host and a bad one in the bucket are each mended from the other. What was changed in the
     /// bucket that it was adopted from becomes the store's own where this host has a copy.
     fn one(&mut self, space: Space, hash: &Hash) -> Result<bool> {
+        let claims = self.store.files().claims();
+        // What is the last good copy stays meanwhile.
+        self.claim.look(claims, (space, *hash), || Ok(()))?;
+        let suspect = self
+            .store
+            .remote()
+            .map(|remote| remote.suspect((space, *hash)));
+        let suspect = suspect.transpose()?;
         let gone_here = self.here(space, hash)?;
         let is_kept = self.store.remote().is_some() && self.is_whole(&*self.kept, space, hash)?;
         let adopted = self.store.adopted().filter(|_| space == Space::Objects);
@@ -131,10 +142,10 @@ impl Work {
             return Ok(false);
         }
         let is_there = self.is_there(place.as_ref())?;
-        if let Some(remote) = self.store.remote() {
+        if let (Some(remote), Some(suspect)) = (self.store.remote(), suspect) {
             // Where it is not even the right bucket, nothing is known.
             wait_for(check_tie(&self.store))?;
-            remote.replace((space, *hash), !gone_here)?;
+            remote.replace(suspect, !gone_here)?;
         }
         if let (Some(adopted), Some(place), false) = (adopted, &place, gone_here || is_there) {
             tracing::warn!(%hash, place = adopted.uri(place), "what was adopted was changed there; the copy here is kept");

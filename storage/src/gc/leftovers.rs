@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Options, Report, mark};
+use super::{Options, Report, mark, tie};
 use crate::Result;
 use crate::db::{optional, sql};
 use crate::materialise::Link;
@@ -16,7 +16,9 @@ use crate::objects::{Hash, Store, io_error, remove_tree, tidy, wait_for};
 pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
     damaged(store, options, report)?;
     if let (Some(remote), false) = (store.remote(), options.dry) {
-        let removed = wait_for(remote.remove_unused(options.interval_ms))?;
+        // Whose the bucket is may have changed since the cycle began.
+        wait_for(tie::check(store))?;
+        let removed = wait_for(remote.remove_unused(unused_ms(options)))?;
         report.removed.count += removed.count;
         report.removed.bytes += removed.bytes;
     }
@@ -33,6 +35,16 @@ pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> R
     }
     images(store, options, report)?;
     trees(store, options, report)
+}
+
+/// How long a key stays in the bucket after what was in it: what others rely on, however often is collected.
+fn unused_ms(options: &Options) -> i64 {
+    const LEAST_MS: i64 = 24 * 3_600_000;
+    if cfg!(test) {
+        options.interval_ms
+    } else {
+        options.interval_ms.max(LEAST_MS)
+    }
 }
 
 /// Damaged objects are kept for a person to look at, for a time from when they were put aside: their status changed then.

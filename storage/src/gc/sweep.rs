@@ -7,7 +7,8 @@ use super::stuck;
 use crate::Result;
 use crate::db::{Db, Query, Record, Row, Tx, all, execute, select_in, sql};
 use crate::objects::{
-    Hash, Key, Space, Store, displace, let_go, number, revive as take_back, wait_for, without,
+    Hash, Key, Objects as _, Space, Store, displace, let_go, number, revive as take_back, wait_for,
+    without,
 };
 
 /// How many one transaction changes.
@@ -243,7 +244,8 @@ fn sweep_few(store: &Store, (prefix, judge): (u8, Judge), chunk: &[Doomed]) -> R
     };
     super::step("rows swept");
     for one in chunk.iter().filter(|one| gone.contains(&one.hash)) {
-        store.objects().remove(one.space, &one.hash)?;
+        // Its place in a bucket went with the row; another may have come since.
+        store.files().remove(one.space, &one.hash)?;
         super::step("one swept");
         swept.gone.insert(one.key());
     }

@@ -87,6 +87,11 @@ pub(super) fn open(store: &Store, (seen, epoch): (&Seen, &str), digest: &Hash) -
     Ok(file)
 }
 
+/// Brings everything that is in a manifest to this host, where it is not kept here.
+pub(super) fn bring_all(store: &Store, digest: &Hash) -> Result<()> {
+    bring(store, &manifest(store, digest)?)
+}
+
 fn manifest(store: &Store, digest: &Hash) -> Result<Manifest> {
     Manifest::open(store.objects().clone(), digest)?
         .ok_or_else(|| Error::not_found("there is no such manifest"))

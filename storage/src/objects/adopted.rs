@@ -60,13 +60,12 @@ pub(crate) enum State {
 }
 
 impl Adopted {
-    /// Must be called within a tokio runtime.
     pub(super) fn new(db: Db, files: Files, buckets: Buckets) -> Self {
         let inner = Inner {
             db,
             files,
             buckets,
-            runtime: Handle::current(),
+            runtime: super::remote::runtime(),
         };
         Self {
             inner: Arc::new(inner),

@@ -47,6 +47,8 @@ pub struct Claim(Arc<Inner>);
 struct Inner {
     began_in: i64,
     keys: Mutex<HashSet<Key>>,
+    /// Nodes of manifests that the bucket was found to have, or was sent.
+    sent: Mutex<Vec<Key>>,
     /// Its lock tells other processes that something is under way here.
     scratch: Option<Scratch>,
 }
@@ -59,6 +61,7 @@ impl Claims {
         let claim = Claim(Arc::new(Inner {
             began_in: self.cycle.load(Ordering::SeqCst),
             keys: Mutex::default(),
+            sent: Mutex::default(),
             scratch: Some(scratch),
         }));
         live.push(Arc::downgrade(&claim.0));
@@ -133,11 +136,26 @@ impl Claim {
         keys
     }
 
+    /// Takes note of what a bucket has now: to be looked at once more by whoever records it.
+    pub(super) fn note_sent(&self, keys: impl Iterator<Item = Key>) {
+        let nodes = keys.filter(|(space, _)| *space == Space::Manifests);
+        lock(&self.0.sent).extend(nodes);
+    }
+
+    /// The nodes that were noted, sorted.
+    pub(super) fn sent(&self) -> Vec<Key> {
+        let mut sent = lock(&self.0.sent).clone();
+        sent.sort_unstable();
+        sent.dedup();
+        sent
+    }
+
     /// A claim on nothing.
     pub(crate) fn nothing() -> Self {
         Self(Arc::new(Inner {
             began_in: 0,
             keys: Mutex::default(),
+            sent: Mutex::default(),
             scratch: None,
         }))
     }

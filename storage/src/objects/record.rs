@@ -33,6 +33,7 @@ pub(crate) async fn record(
     let now_ms = tx.now_ms();
     for claim in claims {
         revive(tx, &claim.keys()).await?;
+        super::remote::nodes_placed(tx, &claim.sent()).await?;
     }
     insert(tx, project, objects).await?;
     let insert = "INSERT INTO manifest_roots (digest, content_digest, files, bytes, symlinks, created_ms) \
@@ -66,8 +67,8 @@ pub(crate) async fn record_one(
     project: ProjectId,
     (hash, size): (Hash, u64),
 ) -> Result<()> {
-    insert(tx, project, &[(hash, size)]).await?;
-    revive(tx, &[(Space::Objects, hash)]).await
+    revive(tx, &[(Space::Objects, hash)]).await?;
+    insert(tx, project, &[(hash, size)]).await
 }
 
 /// Takes back that these, sorted, were condemned: something needs them again, from this transaction on.

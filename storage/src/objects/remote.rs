@@ -14,15 +14,16 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use super::files::Files;
 use super::{Batch, Hash, Key, Objects, Source, Space};
 use crate::Result;
 use crate::bucket::{Abilities, Bucket};
 use crate::db::Db;
+use crate::materialise::Builds;
 
 mod batch;
 mod fetch;
@@ -35,7 +36,10 @@ mod upload;
 mod tests;
 
 pub(crate) use kept::Kept;
-pub(crate) use places::{all_placed, displace, is_in_use};
+pub(crate) use places::{all_placed, displace, is_in_use, nodes_placed};
+
+/// Something that a check looks at, and where it lay when that began.
+pub(crate) struct Lost(Key, Option<places::Place>);
 
 /// Objects in a bucket. Cheap to clone.
 #[derive(Clone)]
@@ -48,12 +52,28 @@ struct Inner {
     bucket: Bucket,
     abilities: Abilities,
     db: Db,
-    /// Waits for requests on threads that may block.
+    /// Waits for requests on threads that may block, which must not be those that the requests need.
     runtime: Handle,
+    /// What is being brought: once for all who want it.
+    coming: Builds<Key>,
+}
+
+/// The threads on which requests to buckets go on, whatever waits for them elsewhere: with those of the caller they would wait for each other.
+#[expect(clippy::expect_used, reason = "a process without threads cannot go on")]
+pub(super) fn runtime() -> Handle {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("bucket")
+            .enable_all()
+            .build()
+            .expect("the system has threads for requests to buckets")
+    });
+    RUNTIME.handle().clone()
 }
 
 impl Remote {
-    /// Tries the bucket, and keeps there what comes in. Must be called within a tokio runtime.
+    /// Tries the bucket, and keeps there what comes in.
     ///
     /// # Errors
     /// As [`Bucket::probe`].
@@ -65,7 +85,8 @@ impl Remote {
             bucket,
             abilities,
             db,
-            runtime: Handle::current(),
+            runtime: runtime(),
+            coming: Builds::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -80,14 +101,24 @@ impl Remote {
     ///
     /// # Errors
     /// `Unavailable` where the bucket does not answer.
-    pub(crate) fn replace(&self, key: Key, has_it: bool) -> Result<()> {
-        let keys = &[key];
-        let work = |mut tx: crate::db::Tx| async move { displace(&mut tx, keys).await };
-        self.wait_for(self.db().write(work))?;
+    pub(crate) fn replace(&self, lost: Lost, has_it: bool) -> Result<()> {
+        let Lost(key, place) = lost;
+        if let Some(place) = &place {
+            let set_off = |mut tx: crate::db::Tx| async move {
+                places::set_off(&mut tx, key, &place.at).await
+            };
+            self.wait_for(self.db().write(set_off))?;
+        }
         if has_it {
-            self.wait_for(upload::upload(self, keys))?;
+            self.wait_for(upload::upload(self, &[key]))?;
         }
         Ok(())
+    }
+
+    /// Where something lies now, should that turn out to be lost. Blocks.
+    pub(crate) fn suspect(&self, key: Key) -> Result<Lost> {
+        let place = self.wait_for(places::find(self.db(), key))?;
+        Ok(Lost(key, place))
     }
 
     /// Those of these that have a place in the bucket. Blocks.
@@ -119,6 +150,11 @@ impl Objects for Remote {
         let Some(place) = place else {
             return Ok(None);
         };
+        let coming = self.inner.coming.lock((space, *hash));
+        let _alone = self.wait_for(coming.lock_owned());
+        if let Some(here) = files.open(space, hash)? {
+            return Ok(Some(here));
+        }
         self.wait_for(fetch::fetch(self, vec![place]))?;
         files.open(space, hash)
     }

@@ -94,6 +94,8 @@ pub(crate) async fn check(store: &Store, remote: &Remote) -> Result<()> {
         Some(marker) if !marker.names(tie.as_ref()) => "the bucket is of another Cairn's database",
         Some(marker) if marker.contested => "two servers have taken the bucket for their own",
         Some(marker) if marker.is_held_by(tie.as_ref()) => return Ok(()),
+        // A server on the same database has just begun.
+        Some(marker) if marker.is_held_by(recorded(store).await?.as_ref()) => return Ok(()),
         Some(mut marker) => {
             marker.contested = true;
             write(remote, &marker).await?;
@@ -117,7 +119,7 @@ fn foreign(remote: &Remote, why: &str) -> Error {
 /// Takes the bucket, within the transaction that records so: servers on one database that start together take it one after the other.
 async fn take(store: &Store, remote: &Remote, before: Option<Marker>) -> Result<()> {
     let contested = before.as_ref().is_some_and(|marker| marker.contested);
-    let before = &before.map(|marker| marker.token);
+    let before = &recorded(store).await?.and_then(|tie| tie.store);
     let (database, token) = (&random_name(), &random_name());
     let work = |mut tx: Tx| async move {
         let text = "INSERT INTO own_store (one, database_id, store_id) VALUES (1, $1, $2) ON CONFLICT (one) DO UPDATE SET store_id = excluded.store_id";

@@ -12,7 +12,7 @@ static PLACED: Many = Many::new(
     "INSERT INTO adopted (hash, bucket, key, etag, version, bytes)",
     6,
     "ON CONFLICT (hash) DO UPDATE SET bucket = excluded.bucket, key = excluded.key, etag = excluded.etag, version = excluded.version, \
-     bytes = excluded.bytes",
+     bytes = excluded.bytes WHERE adopted.bucket = excluded.bucket",
 );
 
 /// Where the content of an object lies.

@@ -75,6 +75,7 @@ impl Batch for Sending {
         drop(seen);
         super::super::step("here");
         remote.wait_for(upload::upload(&remote, &keys))?;
+        claim.note_sent(keys.into_iter());
         super::super::step("sent");
         Ok(claim)
     }

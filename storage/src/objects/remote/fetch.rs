@@ -10,6 +10,7 @@ use super::Remote;
 use super::places::{self, KeyName, Place};
 use super::upload::SMALL_BYTES;
 use crate::bucket::Body;
+use crate::manifest::is_node;
 use crate::{Error, Result};
 
 /// Things that are asked for together.
@@ -133,11 +134,13 @@ async fn bring_short(remote: &Remote, wanted: Wanted, mut body: Body) -> Result<
             let content = whole.get(from..).and_then(|rest| rest.get(..bytes));
             let content = content.ok_or_else(|| absent(place))?;
             match place.key.0 {
-                Space::Manifests => batch.put_node(&place.key.1, content)?,
+                Space::Manifests if is_node(&place.key.1, content) => {
+                    batch.put_node(&place.key.1, content)?;
+                }
                 Space::Objects if Hash::of(content) == place.key.1 => {
                     batch.put(&mut &*content)?;
                 }
-                Space::Objects => return Err(other(place)),
+                Space::Objects | Space::Manifests => return Err(other(place)),
             }
         }
         drop(Box::new(batch).commit()?);

@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// How many one statement asks for: always as many, the last one repeated, so that it is prepared once.
 const ASKED: usize = 64;
+/// How long a key is kept that was found damaged.
+const DAMAGED_MS: i64 = 30 * 24 * 3_600_000;
 /// Rows read at a time.
 const PAGE: i64 = 10_000;
 
@@ -231,6 +233,20 @@ pub(crate) async fn displace(tx: &mut Tx, keys: &[Key]) -> Result<()> {
     doom(tx, &emptied).await
 }
 
+/// Takes the place away that a check has found lost, unless it is another by now. The key stays for a month: it may be a bucket that is put right.
+pub(super) async fn set_off(tx: &mut Tx, (space, hash): Key, at: &KeyName) -> Result<()> {
+    let text = "DELETE FROM bucket_places WHERE hash = $1 AND space = $2 AND key_id = $3";
+    let query = sql(text).bind(hash.to_hex()).bind(name(space));
+    if execute(tx, query.bind(at.id.clone())).await? == 0 {
+        return Ok(());
+    }
+    doom(tx, std::slice::from_ref(&at.id)).await?;
+    let text = "UPDATE bucket_keys SET changed_ms = $2 WHERE id = $1 AND state = 'doomed'";
+    let until = tx.now_ms() + DAMAGED_MS;
+    execute(tx, sql(text).bind(at.id.clone()).bind(until)).await?;
+    Ok(())
+}
+
 /// Dooms those of these keys that have nothing in them.
 async fn doom(tx: &mut Tx, ids: &[String]) -> Result<()> {
     let text = "UPDATE bucket_keys SET state = 'doomed', changed_ms = $2 WHERE id = $1 AND state = 'live' \
@@ -272,13 +288,30 @@ pub(crate) async fn all_placed(tx: &mut Tx, objects: &[(Hash, u64)]) -> Result<(
             placed += count_unplaced(&mut *tx, &hashes).await?;
         }
         if placed != wanted.len() {
-            return Err(Error::unavailable(
-                "cannot record what was put into the store",
-                "some of it was collected meanwhile",
-            ));
+            return Err(collected());
         }
     }
     Ok(())
+}
+
+/// The same for nodes of manifests, sorted.
+pub(crate) async fn nodes_placed(tx: &mut Tx, nodes: &[Key]) -> Result<()> {
+    for chunk in nodes.chunks(ASKED) {
+        let text =
+            "SELECT COUNT(DISTINCT hash) FROM bucket_places WHERE space = 'manifests' AND hash IN";
+        let placed: i64 = crate::db::required(&mut *tx, asked(text, chunk, "")).await?;
+        if usize::try_from(placed) != Ok(chunk.len()) {
+            return Err(collected());
+        }
+    }
+    Ok(())
+}
+
+fn collected() -> Error {
+    Error::unavailable(
+        "cannot record what was put into the store",
+        "some of it was collected meanwhile",
+    )
 }
 
 /// A key that nothing needs.

@@ -51,8 +51,12 @@ impl Remote {
             let names: Vec<String> = unused.iter().map(|key| key.name.clone()).collect();
             self.inner.bucket.remove(&names).await?;
             for key in &unused {
-                if state == "doomed" && key.bytes > crate::bucket::PART_BYTES {
-                    self.inner.bucket.give_up(&key.name).await?;
+                let in_parts = key.bytes > crate::bucket::PART_BYTES;
+                if state == "doomed" && in_parts && self.inner.abilities.lists_uploads {
+                    // A rule of the bucket may do it, too.
+                    if let Err(error) = self.inner.bucket.give_up(&key.name).await {
+                        tracing::warn!(%error, "an upload that was cut off may be left in the bucket");
+                    }
                 }
                 removed.count += 1;
                 removed.bytes += key.bytes;

@@ -106,6 +106,7 @@ async fn send(remote: &Remote, parcel: Parcel) -> Result<()> {
     let bucket = &remote.inner.bucket;
     if parcel.bytes > PACK_BYTES + SMALL_BYTES {
         let (space, hash) = parcel.parts[0].0;
+        whole(remote, (space, hash)).await?;
         let (path, parts) = (
             remote.inner.files.place(space, &hash),
             remote.inner.abilities.parts,
@@ -132,6 +133,25 @@ async fn send(remote: &Remote, parcel: Parcel) -> Result<()> {
 fn file(remote: &Remote, (space, hash): &Key) -> Result<File> {
     let failed = |error| io_error(format!("cannot read {hash} to send it"), error);
     File::open(remote.inner.files.place(*space, hash)).map_err(failed)
+}
+
+/// Looks at what is about to be sent once more; what is damaged here goes, so that it can come again.
+async fn whole(remote: &Remote, (space, hash): Key) -> Result<()> {
+    let owned = remote.clone();
+    let found = blocking(move || {
+        let mut found = blake3::Hasher::new();
+        let read = found.update_reader(file(&owned, &(space, hash))?);
+        read.map_err(|error| io_error(format!("cannot read {hash} to send it"), error))?;
+        Ok(Hash::from(found.finalize()))
+    });
+    if found.await? == hash {
+        return Ok(());
+    }
+    remote.inner.files.remove(space, &hash)?;
+    Err(Error::unavailable(
+        format!("cannot keep {hash} in the bucket"),
+        "it was damaged on this host: send it again",
+    ))
 }
 
 /// Everything in a parcel that fits into memory. It is looked at once more on the way: what is damaged here is not sent.

@@ -44,9 +44,9 @@ start_weed() {
 JSON
   local s3 master volume filer
   s3=$(free 8330 8339) master=$(free 9330 9339) volume=$(free 8340 8349) filer=$(free 8350 8359)
-  # With few volumes every write is refused.
+  # With few volumes every write is refused, and each bucket takes several.
   "$environment/bin/weed" -v=0 server -dir="$root/weed" -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.port="$master" -volume.port="$volume" -filer.port="$filer" \
-    -s3 -s3.port="$s3" -s3.config="$root/weed.json" -volume.max=64 -master.volumeSizeLimitMB=256 >"$root/weed.log" 2>&1 9>&- &
+    -s3 -s3.port="$s3" -s3.config="$root/weed.json" -volume.max=512 -master.volumeSizeLimitMB=256 >"$root/weed.log" 2>&1 9>&- &
   echo $! >"$root/weed.pid"
   echo "$s3" >"$root/weed.port"
   wait_for "$s3" weed

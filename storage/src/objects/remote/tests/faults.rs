@@ -71,7 +71,9 @@ async fn what_is_damaged_in_the_bucket_is_mended_from_this_host() {
             );
             cycle(&fixture.store).await;
             cycle(&fixture.store).await;
-            assert!(!keys(&bucket, "v1/o/").await.contains(&key), "{name} {way}");
+            // For a month: a bucket may be put right.
+            let is_kept = keys(&bucket, "v1/o/").await.contains(&key);
+            assert_eq!(is_kept, way != "removed", "{name} {way}");
         }
     }
 }

@@ -60,7 +60,7 @@ if [ "$only" = all ]; then
   run
   if [ -n "${CAIRN_TEST_S3:-}" ]; then
     say "Rust: what kills the process at each step, with the store in a bucket"
-    CAIRN_TEST_OBJECTS=s3 run 'package(storage) & test(/kill|^gc::tests::(crash|stress)|^(transfer|uploads)::/)'
+    CAIRN_TEST_OBJECTS=s3 run 'package(storage) & test(/kill|^gc::tests::(crash|stress)|^transfer::|^uploads::(several|tests)::/)'
   fi
 
   have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages postgresql || true

@@ -1,5 +1,6 @@
 //! What lies beside objects and manifests: damaged objects that were put aside, images and trees of manifests that are forgotten.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,10 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, Report, mark, tie};
 use crate::Result;
-use crate::db::{optional, sql};
+use crate::db::{Query, all, optional, select_in, sql};
 use crate::materialise::Link;
 use crate::mount::IMAGE;
-use crate::objects::{Hash, Store, io_error, remove_tree, tidy, wait_for};
+use crate::objects::{
+    Hash, Key, Objects as _, Space, Store, io_error, remove_tree, tidy, wait_for,
+};
+
+/// Copies that are asked for at once.
+const AT_ONCE: usize = 200;
 
 /// Looks through all of it. Blocks.
 pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
@@ -21,6 +27,7 @@ pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> R
         let removed = wait_for(remote.remove_unused(unused_ms(options)))?;
         report.removed.count += removed.count;
         report.removed.bytes += removed.bytes;
+        copies(store, options, report)?;
     }
     if !options.dry {
         wait_for(
@@ -35,6 +42,55 @@ pub(super) fn remove(store: &Store, options: &Options, report: &mut Report) -> R
     }
     images(store, options, report)?;
     trees(store, options, report)
+}
+
+/// Copies on this host of what no record names and no row places, where a bucket keeps the store: of sweeps and uploads that were cut off. Such nodes
+/// of manifests stay, for they may be the last good copies of what is lost in the bucket.
+fn copies(store: &Store, options: &Options, report: &mut Report) -> Result<()> {
+    let before_ms = store.db().now_ms().saturating_sub(unused_ms(options));
+    for prefix in 0..=u8::MAX {
+        let mut old = Vec::new();
+        store.files().list(Space::Objects, prefix, &mut |hash, _| {
+            match fs::symlink_metadata(store.files().place(Space::Objects, &hash)) {
+                Ok(found) if found.ctime().saturating_mul(1000) <= before_ms => old.push(hash),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        for some in old.chunks(AT_ONCE) {
+            let (_gate, shared) = store.files().shut_out()?;
+            if shared {
+                return Ok(());
+            }
+            remove_copies(store, prefix, some, report)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_copies(store: &Store, prefix: u8, some: &[Hash], report: &mut Report) -> Result<()> {
+    let claims = store.files().claims();
+    let _alone = claims.alone(prefix);
+    let keys: Vec<Key> = some.iter().map(|hash| (Space::Objects, *hash)).collect();
+    let mut known: HashSet<Hash> = store.placed(&keys)?.into_iter().map(|key| key.1).collect();
+    for text in [
+        "SELECT hash FROM objects WHERE hash IN",
+        "SELECT hash FROM adopted WHERE hash IN",
+    ] {
+        let query = select_in(text, some.len(), "");
+        let query = some.iter().map(Hash::to_hex).fold(query, Query::bind);
+        let named: Vec<String> = wait_for(all(store.db(), query))?;
+        known.extend(named.iter().filter_map(|hash| hash.parse::<Hash>().ok()));
+    }
+    for key in keys.iter().filter(|key| !known.contains(&key.1)) {
+        if !claims.claimed(key)
+            && let Some(bytes) = store.files().size(key.0, &key.1)?
+        {
+            report.leftovers.add(bytes);
+            store.files().remove(key.0, &key.1)?;
+        }
+    }
+    Ok(())
 }
 
 /// How long a key stays in the bucket after what was in it: what others rely on, however often is collected.

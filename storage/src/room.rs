@@ -1,6 +1,6 @@
 //! Keeps within bounds what this host has of a store in a bucket: copies that were not used for longest go; they come again when they are needed.
 //!
-//! What a run sees now stays: the kernel reads it from here. A mount is made beside none of this ([`Store::showing`]), and looks for its objects anew
+//! What a run sees now stays: the kernel reads it from here. A mount is made beside none of this (`Store::showing`), and looks for its objects anew
 //! after it (`mount/epoch.rs`). What work under way has claimed stays, too, and so does what has no place in the bucket: it may be on its way there, or lost there.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
